@@ -1,0 +1,173 @@
+"""The command line: one sub-command, one function; heavy imports stay inside them."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from scoring.errors import ModelError, RunError, ScoringError, ScriptError
+
+from .errors import ModuleError, SettingsError
+
+T = TypeVar("T")
+_Command = Callable[[argparse.Namespace], int]
+_Commands = Any  # argparse names no public type for what add_subparsers() gives
+
+_EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as PID 1 Python would ignore it until the runtime is up
+    arguments = _parser().parse_args()
+    try:
+        code: int = arguments.command(arguments)
+    except (ModuleError, ScoringError) as error:
+        if arguments.debug:
+            raise
+        code = _explain(error)
+    except KeyboardInterrupt:
+        code = 130
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the SDK and a run() that never returns must not keep the process from ending.
+    os._exit(code)
+
+
+def _explain(error: ModuleError | ScoringError) -> int:
+    """Print one sentence, the user's own traceback if there is one, and give the exit code."""
+    if isinstance(error, ScriptError | RunError) and error.user_traceback:
+        print(error.user_traceback, file=sys.stderr)
+    print(f"scoring-module: {error}", file=sys.stderr)
+    if isinstance(error, ScriptError | ModelError):
+        return 3
+    return error.exit_code if isinstance(error, ModuleError) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scoring-module",
+        description="Run a score.py or a bare model.onnx on an Azure IoT Edge device.",
+        epilog=f"Start here: scoring-module simulate --help. {_EXIT_CODES}.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add(commands, "run", _run, "the module: what the image starts", _settings_help())
+    _add_simulate(commands)
+    _add_replay(commands)
+    return parser
+
+
+def _add(
+    commands: _Commands,
+    name: str,
+    command: _Command,
+    summary: str,
+    epilog: str,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"{epilog}\n\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error of ours")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_simulate(commands: _Commands) -> None:
+    from .simulator.options import add_arguments
+
+    parser = _add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", "")
+    add_arguments(parser)
+
+
+def _add_replay(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "replay",
+        _replay,
+        "score a file of messages through the same pipeline, without a hub",
+        "example: scoring-module replay --scoring-dir examples/turbofan examples/turbofan/telemetry.jsonl.gz",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.jsonl[.gz]", help="a message body a line")
+    parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
+    parser.add_argument("--messages", action="store_true", help="lines are whole messages, as for simulate --messages")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT.jsonl", help="default: standard output")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from . import logs, runtime, settings
+
+    read = settings.read(os.environ)
+    logs.configure(read.log_level, read.log_format)
+    _on_loop(runtime.run(read))
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from .simulator.options import options_from
+
+    options = options_from(arguments)
+    try:
+        from .simulator.simulate import simulate
+    except ModuleNotFoundError as error:
+        extra = "pip install 'iotedge-scoring-module[simulator]'"
+        raise SettingsError(f"{error.name} is not installed: {extra}") from error
+    return _on_loop(simulate(options))
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from . import logs, runtime, settings
+    from .transports.jsonl import open_lines, read_messages, read_telemetry
+
+    directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
+    read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
+    logs.configure(read.log_level, "text", sys.stderr)
+    file = arguments.file.resolve()
+    open_lines(file).close()
+    messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
+    started = time.monotonic()
+    try:
+        with arguments.output.open("wb") if arguments.output else sys.stdout.buffer as out:
+            count = _on_loop(runtime.replay(read, messages, out))
+            out.flush()
+    except OSError as error:
+        raise SettingsError(f"cannot write {arguments.output or 'standard output'}: {error.strerror}") from error
+    seconds = time.monotonic() - started
+    logging.getLogger(__name__).info("%d messages in %.1f s, %.0f a second", count, seconds, count / seconds)
+    return 0
+
+
+def _on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop where it exists, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.run(coroutine)
+    return uvloop.run(coroutine)
+
+
+def _settings_help() -> str:
+    from .settings import describe
+
+    rows = [f"  {row.name:26} {row.description} (default: {row.default or 'empty'})" for row in describe()]
+    return "settings, from the environment:\n" + "\n".join(rows)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("iotedge-scoring-module")
+
+
+if __name__ == "__main__":
+    main()

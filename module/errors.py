@@ -1,0 +1,47 @@
+"""What can go wrong in the module, and the exit code that each failure ends with.
+
+ModuleError
+├── SettingsError     exit 2: an environment variable, an argument or a file that it names
+├── TwinError         a desired patch is refused whole, the last good settings stay
+├── TransportError    retried; exit 4 after SCORING_HUB_TIMEOUT_S
+├── JournalError      stop acking and retry; exit 2 at start
+└── PackagingError    exit 1
+
+Each message is one sentence that names what to change.
+"""
+
+
+class ModuleError(Exception):
+    """Base of every failure that the module reports in one sentence.
+
+    Attributes:
+        exit_code: what the process ends with when this failure ends it.
+    """
+
+    exit_code = 1
+
+
+class SettingsError(ModuleError):
+    """A setting or an argument does not fit."""
+
+    exit_code = 2
+
+
+class TwinError(ModuleError):
+    """A desired-properties patch does not fit."""
+
+
+class TransportError(ModuleError):
+    """The hub cannot be reached, or refused something."""
+
+    exit_code = 4
+
+
+class JournalError(ModuleError):
+    """The journal cannot be opened, read or written."""
+
+    exit_code = 2
+
+
+class PackagingError(ModuleError):
+    """Registering, building, pushing or deploying failed."""

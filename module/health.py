@@ -1,0 +1,100 @@
+""":9600 — /metrics, /livez, /readyz and a status page; plain HTTP, GET only, every wait and size bounded."""
+
+import asyncio
+import html
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .errors import SettingsError
+from .metrics import CONTENT_TYPE, Metrics
+
+_TIMEOUT = 5.0
+_MAX_REQUEST = 8192
+_MAX_CONNECTIONS = 32
+
+
+@dataclass
+class Status:
+    """What the module says of itself.
+
+    Attributes:
+        not_ready: why it cannot serve; empty once it can.
+        facts: name → value, shown on the status page.
+    """
+
+    not_ready: str = "starting"
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+class Health:
+    """A small HTTP server on the event loop: while the loop hangs, /livez does not answer, which is the truth."""
+
+    def __init__(self, metrics: Metrics, status: Status) -> None:
+        self._metrics = metrics
+        self._status = status
+        self._server: asyncio.Server | None = None
+        self._connections = 0
+        self._pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
+            "/metrics": lambda: (200, CONTENT_TYPE, self._metrics.render()),
+            "/livez": lambda: (200, "text/plain", b"alive\n"),
+            "/readyz": self._ready,
+            "/": self._page,
+        }
+
+    async def start(self, port: int) -> None:
+        """Listen on every address of the container.
+
+        Raises:
+            SettingsError: the port is taken.
+        """
+        try:
+            self._server = await asyncio.start_server(self._serve, "0.0.0.0", port, limit=_MAX_REQUEST)  # noqa: S104
+        except OSError as error:
+            raise SettingsError(f"port {port} is taken: set SCORING_HTTP_PORT to a free one ({error})") from error
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    def _ready(self) -> tuple[int, str, bytes]:
+        reason = self._status.not_ready
+        return (503 if reason else 200), "text/plain", f"{reason or 'ready'}\n".encode()
+
+    def _page(self) -> tuple[int, str, bytes]:
+        facts = {"status": self._status.not_ready or "ready", **self._status.facts}
+        rows = "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(v)}" for k, v in facts.items())
+        links = " · ".join(f'<a href="{path}">{path}</a>' for path in self._pages if path != "/")
+        style = "body{font:16px system-ui;margin:3em}th{text-align:left;padding-right:2em}"
+        page = f"<!doctype html><title>scoring-module</title><style>{style}</style><table>{rows}</table><p>{links}"
+        return 200, "text/html; charset=utf-8", page.encode()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            if self._connections <= _MAX_CONNECTIONS:
+                async with asyncio.timeout(_TIMEOUT):
+                    request = await reader.readuntil(b"\r\n\r\n")
+                    writer.write(self._answer(request))
+                    await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # a client that says nothing, too much or goes away is no concern of ours
+        finally:
+            self._connections -= 1
+            writer.close()
+
+    def _answer(self, request: bytes) -> bytes:
+        method, _, rest = request.decode("latin-1").partition(" ")
+        path = rest.partition(" ")[0].partition("?")[0]
+        page = self._pages.get(path)
+        if method not in ("GET", "HEAD"):
+            status, kind, body = 405, "text/plain", b"only GET\n"
+        elif page is None:
+            status, kind, body = 404, "text/plain", f"try {', '.join(self._pages)}\n".encode()
+        else:
+            status, kind, body = page()
+        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        return f"{head}Connection: close\r\n\r\n".encode() + (b"" if method == "HEAD" else body)
+
+
+_REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}

@@ -1,0 +1,121 @@
+"""Inbox: the seam that takes accepted messages, and its in-memory form."""
+
+import asyncio
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable
+from typing import Protocol
+
+import msgspec
+
+from .messages import InputMessage, Offer
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A message that the inbox has taken charge of.
+
+    Attributes:
+        seq: its number in this inbox, ascending in the order of arrival.
+        message: as it came.
+        at: time.monotonic() of its acceptance, seconds.
+    """
+
+    seq: int
+    message: InputMessage
+    at: float
+
+
+class Inbox(Protocol):
+    """Accepted and not yet finished messages, bounded in number and bytes.
+
+    Attributes:
+        uuid: of this inbox; with a message's seq it names an output message whose input had no id.
+        durable: whether what is not done survives the process.
+    """
+
+    uuid: str
+    durable: bool
+
+    def offer(self, message: InputMessage) -> Offer:
+        """Take charge of a message if there is room; from any thread, never blocks for long, never raises."""
+
+    async def take(self, count: int) -> list[Accepted]:
+        """Give up to ``count`` of the oldest messages not yet given, waiting for the first; none is the end."""
+
+    def done(self, seqs: Iterable[int]) -> None:
+        """Forget messages whose answers are confirmed; from the event loop."""
+
+    def close(self) -> None:
+        """Accept nothing more, and let take() come to its end: at once if durable, else when nothing is left."""
+
+    def waiting(self) -> int:
+        """Say how many messages are accepted and not done."""
+
+
+class MemoryInbox:
+    """The inbox that dies with the process: for replay, tests and delivery on receipt."""
+
+    durable = False
+
+    def __init__(self, max_messages: int = 4096, max_bytes: int = 64 << 20) -> None:
+        """Take the bounds; belongs to the event loop that is running."""
+        self.uuid = uuid.uuid4().hex
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._fresh: deque[Accepted] = deque()
+        self._sizes: dict[int, int] = {}
+        self._bytes = 0
+        self._seq = 0
+        self._taker: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def offer(self, message: InputMessage) -> Offer:
+        """Take charge of a message if there is room; one larger than the bound is taken when nothing else waits."""
+        size = len(message.body)
+        with self._lock:
+            is_full = len(self._sizes) >= self._max_messages or self._bytes + size > self._max_bytes
+            if self._closed or (is_full and self._sizes):
+                return Offer.FULL
+            self._seq += 1
+            self._fresh.append(Accepted(self._seq, message, time.monotonic()))
+            self._sizes[self._seq] = size
+            self._bytes += size
+            taker, self._taker = self._taker, None
+        if taker is not None:
+            self._loop.call_soon_threadsafe(_wake, taker)
+        return Offer.ACCEPTED
+
+    async def take(self, count: int) -> list[Accepted]:
+        """Give up to ``count`` messages in order, waiting for the first; none when closed and empty."""
+        while True:
+            with self._lock:
+                if self._fresh or self._closed:
+                    return [self._fresh.popleft() for _ in range(min(count, len(self._fresh)))]
+                taker = self._taker = self._loop.create_future()
+            await taker
+
+    def done(self, seqs: Iterable[int]) -> None:
+        """Forget messages."""
+        with self._lock:
+            self._bytes -= sum(self._sizes.pop(seq) for seq in seqs)
+
+    def close(self) -> None:
+        """Accept nothing more; take() still gives what is there."""
+        with self._lock:
+            self._closed = True
+            taker, self._taker = self._taker, None
+        if taker is not None:
+            _wake(taker)
+
+    def waiting(self) -> int:
+        """Say how many messages are accepted and not done."""
+        return len(self._sizes)
+
+
+def _wake(taker: asyncio.Future[None]) -> None:
+    if not taker.done():
+        taker.set_result(None)

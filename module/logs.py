@@ -1,0 +1,68 @@
+"""Logs in the form by which edgeAgent's log upload filters: ``<{syslog level}> {time} [{level}] {text}``.
+
+Source of the form: iotedge ``LogMessageParser`` (edge-agent). INFO is never per message.
+"""
+
+import json
+import logging
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+_SYSLOG = {logging.DEBUG: (7, "DBG"), logging.INFO: (6, "INF"), logging.WARNING: (4, "WRN"), logging.ERROR: (3, "ERR")}
+
+Form = Literal["edge", "json", "text"]
+
+
+class Formatter(logging.Formatter):
+    """One line per record in the chosen form; a traceback follows on lines of its own."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the record as one line."""
+        when = datetime.fromtimestamp(record.created, UTC)
+        number, short = _SYSLOG.get(record.levelno, (2, "CRT"))
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        if self._form == "json":
+            return json.dumps({"time": when.isoformat(), "level": record.levelname.lower(), "text": text})
+        if self._form == "text":
+            return f"{when:%H:%M:%S} {record.levelname.lower():7} {text}"
+        return f"<{number}> {when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03} +00:00 [{short}] {text}"
+
+
+class Sparsely:
+    """Lets the same kind of line through at most once in a while and counts what it held back.
+
+    Bad input is an everyday event: a device that sends nothing else must not fill the disk with warnings.
+    """
+
+    def __init__(self, logger: logging.Logger, every: float = 10.0) -> None:
+        """Take the logger and the least seconds between two lines of one kind."""
+        self._logger = logger
+        self._every = every
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def warning(self, kind: str, text: str) -> None:
+        """Log a warning unless one of its kind was logged a moment ago; ``kind`` comes from a small fixed set."""
+        now = time.monotonic()
+        last, held = self._last.get(kind, (-self._every, 0))
+        if now - last < self._every:
+            self._last[kind] = (last, held + 1)
+            return
+        self._logger.warning("%s%s", text, f" (and {held} more of this kind before it)" if held else "")
+        self._last[kind] = (now, 0)
+
+
+def configure(level: str, form: Form, to: TextIO | None = None) -> None:
+    """Send every record of this process to a stream, by default stdout; the SDK's and paho's only from warnings on."""
+    stream = logging.StreamHandler(to or sys.stdout)
+    stream.setFormatter(Formatter(form))
+    logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
+    for name in ("azure", "paho", "asyncio", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)

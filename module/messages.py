@@ -1,0 +1,42 @@
+"""The two messages that pass through the module: what came in, what goes out; and what became of an offered one."""
+
+import enum
+
+import msgspec
+
+OVERSIZE = 262_144
+"""Bytes of body and properties that edgeHub accepts at most (iotedge `Constants.MaxMessageSize`)."""
+
+
+class InputMessage(msgspec.Struct, frozen=True):
+    """One routed message as edgeHub delivered it.
+
+    Attributes:
+        body: the bytes as they were sent.
+        input: the module's input that it arrived on, such as ``amlInput``.
+        system: system properties by their long names (``message_id``, ``correlation_id``, ``content_type``,
+            ``content_encoding``, ``device_id``, ``module_id``, ``creation_time``, ``user_id``); absent ones left out.
+        properties: application properties.
+    """
+
+    body: bytes
+    input: str
+    system: dict[str, str] = {}
+    properties: dict[str, str] = {}
+
+
+class OutputMessage(msgspec.Struct, frozen=True):
+    """One message for an output of the module; attributes as in InputMessage."""
+
+    body: bytes
+    output: str
+    system: dict[str, str] = {}
+    properties: dict[str, str] = {}
+
+
+class Offer(enum.Enum):
+    """What became of a message that a transport offered to the inbox."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    FULL = "full"

@@ -1,0 +1,148 @@
+"""The way of a message: inbox → decode → batch → score → encode → send → done. In order, and nothing unbounded."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scoring.batcher import Batcher
+from scoring.codecs import rows_of
+from scoring.errors import RunError, ScoringError
+from scoring.predictions import Outcome
+from scoring.script import Script
+
+from .errors import TransportError
+from .inbox import Accepted, Inbox
+from .logs import Sparsely
+from .messages import OutputMessage
+from .metrics import Metrics
+from .routes import Routes
+
+Publish = Callable[[OutputMessage], asyncio.Future[None]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Scored:
+    """A message that was handed to the batcher, or could not be decoded."""
+
+    accepted: Accepted
+    outcomes: asyncio.Future[list[Outcome]] | ScoringError
+    rows: bool = False
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A message whose answers are on their way."""
+
+    accepted: Accepted
+    confirmations: list[asyncio.Future[None]]
+
+
+class Pipeline:
+    """Three coroutines, one after the other, with a bounded queue between each two.
+
+    ``_read`` decodes and submits, ``_send`` encodes and publishes, ``_finish`` awaits confirmations and says done. They
+    overlap: while one batch runs, the next one is decoded and the one before is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        script: Script,
+        batcher: Batcher,
+        routes: Routes,
+        publish: Publish,
+        metrics: Metrics,
+        read_ahead: int,
+        max_unconfirmed: int,
+        rows: bool,
+    ) -> None:
+        """Take the parts that the way leads through, and the bounds.
+
+        At most ``read_ahead`` messages are decoded and not yet sent, at most ``max_unconfirmed`` outputs sent and not
+        yet confirmed. With ``rows`` the rows of a body are requests of their own.
+        """
+        self._inbox = inbox
+        self._script = script
+        self._batcher = batcher
+        self._routes = routes
+        self._publish = publish
+        self._metrics = metrics
+        self._read_ahead = read_ahead
+        self._max_unconfirmed = max_unconfirmed
+        self._rows = rows and script.rows
+        self._scored: asyncio.Queue[_Scored | None] = asyncio.Queue(read_ahead)
+        self._sent: asyncio.Queue[_Sent | None] = asyncio.Queue()  # bounded by _unconfirmed
+        self._unconfirmed = 0
+        self._confirmed = asyncio.Event()
+        self._sparsely = Sparsely(_log)
+
+    async def serve(self) -> None:
+        """Carry messages until the inbox is closed and everything taken from it is answered and done."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._read())
+            group.create_task(self._send())
+            group.create_task(self._finish())
+
+    async def _read(self) -> None:
+        while messages := await self._inbox.take(self._read_ahead):
+            self._metrics.received.inc(len(messages))
+            for accepted in messages:
+                await self._scored.put(self._submit(accepted))
+        await self._scored.put(None)
+
+    def _submit(self, accepted: Accepted) -> _Scored:
+        try:
+            request = self._script.decode(accepted.message.body)
+        except ScoringError as error:
+            return _Scored(accepted, error)
+        rows = rows_of(request) if self._rows else None
+        requests = [request] if rows is None else rows
+        return _Scored(accepted, self._batcher.submit(requests), rows is not None)
+
+    async def _send(self) -> None:
+        while (scored := await self._scored.get()) is not None:
+            if isinstance(scored.outcomes, ScoringError):
+                outcomes: list[Outcome] = [scored.outcomes]
+            else:
+                outcomes = await scored.outcomes
+            messages = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
+            self._count(outcomes, messages)
+            while self._unconfirmed and self._unconfirmed + len(messages) > self._max_unconfirmed:
+                self._confirmed.clear()
+                await self._confirmed.wait()
+            self._unconfirmed += len(messages)
+            await self._sent.put(_Sent(scored.accepted, [self._publish(message) for message in messages]))
+        await self._sent.put(None)
+
+    def _count(self, outcomes: list[Outcome], messages: list[OutputMessage]) -> None:
+        if not messages:
+            self._metrics.nothing.inc()
+        elif messages[0].properties["AzureMLResponse"] == "ERROR":
+            self._metrics.errors.inc()
+            self._warn(next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None))
+
+    def _warn(self, error: ScoringError | None) -> None:
+        trace = f"\n{error.user_traceback}" if isinstance(error, RunError) and error.user_traceback else ""
+        said = error or "its prediction cannot be sent"
+        self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {said}{trace}")
+
+    async def _finish(self) -> None:
+        while (sent := await self._sent.get()) is not None:
+            try:
+                for confirmation in sent.confirmations:
+                    await confirmation
+            except TransportError as error:
+                self._sparsely.warning("unconfirmed", f"an answer was not confirmed: {error}")
+                continue
+            finally:
+                self._unconfirmed -= len(sent.confirmations)
+                self._confirmed.set()
+            self._inbox.done((sent.accepted.seq,))
+            self._metrics.published.inc(len(sent.confirmations))
+            self._metrics.answered.inc()
+            self._metrics.latency_seconds.observe(time.monotonic() - sent.accepted.at)

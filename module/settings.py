@@ -1,0 +1,99 @@
+"""Environment → frozen Settings, read once; the README's table and ``run --help`` are printed from here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from .errors import SettingsError
+
+_SYNONYMS = {"SCORING_DIR": "AML_APP_ROOT", "SCORING_SCRIPT": "AZUREML_ENTRY_SCRIPT"}
+
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting of the module; ``SCORING_`` and the name in capitals is its environment variable."""
+
+    dir: Annotated[Path, Meta(description="directory with score.py or model.onnx")] = Path("/var/azureml-app")
+    script: Annotated[str, Meta(description="file with init() and run(), relative to SCORING_DIR")] = "score.py"
+    model_name: Annotated[str, Meta(description="property `model` of every prediction; empty: none")] = ""
+    model_version: Annotated[str, Meta(description="property `modelVersion` of every prediction; empty: none")] = ""
+    routes: Annotated[dict[str, list[str]], Meta(description="JSON, input name → outputs; `*`: every input")] = (
+        msgspec.field(default_factory=lambda: {"*": ["amlOutput"]})
+    )
+    errors_output: Annotated[str, Meta(min_length=1, description="output for messages that cannot be scored")] = (
+        "errors"
+    )
+    rows: Annotated[
+        Literal["auto", "message"],
+        Meta(description="`auto`: a JSON array of objects or arrays is a row each; `message`: one request"),
+    ] = "auto"
+    max_batch_size: Annotated[
+        int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
+    ] = 0
+    max_delay_ms: Annotated[float, Meta(ge=0, description="wait this long for a fuller batch; 0: take what waits")] = 0
+    delivery: Annotated[
+        Literal["on-receipt"],
+        Meta(description="`on-receipt`: the SDK acks before scoring (at most once)"),
+    ] = "on-receipt"
+    max_waiting: Annotated[Count, Meta(description="accepted messages not yet answered at most")] = 4096
+    max_waiting_mb: Annotated[Count, Meta(description="their bodies at most, in MB")] = 64
+    max_unconfirmed: Annotated[Count, Meta(description="outputs sent and not yet confirmed at most")] = 64
+    hub_timeout_s: Annotated[Seconds, Meta(description="exit 4 after this long without a connection")] = 3600.0
+    stop_timeout_s: Annotated[Seconds, Meta(description="SIGTERM to exit at most; Docker kills at 10")] = 8.0
+    http_port: Annotated[int, Meta(ge=0, le=65535, description="/metrics, /livez, /readyz; 0: none")] = 9600
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"
+    log_format: Annotated[
+        Literal["edge", "json", "text"], Meta(description="`edge`: as edgeAgent's log upload filters it")
+    ] = "edge"
+
+
+class Described(msgspec.Struct, frozen=True):
+    """One row of the settings table."""
+
+    name: str
+    default: str
+    description: str
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Read the settings from environment variables; an empty one counts as not set.
+
+    Raises:
+        SettingsError: a value does not fit, or SCORING_DIR is no directory; the sentence names the variable.
+    """
+    values: dict[str, object] = {}
+    for field, hint in get_type_hints(Settings, include_extras=True).items():
+        variable = f"SCORING_{field.upper()}"
+        text = environment.get(variable) or environment.get(_SYNONYMS.get(variable, ""))
+        if text:
+            values[field] = _value(variable, text, hint)
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if not settings.dir.is_dir():
+        raise SettingsError(f"SCORING_DIR is {settings.dir}, which is no directory: set it to the one with score.py")
+    return settings
+
+
+def _value(variable: str, text: str, hint: object) -> object:
+    try:
+        if "dict" in str(hint):
+            return msgspec.json.decode(text, type=hint)
+        return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise SettingsError(f"{variable} is {text!r}: {str(error)[0].lower()}{str(error)[1:]}") from error
+
+
+def describe() -> list[Described]:
+    """Give name, default and meaning of every setting, in order."""
+    defaults = Settings()
+    rows = []
+    for field, hint in get_type_hints(Settings, include_extras=True).items():
+        meta = next(m for m in reversed(get_args(hint)) if isinstance(m, Meta) and m.description)
+        default = getattr(defaults, field)
+        text = msgspec.json.encode(default).decode() if isinstance(default, dict) else str(default)
+        rows.append(Described(f"SCORING_{field.upper()}", text, str(meta.description)))
+    return rows

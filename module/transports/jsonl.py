@@ -1,0 +1,128 @@
+"""Messages from and to files: a message body a line, or a whole message a line; ``.gz`` is understood.
+
+The one place that knows the line formats of ``--telemetry``, ``--messages`` and ``--upstream``.
+"""
+
+import asyncio
+import binascii
+import gzip
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+import orjson
+
+from ..errors import SettingsError
+from ..messages import InputMessage, Offer, OutputMessage
+
+_JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
+
+
+class _Line(msgspec.Struct):
+    """One line of a ``--messages`` file."""
+
+    input: str = ""
+    system: dict[str, str] = {}
+    properties: dict[str, str] = {}
+    body: msgspec.Raw = msgspec.Raw()
+    base64: bytes | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+def open_lines(path: Path) -> BinaryIO:
+    """Open a ``.jsonl`` or ``.jsonl.gz`` file for reading bytes.
+
+    Raises:
+        SettingsError: it cannot be opened.
+    """
+    try:
+        return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_telemetry(path: Path, id_prefix: str) -> Iterator[InputMessage]:
+    """Give a message for each line: the line is the body, the message id is ``{id_prefix}-{line number}``.
+
+    An empty line is a message with an empty body; only the newline that ends the file is none.
+    """
+    with open_lines(path) as lines:
+        for number, line in enumerate(lines, 1):
+            system = {"message_id": f"{id_prefix}-{number}", **_JSON}
+            yield InputMessage(body=line.rstrip(b"\r\n"), input="", system=system)
+
+
+def read_messages(path: Path) -> Iterator[InputMessage]:
+    """Give a message for each line ``{"input", "system", "properties", "body" or "base64"}``.
+
+    Raises:
+        SettingsError: a line does not have that form; the sentence names it.
+    """
+    with open_lines(path) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                parsed = _decode_line(line)
+                body = bytes(parsed.body) if parsed.base64 is None else binascii.a2b_base64(parsed.base64)
+            except (msgspec.DecodeError, binascii.Error) as error:
+                raise SettingsError(f"{path} line {number} is not a message: {error}") from error
+            is_json = parsed.base64 is None and "content_type" not in parsed.system
+            system = {**_JSON, **parsed.system} if is_json else parsed.system
+            yield InputMessage(body=body, input=parsed.input, system=system, properties=parsed.properties)
+
+
+def message_line(
+    body: bytes, *, module: str, output: str, system: Mapping[str, str], properties: Mapping[str, str]
+) -> bytes:
+    """Give the line that stands for a message which left the module, newline included.
+
+    The body is inlined as a JSON value if content type and encoding say JSON and it is JSON, else as ``base64``.
+    """
+    line: dict[str, object] = {"module": module, "output": output, "system": system, "properties": properties}
+    line |= _body_field(body, system)
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _body_field(body: bytes, system: Mapping[str, str]) -> dict[str, object]:
+    says_json = all(system.get(name, "").lower() == value for name, value in _JSON.items())
+    if says_json:
+        try:
+            return {"body": orjson.loads(body)}
+        except orjson.JSONDecodeError:
+            pass
+    return {"base64": b64encode(body).decode()}
+
+
+class JsonLines:
+    """A transport between files: offers the messages that it is given, writes a line for each one published."""
+
+    def __init__(self, messages: Iterable[InputMessage], offer: Callable[[InputMessage], Offer], out: BinaryIO) -> None:
+        self._messages = messages
+        self._offer = offer
+        self._out = out
+
+    async def feed(self) -> int:
+        """Offer every message, waiting where there is no room; gives their number."""
+        count = 0
+        for message in self._messages:
+            while self._offer(message) is Offer.FULL:  # noqa: ASYNC110 - the seam has no event for room
+                await asyncio.sleep(0.001)
+            count += 1
+        return count
+
+    def publish(self, message: OutputMessage) -> asyncio.Future[None]:
+        """Write a message as a line; confirmed at once."""
+        line = message_line(
+            message.body,
+            module="replay",
+            output=message.output,
+            system=message.system,
+            properties=message.properties,
+        )
+        self._out.write(line)
+        confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        confirmed.set_result(None)
+        return confirmed

@@ -1,0 +1,44 @@
+"""What can go wrong while scoring, hung on the way of a request.
+
+ScoringError
+├── ScriptError     score.py cannot be found, imported, initialised or called: the module does not start (exit 3)
+├── ModelError      the model cannot be found, read or loaded: the module does not start (exit 3)
+├── RequestError    this one request is wrong: answered on the errors output, its neighbours are scored
+└── RunError        run() failed: the batch is bisected until only the request that causes it is left
+"""
+
+
+class ScoringError(Exception):
+    """Base of every failure that scoring reports in one sentence."""
+
+
+class ScriptError(ScoringError):
+    """The scoring script cannot serve.
+
+    Attributes:
+        user_traceback: the part of the traceback that lies in the user's own files, for the log.
+    """
+
+    def __init__(self, sentence: str, user_traceback: str = "") -> None:
+        super().__init__(sentence)
+        self.user_traceback = user_traceback
+
+
+class ModelError(ScoringError):
+    """The model cannot serve."""
+
+
+class RequestError(ScoringError):
+    """One request cannot be scored; a scoring script may raise it too."""
+
+
+class RunError(ScoringError):
+    """run() raised, or did not give one prediction per request.
+
+    Attributes:
+        user_traceback: the part of the traceback that lies in the user's own files, for the log.
+    """
+
+    def __init__(self, sentence: str, user_traceback: str = "") -> None:
+        super().__init__(sentence)
+        self.user_traceback = user_traceback

@@ -1,0 +1,70 @@
+"""The scoring thread: the one thread where init() and every run() happen."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TypeVar, TypeVarTuple, cast
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_Call = tuple[Callable[..., object], tuple[object, ...], asyncio.Future[object]]
+
+
+class ScoringThread:
+    """Runs one call after another on a thread of its own, and answers on the event loop.
+
+    A daemon: a run() that never returns must not keep the process from ending. A ThreadPoolExecutor would wait for it,
+    and costs about twice as much a call.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="scoring", daemon=True)
+        self._thread.start()
+
+    def call(self, function: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """Run ``function(*args)`` on the scoring thread; the future gets its result or its exception."""
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._calls.put((function, args, future))
+        return cast(asyncio.Future[T], future)
+
+    def stop(self) -> None:
+        """End the thread after the calls that it was given."""
+        self._calls.put(None)
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread's end for ``timeout`` seconds; False if it is still busy."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def ident(self) -> int | None:
+        """The thread's identifier, for a stack dump."""
+        return self._thread.ident
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            function, args, future = call
+            try:
+                answer: object = function(*args)
+                settle: Callable[[asyncio.Future[object], object], None] = _set_result
+            except BaseException as error:  # the script's SystemExit must not end this thread
+                answer, settle = error, _set_exception
+            try:
+                self._loop.call_soon_threadsafe(settle, future, answer)
+            except RuntimeError:  # the loop is closed: nobody is left to answer
+                return
+            del call, function, args, future, answer  # while idle, keep no batch alive
+
+
+def _set_result(future: asyncio.Future[object], answer: object) -> None:
+    if not future.cancelled():
+        future.set_result(answer)
+
+
+def _set_exception(future: asyncio.Future[object], error: object) -> None:
+    if not future.cancelled():
+        future.set_exception(cast(BaseException, error))
