@@ -2,9 +2,11 @@
 
 ModuleError
 ├── SettingsError     exit 2: an environment variable, an argument or a file that it names
+├── RunHungError           exit 1: run() took longer than SCORING_RUN_TIMEOUT_S
 ├── TwinError         a desired patch is refused whole, the last good settings stay
 ├── TransportError    retried; exit 4 after SCORING_HUB_TIMEOUT_S
 ├── JournalError      stop acking and retry; exit 2 at start
+│   └── JournalLockedError another process has it: exit 4
 └── PackagingError    exit 1
 
 Each message is one sentence that names what to change.
@@ -27,6 +29,10 @@ class SettingsError(ModuleError):
     exit_code = 2
 
 
+class RunHungError(ModuleError):
+    """run() does not return; only a new process helps."""
+
+
 class TwinError(ModuleError):
     """A desired-properties patch does not fit."""
 
@@ -41,6 +47,12 @@ class JournalError(ModuleError):
     """The journal cannot be opened, read or written."""
 
     exit_code = 2
+
+
+class JournalLockedError(JournalError):
+    """Another process has the journal."""
+
+    exit_code = 4
 
 
 class PackagingError(ModuleError):

@@ -3,27 +3,14 @@
 import asyncio
 import html
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from .errors import SettingsError
 from .metrics import CONTENT_TYPE, Metrics
+from .status import Status
 
 _TIMEOUT = 5.0
 _MAX_REQUEST = 8192
 _MAX_CONNECTIONS = 32
-
-
-@dataclass
-class Status:
-    """What the module says of itself.
-
-    Attributes:
-        not_ready: why it cannot serve; empty once it can.
-        facts: name → value, shown on the status page.
-    """
-
-    not_ready: str = "starting"
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 class Health:
@@ -58,12 +45,11 @@ class Health:
             self._server.close()
 
     def _ready(self) -> tuple[int, str, bytes]:
-        reason = self._status.not_ready
+        reason = self._status.why_not_ready()
         return (503 if reason else 200), "text/plain", f"{reason or 'ready'}\n".encode()
 
     def _page(self) -> tuple[int, str, bytes]:
-        facts = {"status": self._status.not_ready or "ready", **self._status.facts}
-        rows = "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(v)}" for k, v in facts.items())
+        rows = "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(v)}" for k, v in self._status.report().items())
         links = " · ".join(f'<a href="{path}">{path}</a>' for path in self._pages if path != "/")
         style = "body{font:16px system-ui;margin:3em}th{text-align:left;padding-right:2em}"
         page = f"<!doctype html><title>scoring-module</title><style>{style}</style><table>{rows}</table><p>{links}"

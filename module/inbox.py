@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -20,11 +20,15 @@ class Accepted(msgspec.Struct, frozen=True):
         seq: its number in this inbox, ascending in the order of arrival.
         message: as it came.
         at: time.monotonic() of its acceptance, seconds.
+        alone: a process died with it inside run(): it has to be alone there from now on.
+        condemned: why it must not be scored at all; empty if it may.
     """
 
     seq: int
     message: InputMessage
     at: float
+    alone: bool = False
+    condemned: str = ""
 
 
 class Inbox(Protocol):
@@ -33,25 +37,48 @@ class Inbox(Protocol):
     Attributes:
         uuid: of this inbox; with a message's seq it names an output message whose input had no id.
         durable: whether what is not done survives the process.
+        trouble: why nothing can be accepted at present; empty if all is well.
+        on_room: called, from any thread, when there may be room again.
     """
 
     uuid: str
     durable: bool
+    trouble: str
+    on_room: Callable[[], None]
 
-    def offer(self, message: InputMessage) -> Offer:
+    def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
         """Take charge of a message if there is room; from any thread, never blocks for long, never raises."""
+
+    def connected(self) -> None:
+        """Hear that a connection begins: the hub may send again what it sent on the last one."""
 
     async def take(self, count: int) -> list[Accepted]:
         """Give up to ``count`` of the oldest messages not yet given, waiting for the first; none is the end."""
 
-    def done(self, seqs: Iterable[int]) -> None:
-        """Forget messages whose answers are confirmed; from the event loop."""
+    def running(self, seqs: list[int]) -> None:
+        """Note which messages run() is about to get, none when it has returned; from the event loop."""
+
+    def explain(self, why: str) -> None:
+        """Leave word of why this process is about to end in the middle of a run()."""
+
+    def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
+        """Forget messages whose answers are confirmed; from the event loop.
+
+        Those with a reason could not be scored: a durable inbox keeps a bounded number of them. The future is done when
+        none of the messages can come back.
+        """
 
     def close(self) -> None:
         """Accept nothing more, and let take() come to its end: at once if durable, else when nothing is left."""
 
+    async def release(self) -> None:
+        """Let go of files and threads."""
+
     def waiting(self) -> int:
         """Say how many messages are accepted and not done."""
+
+    def waiting_bytes(self) -> int:
+        """Say how many bytes they take."""
 
 
 class MemoryInbox:
@@ -62,6 +89,8 @@ class MemoryInbox:
     def __init__(self, max_messages: int = 4096, max_bytes: int = 64 << 20) -> None:
         """Take the bounds; belongs to the event loop that is running."""
         self.uuid = uuid.uuid4().hex
+        self.trouble = ""
+        self.on_room: Callable[[], None] = lambda: None
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._loop = asyncio.get_running_loop()
@@ -73,7 +102,10 @@ class MemoryInbox:
         self._taker: asyncio.Future[None] | None = None
         self._closed = False
 
-    def offer(self, message: InputMessage) -> Offer:
+    def connected(self) -> None:
+        """Hear that a connection begins: what died with the last process cannot be told from what is new."""
+
+    def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
         """Take charge of a message if there is room; one larger than the bound is taken when nothing else waits."""
         size = len(message.body)
         with self._lock:
@@ -98,10 +130,20 @@ class MemoryInbox:
                 taker = self._taker = self._loop.create_future()
             await taker
 
-    def done(self, seqs: Iterable[int]) -> None:
-        """Forget messages."""
+    def running(self, seqs: list[int]) -> None:
+        """Nothing would remember it."""
+
+    def explain(self, why: str) -> None:
+        """Nobody would read it."""
+
+    def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
+        """Forget messages; there is no quarantine."""
         with self._lock:
             self._bytes -= sum(self._sizes.pop(seq) for seq in seqs)
+        self.on_room()
+        forgotten: asyncio.Future[None] = self._loop.create_future()
+        forgotten.set_result(None)
+        return forgotten
 
     def close(self) -> None:
         """Accept nothing more; take() still gives what is there."""
@@ -111,9 +153,16 @@ class MemoryInbox:
         if taker is not None:
             _wake(taker)
 
+    async def release(self) -> None:
+        """Nothing to let go of."""
+
     def waiting(self) -> int:
         """Say how many messages are accepted and not done."""
         return len(self._sizes)
+
+    def waiting_bytes(self) -> int:
+        """Say how many bytes they take."""
+        return self._bytes
 
 
 def _wake(taker: asyncio.Future[None]) -> None:

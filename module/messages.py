@@ -1,6 +1,7 @@
 """The two messages that pass through the module: what came in, what goes out; and what became of an offered one."""
 
 import enum
+from typing import Protocol
 
 import msgspec
 
@@ -32,6 +33,13 @@ class OutputMessage(msgspec.Struct, frozen=True):
     output: str
     system: dict[str, str] = {}
     properties: dict[str, str] = {}
+
+
+class Offering(Protocol):
+    """The inbox's ``offer``, as a transport is given it."""
+
+    def __call__(self, message: InputMessage, *, maybe_again: bool = False) -> "Offer":
+        """Take charge of a message; ``maybe_again`` says that the hub may be sending it a second time."""
 
 
 class Offer(enum.Enum):

@@ -35,10 +35,11 @@ class _Scored:
 
 @dataclass(slots=True)
 class _Sent:
-    """A message whose answers are on their way."""
+    """A message whose answers are on their way; with a reason if they say that it could not be scored."""
 
     accepted: Accepted
     confirmations: list[asyncio.Future[None]]
+    reason: str
 
 
 class Pipeline:
@@ -60,11 +61,13 @@ class Pipeline:
         read_ahead: int,
         max_unconfirmed: int,
         rows: bool,
+        failed: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         """Take the parts that the way leads through, and the bounds.
 
         At most ``read_ahead`` messages are decoded and not yet sent, at most ``max_unconfirmed`` outputs sent and not
-        yet confirmed. With ``rows`` the rows of a body are requests of their own.
+        yet confirmed. With ``rows`` the rows of a body are requests of their own. ``failed`` is told why a message went
+        to the errors output.
         """
         self._inbox = inbox
         self._script = script
@@ -74,11 +77,13 @@ class Pipeline:
         self._metrics = metrics
         self._read_ahead = read_ahead
         self._max_unconfirmed = max_unconfirmed
+        self._failed = failed
         self._rows = rows and script.rows
         self._scored: asyncio.Queue[_Scored | None] = asyncio.Queue(read_ahead)
         self._sent: asyncio.Queue[_Sent | None] = asyncio.Queue()  # bounded by _unconfirmed
         self._unconfirmed = 0
-        self._confirmed = asyncio.Event()
+        self._unfinished = 0
+        self._room = asyncio.Event()
         self._sparsely = Sparsely(_log)
 
     async def serve(self) -> None:
@@ -96,13 +101,16 @@ class Pipeline:
         await self._scored.put(None)
 
     def _submit(self, accepted: Accepted) -> _Scored:
+        if accepted.condemned:
+            return _Scored(accepted, RunError(accepted.condemned))
         try:
             request = self._script.decode(accepted.message.body)
         except ScoringError as error:
             return _Scored(accepted, error)
         rows = rows_of(request) if self._rows else None
         requests = [request] if rows is None else rows
-        return _Scored(accepted, self._batcher.submit(requests), rows is not None)
+        outcomes = self._batcher.submit(requests, accepted.seq, alone=accepted.alone)
+        return _Scored(accepted, outcomes, rows is not None)
 
     async def _send(self) -> None:
         while (scored := await self._scored.get()) is not None:
@@ -111,25 +119,29 @@ class Pipeline:
             else:
                 outcomes = await scored.outcomes
             messages = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
-            self._count(outcomes, messages)
+            reason = self._reason(outcomes, messages)
+            # One message alone may have more answers than the bound.
             while self._unconfirmed and self._unconfirmed + len(messages) > self._max_unconfirmed:
-                self._confirmed.clear()
-                await self._confirmed.wait()
+                await self._a_message_finished()
             self._unconfirmed += len(messages)
-            await self._sent.put(_Sent(scored.accepted, [self._publish(message) for message in messages]))
+            self._unfinished += 1
+            await self._sent.put(_Sent(scored.accepted, [self._publish(message) for message in messages], reason))
         await self._sent.put(None)
 
-    def _count(self, outcomes: list[Outcome], messages: list[OutputMessage]) -> None:
+    def _reason(self, outcomes: list[Outcome], messages: list[OutputMessage]) -> str:
+        """Say why a message was answered on the errors output, and count and log it; empty if it was not."""
         if not messages:
             self._metrics.nothing.inc()
-        elif messages[0].properties["AzureMLResponse"] == "ERROR":
-            self._metrics.errors.inc()
-            self._warn(next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None))
-
-    def _warn(self, error: ScoringError | None) -> None:
+            return ""
+        if messages[0].properties["AzureMLResponse"] != "ERROR":
+            return ""
+        self._metrics.errors.inc()
+        error = next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None)
         trace = f"\n{error.user_traceback}" if isinstance(error, RunError) and error.user_traceback else ""
-        said = error or "its prediction cannot be sent"
+        said = str(error or "its prediction cannot be sent")
+        self._failed(said)
         self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {said}{trace}")
+        return said
 
     async def _finish(self) -> None:
         while (sent := await self._sent.get()) is not None:
@@ -138,11 +150,22 @@ class Pipeline:
                     await confirmation
             except TransportError as error:
                 self._sparsely.warning("unconfirmed", f"an answer was not confirmed: {error}")
+                self._forgotten(sent)
                 continue
-            finally:
-                self._unconfirmed -= len(sent.confirmations)
-                self._confirmed.set()
-            self._inbox.done((sent.accepted.seq,))
+            seq = sent.accepted.seq
+            forgotten = self._inbox.done((seq,), {seq: sent.reason} if sent.reason else None)
+            forgotten.add_done_callback(lambda _, sent=sent: self._forgotten(sent))  # type: ignore[misc]
             self._metrics.published.inc(len(sent.confirmations))
             self._metrics.answered.inc()
             self._metrics.latency_seconds.observe(time.monotonic() - sent.accepted.at)
+        while self._unfinished:
+            await self._a_message_finished()
+
+    def _forgotten(self, sent: _Sent) -> None:
+        self._unconfirmed -= len(sent.confirmations)
+        self._unfinished -= 1
+        self._room.set()
+
+    async def _a_message_finished(self) -> None:
+        self._room.clear()
+        await self._room.wait()

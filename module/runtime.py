@@ -6,26 +6,30 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
+from scoring.loaded import MODELS
 from scoring.scoring_thread import ScoringThread
 from scoring.script import Script, load
 
-from .health import Health, Status
+from .health import Health
 from .inbox import Inbox, MemoryInbox
+from .journal import Journal, warn_if_it_dies_with_the_container
 from .messages import InputMessage
 from .metrics import Metrics
 from .pipeline import Pipeline, Publish
 from .routes import Routes
 from .settings import Settings
-from .transports import Transport
+from .status import Status
 from .transports.edge_hub import EdgeHub, check_environment
 from .transports.jsonl import JsonLines
+from .twin import Reporter
+from .watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +47,9 @@ async def run(settings: Settings) -> None:
     """Be the module: serve until SIGTERM or SIGINT, then drain.
 
     Raises:
-        SettingsError, ScriptError, ModelError: it cannot start.
+        SettingsError, JournalError, ScriptError, ModelError: it cannot start.
         TransportError: the hub could not be reached for SCORING_HUB_TIMEOUT_S.
+        RunHungError: run() took longer than SCORING_RUN_TIMEOUT_S.
     """
     check_environment(os.environ)
     module = _Module(settings)
@@ -62,10 +67,10 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
         SettingsError: a line is no message.
     """
     metrics = Metrics()
-    scoring = await _start_scoring(settings, metrics)
     inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
+    scoring = await _start_scoring(settings, Watchdog(inbox, metrics, settings.run_timeout_s))
     lines = JsonLines(messages, inbox.offer, out)
-    pipeline = _pipeline(settings, scoring, inbox, lines.publish, metrics)
+    pipeline = _pipeline(settings, scoring, inbox, lines.publish, metrics=metrics)
 
     async def feed() -> int:
         try:
@@ -98,59 +103,123 @@ class _Module:
             self._life.cancel()
 
     async def live(self) -> None:
-        """Start, serve and drain."""
+        """Start, serve, drain and stop."""
         self._life = asyncio.current_task()
         started = time.monotonic()
+        settings = self._settings
+        inbox: Inbox | None = None
         try:
-            if self._settings.http_port:
-                await self._health.start(self._settings.http_port)
-            scoring = await _start_scoring(self._settings, self._metrics)
-            inbox = MemoryInbox(self._settings.max_waiting, self._settings.max_waiting_mb << 20)
-            transport = EdgeHub(inbox.offer, self._settings.hub_timeout_s)
-            pipeline = _pipeline(self._settings, scoring, inbox, transport.publish, self._metrics)
-            self._metrics.gauge("scoring_waiting", "Messages accepted and not yet answered", inbox.waiting)
-            await transport.start()
-            self._status.facts.update(script=str(scoring.script.path), kind=scoring.script.kind, inbox="memory")
+            if settings.http_port:
+                await self._health.start(settings.http_port)
+            inbox = _inbox(settings)
+            watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
+            scoring = await _start_scoring(settings, watchdog)
+            reporter = Reporter(self._status)
+            hub = EdgeHub(
+                inbox.offer,
+                hub_timeout=settings.hub_timeout_s,
+                stall_timeout=settings.stall_timeout_s,
+                begin=inbox.connected,
+                connected=reporter.connected,
+            )
+            inbox.on_room = hub.make_room
+            self._show(scoring.script, inbox, hub)
+            pipeline = _pipeline(
+                settings, scoring, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
+            )
+            await hub.start()
             self._status.not_ready = ""
-            _log.info("ready after %.2f s: %s script %s", time.monotonic() - started, *_said(scoring.script))
-            await self._serve(transport, inbox, pipeline)
+            _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.said())
+            watch = watchdog.watch(scoring.thread.ident)
+            await self._serve(hub, inbox, pipeline, watch, reporter.keep_reporting())
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
         finally:
             await self._health.stop()
+        if inbox is not None:
+            await inbox.release()
 
-    async def _serve(self, transport: Transport, inbox: Inbox, pipeline: Pipeline) -> None:
+    def _show(self, script: Script, inbox: Inbox, hub: EdgeHub) -> None:
+        """Fill the facts and the gauges that only now have a source."""
+        model = MODELS[0] if MODELS else None
+        self._status.facts.update(
+            runtimeVersion=version("iotedge-scoring-module"),
+            script=f"{script.kind} {script.path.name}",
+            model=self._settings.model_name or (model.path.name if model else ""),
+            modelVersion=self._settings.model_version,
+            modelHash=model.sha256 if model else "",
+            provider=model.provider if model else "",
+            delivery=self._settings.delivery,
+            lastError="",
+        )
+        gauge = self._metrics.gauge
+        gauge("scoring_waiting", "Messages accepted and not yet answered", inbox.waiting)
+        gauge("scoring_waiting_bytes", "Bytes that they take", inbox.waiting_bytes)
+        gauge("scoring_held", "Input messages without room, held un-acked", lambda: hub.held)
+        gauge("scoring_connects", "Connections to edgeHub that were made", lambda: hub.connects)
+        gauge("scoring_inbox_trouble", "1 while the inbox cannot be written", lambda: bool(inbox.trouble))
+        self._status.trouble = lambda: inbox.trouble or hub.trouble
+
+    async def _serve(self, hub: EdgeHub, inbox: Inbox, pipeline: Pipeline, *others: Coroutine[Any, Any, None]) -> None:
+        """Serve until told to stop or until something breaks for good; then drain as far as that is still possible."""
         self._serving = True
         gc.collect()
         gc.freeze()  # what lives from here on to the end need not be walked by every full collection
         serving = asyncio.create_task(pipeline.serve())
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping_set(), *others)]
+        ended, _ = await asyncio.wait((serving, *watching), return_when=asyncio.FIRST_COMPLETED)
         self._status.not_ready = "stopping"
-        await transport.stop_taking()
+        await hub.stop_taking()
         inbox.close()
-        _, late = await asyncio.wait((serving,), timeout=self._settings.stop_timeout_s)
-        if late:
-            _log.warning("%d messages were not answered within SCORING_STOP_TIMEOUT_S", inbox.waiting())
-            serving.cancel()
-        stopping.cancel()
-        await transport.stop()
-        if not late:
-            serving.result()  # a pipeline that broke says why
+        failure = next((error for task in ended if (error := task.exception())), None)
+        if failure is None:
+            _, late = await asyncio.wait((serving,), timeout=self._settings.stop_timeout_s)
+            if late:
+                _log.warning("%d messages are left, not answered within SCORING_STOP_TIMEOUT_S", inbox.waiting())
+        for task in (serving, *watching):
+            task.cancel()
+        await hub.stop()
+        if failure is not None:
+            raise failure
         _log.info("stopped")
 
+    async def _stopping_set(self) -> None:
+        await self._stopping.wait()
 
-async def _start_scoring(settings: Settings, metrics: Metrics) -> _Scoring:
+
+def _inbox(settings: Settings) -> Inbox:
+    max_bytes = settings.max_waiting_mb << 20
+    if settings.delivery == "on-receipt":
+        return MemoryInbox(settings.max_waiting, max_bytes)
+    warn_if_it_dies_with_the_container(settings.journal_dir)
+    return Journal(
+        settings.journal_dir,
+        sync=settings.journal_sync,
+        max_messages=settings.max_waiting,
+        max_bytes=max_bytes,
+        max_quarantined=settings.max_quarantined,
+    )
+
+
+async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
     thread = ScoringThread(asyncio.get_running_loop())
     script = await thread.call(load, settings.dir, settings.script)
     await thread.call(script.init)
     limits = BatchLimits(settings.max_batch_size or script.max_size, settings.max_delay_ms / 1000)
-    return _Scoring(script, thread, Batcher(script, thread, limits, metrics.observe_batch))
+    return _Scoring(script, thread, Batcher(script, thread, limits, watchdog))
 
 
-def _pipeline(settings: Settings, scoring: _Scoring, inbox: Inbox, publish: Publish, metrics: Metrics) -> Pipeline:
+def _pipeline(
+    settings: Settings,
+    scoring: _Scoring,
+    inbox: Inbox,
+    publish: Publish,
+    *,
+    metrics: Metrics,
+    failed: Callable[[str], None] = lambda sentence: None,
+) -> Pipeline:
     stamp = {"model": settings.model_name, "modelVersion": settings.model_version}
     return Pipeline(
         inbox=inbox,
@@ -162,8 +231,5 @@ def _pipeline(settings: Settings, scoring: _Scoring, inbox: Inbox, publish: Publ
         read_ahead=2 * scoring.batcher.max_size,
         max_unconfirmed=settings.max_unconfirmed,
         rows=settings.rows == "auto",
+        failed=failed,
     )
-
-
-def _said(script: Script) -> tuple[str, str]:
-    return script.kind, f"{script.path.name}, version {version('iotedge-scoring-module')}"

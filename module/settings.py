@@ -37,13 +37,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
     max_delay_ms: Annotated[float, Meta(ge=0, description="wait this long for a fuller batch; 0: take what waits")] = 0
     delivery: Annotated[
-        Literal["on-receipt"],
-        Meta(description="`on-receipt`: the SDK acks before scoring (at most once)"),
-    ] = "on-receipt"
-    max_waiting: Annotated[Count, Meta(description="accepted messages not yet answered at most")] = 4096
-    max_waiting_mb: Annotated[Count, Meta(description="their bodies at most, in MB")] = 64
+        Literal["journal", "on-receipt"],
+        Meta(description="`journal`: at least once; `on-receipt`: at most once, lost when the process dies"),
+    ] = "journal"
+    journal_dir: Annotated[Path, Meta(description="journal's directory; must outlive the container")] = Path(
+        "/var/lib/scoring"
+    )
+    journal_sync: Annotated[
+        Literal["normal", "full"], Meta(description="`normal` survives a killed process, `full` a power cut")
+    ] = "normal"
+    max_waiting: Annotated[Count, Meta(description="accepted messages not yet answered at most")] = 100_000
+    max_waiting_mb: Annotated[Count, Meta(description="their bytes at most, in MB")] = 256
+    max_quarantined: Annotated[Count, Meta(description="messages that could not be scored, kept at most")] = 1000
     max_unconfirmed: Annotated[Count, Meta(description="outputs sent and not yet confirmed at most")] = 64
     hub_timeout_s: Annotated[Seconds, Meta(description="exit 4 after this long without a connection")] = 3600.0
+    stall_timeout_s: Annotated[Seconds, Meta(description="a connection that confirms nothing this long is dead")] = 60.0
+    run_timeout_s: Annotated[Seconds, Meta(description="a run() that takes longer hangs: exit 1, with its stack")] = (
+        300.0
+    )
     stop_timeout_s: Annotated[Seconds, Meta(description="SIGTERM to exit at most; Docker kills at 10")] = 8.0
     http_port: Annotated[int, Meta(ge=0, le=65535, description="/metrics, /livez, /readyz; 0: none")] = 9600
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"

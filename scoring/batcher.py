@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .batch import BatchLimits, ready_in
 from .predictions import Outcome
@@ -17,7 +18,20 @@ class _Group:
 
     answer: asyncio.Future[list[Outcome]]
     missing: int
+    since: float
+    owner: int
+    alone: bool
     outcomes: list[Outcome] = field(default_factory=list)
+
+
+class Observer(Protocol):
+    """Is told of every run(), on the event loop."""
+
+    def started(self, owners: list[int]) -> None:
+        """Hear that a batch is about to run, and whose requests are in it."""
+
+    def finished(self, size: int, seconds: float) -> None:
+        """Hear that it has returned, with its number of requests and the seconds on the scoring thread."""
 
 
 class Batcher:
@@ -26,21 +40,13 @@ class Batcher:
     While a batch runs the next one fills. A group longer than a batch is split over several and rejoined.
     """
 
-    def __init__(
-        self,
-        script: Script,
-        thread: ScoringThread,
-        limits: BatchLimits,
-        observe: Callable[[int, float], None] = lambda size, seconds: None,
-    ) -> None:
-        """Take the parts; ``observe(batch size, seconds on the scoring thread)`` is told of every batch."""
+    def __init__(self, script: Script, thread: ScoringThread, limits: BatchLimits, observer: Observer) -> None:
         self._script = script
         self._thread = thread
         self._limits = limits
-        self._observe = observe
+        self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[object, _Group]] = deque()
-        self._oldest = 0.0
         self._running: list[tuple[object, _Group]] = []
         self._started = 0.0
         self._timer: asyncio.Handle | None = None
@@ -55,17 +61,18 @@ class Batcher:
         """How many requests wait for a batch."""
         return len(self._waiting)
 
-    def submit(self, requests: Sequence[object]) -> asyncio.Future[list[Outcome]]:
+    def submit(
+        self, requests: Sequence[object], owner: int = 0, *, alone: bool = False
+    ) -> asyncio.Future[list[Outcome]]:
         """Queue the requests of one message; the future gets one outcome per request, same order.
 
-        The batch starts in the loop's next turn, so that everything submitted in this one can be part of it.
+        The batch starts in the loop's next turn, so that everything submitted in this one can be part of it. The
+        ``owner`` is what the observer is told; requests that are ``alone`` share no run() with those of another.
         """
-        group = _Group(self._loop.create_future(), len(requests))
+        group = _Group(self._loop.create_future(), len(requests), self._loop.time(), owner, alone)
         if not requests:
             group.answer.set_result([])
             return group.answer
-        if not self._waiting:
-            self._oldest = self._loop.time()
         self._waiting.extend((request, group) for request in requests)
         if not self._running:
             self._wake()
@@ -82,22 +89,33 @@ class Batcher:
     def _start_batch(self) -> None:
         self._timer = None
         now = self._loop.time()
-        delay = ready_in(len(self._waiting), now - self._oldest, self._limits)
+        waited = now - self._waiting[0][1].since if self._waiting else 0.0
+        delay = ready_in(len(self._waiting), waited, self._limits)
         if delay is None:
             return
         if delay > 0:
             self._timer = self._loop.call_later(delay, self._start_batch)
             return
-        size = min(len(self._waiting), self._limits.max_size)
-        self._running = [self._waiting.popleft() for _ in range(size)]
-        self._oldest = self._started = now
+        self._running = self._next_batch()
+        self._started = now
+        self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running)))
         scored = self._thread.call(self._script.score, [request for request, _ in self._running])
         scored.add_done_callback(self._finish_batch)
+
+    def _next_batch(self) -> list[tuple[object, _Group]]:
+        first = self._waiting[0][1]
+        batch: list[tuple[object, _Group]] = []
+        while self._waiting and len(batch) < self._limits.max_size:
+            group = self._waiting[0][1]
+            if group is not first and (group.alone or first.alone):
+                break
+            batch.append(self._waiting.popleft())
+        return batch
 
     def _finish_batch(self, scored: asyncio.Future[list[Outcome]]) -> None:
         running, self._running = self._running, []
         outcomes = scored.result()  # score() never raises
-        self._observe(len(outcomes), self._loop.time() - self._started)
+        self._observer.finished(len(outcomes), self._loop.time() - self._started)
         # A script that takes one request after another may answer only the first few: the rest stays first in line.
         self._waiting.extendleft(reversed(running[len(outcomes) :]))
         self._start_batch()

@@ -21,10 +21,8 @@ def score_batch(run: Run, requests: Sequence[object], directory: Path, *, bisect
     """
     try:
         return _checked(run(list(requests)), len(requests))
-    except Exception as raised:
+    except BaseException as raised:  # SystemExit and CancelledError too: a batch without an answer would wait for ever
         error = raised if isinstance(raised, ScoringError) else as_run_error(raised, directory)
-    except SystemExit as raised:
-        error = as_run_error(raised, directory)
     if not bisect or len(requests) == 1:
         return [error] * len(requests)
     middle = len(requests) // 2

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 
 from .errors import ModelError, RequestError
+from .loaded import MODELS, LoadedModel
 from .providers import session_options
 from .tensors import Array, TensorSpec, spec_of, stack, value_of, whole
 
@@ -43,6 +44,7 @@ class OnnxModel:
             raise ModelError(f"ONNX Runtime cannot load {self.path}: {reason}") from error
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in self._session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in self._session.get_outputs()]
+        MODELS.append(LoadedModel(self.path.resolve(), self._session.get_providers()[0]))
         self.batches = all(spec.has_batch_axis for spec in (*self.inputs, *self.outputs))
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:

@@ -32,6 +32,18 @@ class Prediction:
     output: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what no message can carry, on the script's own line.
+
+        Raises:
+            TypeError: the output, or the name or value of a property, is no text.
+            UnicodeEncodeError: it is half a surrogate pair.
+        """
+        for text in (self.output or "", *self.properties, *self.properties.values()):
+            if not isinstance(text, str):
+                raise TypeError(f"a Prediction has {text!r} as output or in its properties: make it a str")
+            text.encode()
+
 
 Outcome = object | ScoringError
 """What became of one request: the value that run() gave for it, or why it could not be scored."""

@@ -45,7 +45,12 @@ def batched(run: F | None = None, /, *, max_size: int = 64, bisect: bool = True)
         run: the function, when used without arguments.
         max_size: requests in one call at most.
         bisect: False when a call has side effects: a failing batch is then not tried again in halves.
+
+    Raises:
+        ValueError: max_size is less than 1.
     """
+    if max_size < 1:
+        raise ValueError(f"@batched has max_size={max_size}: it must be at least 1")
 
     def mark(function: F) -> F:
         function.__dict__["__scoring_batched__"] = BatchOptions(max_size, bisect)
@@ -181,7 +186,7 @@ def _one_by_one(run: Callable[..., object], parameter: str, directory: Path) -> 
             arguments: dict[str, Any] = {parameter: request}
             try:
                 outcomes.append(run(**arguments))
-            except (Exception, SystemExit) as error:
+            except BaseException as error:  # SystemExit and CancelledError too, as in score_batch
                 outcomes.append(as_run_error(error, directory))
             if time.perf_counter() > end:
                 break

@@ -55,7 +55,7 @@ def spec_of(name: str, onnx_type: str, shape: Sequence[int | str | None]) -> Ten
         ModelError: its type is no tensor that this runtime can fill.
     """
     if onnx_type not in _DTYPES:
-        raise ModelError(f"the model's input {name} has the type {onnx_type}, which a message cannot fill")
+        raise ModelError(f"the model's {name} has the type {onnx_type}, which has no place in a message")
     free = tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
     return TensorSpec(name, np.dtype(_DTYPES[onnx_type]), free)
 
@@ -69,7 +69,7 @@ def value_of(request: object, spec: TensorSpec, *, only_input: bool) -> object:
     if isinstance(request, dict):
         if spec.name in request:
             return request[spec.name]
-        there = ", ".join(sorted(map(str, request))[:8]) or "none"
+        there = ", ".join(sorted(str(name)[:40] for name in request)[:8]) or "none"
         raise RequestError(f"the field {spec.name} is missing (there: {there})")
     if only_input:
         return request
@@ -99,16 +99,15 @@ def whole(value: object, spec: TensorSpec) -> Array:
 
 
 def _typed(value: object, spec: TensorSpec, shape: tuple[int | None, ...] | None, batch: int | None) -> Array:
+    texts = spec.dtype.kind == "U"
     try:
-        array = np.array(value)
+        array = np.array(value, dtype=object if texts else None)  # numpy would make texts of a text's neighbours
     except ValueError:
         raise RequestError(f"the field {spec.name} is ragged: its rows differ in length") from None
     if shape is not None:
         _check_shape(array.shape[1:] if batch else array.shape, shape, spec.name)
-    if array.dtype == spec.dtype:
+    if array.dtype == spec.dtype or (texts and all(isinstance(text, str) for text in array.flat)):
         return array
-    if spec.dtype.kind == "U" and array.dtype.kind == "U":
-        return array.astype(object)
     if array.size == 0:
         return array.astype(spec.dtype)
     return _cast(array, spec)
@@ -118,19 +117,24 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
     """Give the array in the model's type if no value changes by it beyond rounding to the type's precision."""
     kind, wanted = array.dtype.kind, spec.dtype.kind
     if kind not in "iufb" or wanted == "U" or (wanted == "b" and kind != "b"):
-        raise RequestError(f"the field {spec.name} holds {_said(array)}: expected {_SAID[wanted]}")
+        raise RequestError(f"the field {spec.name} holds {_said(array, wanted)}: expected {_SAID[wanted]}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast: Array = array.astype(spec.dtype)
     if wanted == "f":
-        return array.astype(spec.dtype)
-    cast: Array = array.astype(spec.dtype)
-    if not np.array_equal(cast, array):
+        same = np.array_equal(np.isinf(cast), np.isinf(array))
+    else:
+        # From 2**53 on floats are rounded already: beside a float, a whole number would not be itself any more.
+        same = np.array_equal(cast, array) and not (kind == "f" and np.any(np.abs(array) >= 2**53))
+    if not same:
         raise RequestError(f"the field {spec.name} holds a number that is no {spec.dtype.name}")
     return cast
 
 
-def _said(array: Array) -> str:
+def _said(array: Array, wanted: str) -> str:
     if array.dtype.kind != "O":
         return _SAID.get(array.dtype.kind, str(array.dtype))
-    odd = next((v for v in array.flat if not isinstance(v, int | float)), array.flat[0])
+    right = str if wanted == "U" else int | float
+    odd = next((v for v in array.flat if not isinstance(v, right)), array.flat[0])
     return "null" if odd is None else f"a value of type {type(odd).__name__}"
 
 

@@ -9,7 +9,7 @@ def blame(error: BaseException, directory: Path) -> str:
     """Give ``score.py line 12: KeyError: 'rul'``: the innermost line that is the user's own, and the error."""
     kind = type(error).__name__
     text = str(error).strip().splitlines()
-    said = f"{kind}: {text[0]}" if text else kind
+    said = f"{kind}: {text[0][:500]}" if text else kind  # it may quote a whole message
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name} line {error.lineno}: {kind}: {error.msg}"
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename, directory)]

@@ -1,23 +1,24 @@
-"""edgeHub through azure-iot-device: connection, tokens and messages as the SDK does them.
+"""edgeHub through azure-iot-device, kept alive: whenever the connection ends, the client is made anew.
 
-The SDK acks a message before its receiver runs, so what is not scored when the process dies is lost: delivery on
-receipt.
+The SDK's own reconnecting can end for good without a word (one refused CONNACK, one failed renewal of the token). Here
+a client lives for one connection: whatever ends it is answered the same way, and nothing of an old connection (packet
+ids, half-sent messages) can reach a new one. Unconfirmed messages are published again, in order.
 """
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
-from azure.iot.device import Message
 from azure.iot.device.aio import IoTHubModuleClient
 
 from ..errors import SettingsError, TransportError
-from ..messages import InputMessage, Offer, OutputMessage
+from ..messages import InputMessage, Offer, Offering, OutputMessage
+from .edge_hub_tap import Tap
 
-_VARIABLES = (
+VARIABLES = (
     "IOTEDGE_IOTHUBHOSTNAME",
     "IOTEDGE_DEVICEID",
     "IOTEDGE_MODULEID",
@@ -26,10 +27,8 @@ _VARIABLES = (
     "IOTEDGE_WORKLOADURI",
     "IOTEDGE_APIVERSION",
 )
-_SYSTEM = {"$.cdid": "device_id", "$.cmid": "module_id", "$.ctime": "creation_time"}
-_ATTRIBUTES = ("message_id", "correlation_id", "content_type", "content_encoding", "user_id")
-_MAX_BACK_OFF = 60.0
-_CALL_TIMEOUT = 60.0
+_MAX_PAUSE = 60.0
+_CALL_TIMEOUT = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -40,121 +39,210 @@ def check_environment(environment: Mapping[str, str]) -> None:
     Raises:
         SettingsError: variables are missing; the sentence names them.
     """
-    missing = [name for name in _VARIABLES if not environment.get(name)]
+    missing = [name for name in VARIABLES if not environment.get(name)]
     if missing and not ("EdgeHubConnectionString" in environment and "EdgeModuleCACertificateFile" in environment):
         raise SettingsError(
             f"{', '.join(missing)} not set: edgeAgent sets them; on a laptop run scoring-module simulate instead"
         )
 
 
-class EdgeHub:
-    """The stock SDK client as a transport."""
+@dataclass(eq=False, slots=True)
+class _Pending:
+    """An output message on its way."""
 
-    def __init__(self, offer: Callable[[InputMessage], Offer], hub_timeout: float) -> None:
-        """Take the inbox's offer, and the seconds after which an unreachable hub is given up."""
+    message: OutputMessage
+    confirmation: asyncio.Future[None]
+    since: float = field(default_factory=time.monotonic)
+
+
+class EdgeHub:
+    """The transport between edgeHub and the inbox."""
+
+    def __init__(
+        self,
+        offer: Offering,
+        *,
+        hub_timeout: float,
+        stall_timeout: float,
+        begin: Callable[[], None],
+        connected: Callable[[Any], None],
+    ) -> None:
+        """Take the inbox's offer and the limits.
+
+        Args:
+            offer: called once per input message, on the MQTT client's thread.
+            hub_timeout: seconds without a connection after which the hub is given up.
+            stall_timeout: seconds without a confirmation after which a connection counts as dead.
+            begin: called before every connect: the hub may send again what it sent on the last connection.
+            connected: told of the SDK's client after every connect, for twin and methods.
+        """
         self._offer = offer
         self._hub_timeout = hub_timeout
-        self._client: IoTHubModuleClient | None = None
+        self._stall_timeout = stall_timeout
+        self._begin = begin
+        self._connected = connected
+        self._loop = asyncio.get_running_loop()
+        self._tap: Tap | None = None
+        self._client: Any = None
         self._taking = True
-        self._in_turn: asyncio.Lock | None = None
+        self._pending: dict[_Pending, None] = {}
+        self._lost = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self.connects = 0
+        self.trouble = "not connected to edgeHub"
 
     async def start(self) -> None:
-        """Connect, trying again with growing pauses: edgeHub may start later than its modules.
+        """Begin to connect, and stay connected until stop(); returns once the first connection stands.
 
         Raises:
-            TransportError: it could not be reached within the time-out.
+            TransportError: the hub could not be reached within the time-out.
         """
-        # The SDK sends from the loop's default executor: with one thread messages leave in order.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1, "azure-iot-device"))
+        first: asyncio.Future[None] = self._loop.create_future()
+        self._keeping = asyncio.create_task(self._keep(first))
+        await asyncio.wait((first, self._keeping), return_when=asyncio.FIRST_COMPLETED)
+        if self._keeping.done():
+            self._keeping.result()
+
+    async def gone(self) -> None:
+        """Wait until the hub is given up.
+
+        Raises:
+            TransportError: it could not be reached, or an old client could not be shut down.
+        """
+        if self._keeping is not None:
+            await asyncio.shield(self._keeping)
+
+    async def _keep(self, first: asyncio.Future[None]) -> None:
+        """Connect, wait for the end of the connection, and again."""
+        while True:
+            client = await self._connect_patiently()
+            if not first.done():
+                first.set_result(None)
+            self._connected(client)
+            await self._until_lost()
+            self.trouble = "the connection to edgeHub is lost"
+            _log.warning("%s: a new client is made", self.trouble)
+            self._tap = self._client = None
+            await _shut_down(client)
+
+    async def _connect_patiently(self) -> Any:
         end = time.monotonic() + self._hub_timeout
-        pause = 0.5
+        pause = 0.25
         while True:
             try:
-                self._client = await self._connect()
-                return
+                return await self._connect()
+            except SettingsError:
+                raise
             except Exception as error:
-                reason = _reason(error)
                 if time.monotonic() + pause > end:
                     raise TransportError(
-                        f"edgeHub at {os.environ.get('IOTEDGE_GATEWAYHOSTNAME', 'the connection string')} was not "
-                        f"reached within {self._hub_timeout:g} s (SCORING_HUB_TIMEOUT_S): {reason}"
+                        f"edgeHub was not reached within {self._hub_timeout:g} s (SCORING_HUB_TIMEOUT_S), "
+                        f"is it running and is its name right? {_reason(error)}"
                     ) from error
-                _log.warning("edgeHub is not reachable, next try in %.1f s: %s", pause, reason)
+                _log.warning("edgeHub cannot be reached, next try in %.2g s: %s", pause, _reason(error))
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _MAX_BACK_OFF)
+            pause = min(2 * pause, _MAX_PAUSE)
 
-    async def _connect(self) -> IoTHubModuleClient:
-        client = await asyncio.to_thread(IoTHubModuleClient.create_from_edge_environment)
+    async def _connect(self) -> Any:
+        # Blocking calls to the workload API: not on the event loop, and not for ever.
+        async with asyncio.timeout(_CALL_TIMEOUT):
+            client = await asyncio.to_thread(
+                IoTHubModuleClient.create_from_edge_environment, connection_retry=False, auto_connect=False
+            )
         try:
-            # Before connecting: the session's waiting messages come at once, and without a receiver they are dropped.
-            client.on_message_received = self._receive
-            await asyncio.wait_for(client.connect(), _CALL_TIMEOUT)
+            self._lost.clear()
+            self._begin()
+            tap = Tap(client, self._offer_while_taking, self._lost.set)
+            async with asyncio.timeout(_CALL_TIMEOUT):
+                await client.connect()
+                # Makes the SDK subscribe, and waits for that: not on the event loop. The tap takes the messages.
+                await asyncio.to_thread(setattr, client, "on_message_received", _never)
         except BaseException:
             await _shut_down(client)
             raise
+        self.connects += 1
+        self.trouble = ""
+        self._tap, self._client = tap, client
+        for pending in self._pending:
+            self._publish(tap, pending)
         return client
 
-    async def _receive(self, message: Message) -> None:
-        """Offer a message; runs on the SDK's own loop, where a lock hands the waiting ones on in order."""
-        self._in_turn = self._in_turn or asyncio.Lock()
-        async with self._in_turn:
-            # The inbox belongs to another loop, so there is no event to wait for.
-            while self._taking and self._offer(_input_message(message)) is Offer.FULL:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
+    async def _until_lost(self) -> None:
+        """Wait for the end of the connection, or until it confirms nothing any more."""
+        while not self._lost.is_set():
+            try:
+                async with asyncio.timeout(self._stall_timeout / 4):
+                    await self._lost.wait()
+            except TimeoutError:
+                oldest = next(iter(self._pending), None)
+                if oldest is not None and time.monotonic() - oldest.since > self._stall_timeout:
+                    _log.warning("edgeHub has confirmed nothing for %g s", self._stall_timeout)
+                    return
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
-        """Send a message; tried again until the hub confirms it or the transport is stopped."""
-        return asyncio.ensure_future(self._send(message))
+        """Send a message; the future is done when the hub has it, on this connection or a later one."""
+        pending = _Pending(message, self._loop.create_future())
+        self._pending[pending] = None
+        if self._tap is not None:
+            self._publish(self._tap, pending)
+        return pending.confirmation
 
-    async def _send(self, message: OutputMessage) -> None:
-        pause = 0.5
-        while self._client is not None:
-            try:
-                await self._client.send_message_to_output(_sdk_message(message), message.output)
-                return
-            except Exception as error:
-                _log.warning("edgeHub did not confirm a message, next try in %.1f s: %s", pause, _reason(error))
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _MAX_BACK_OFF)
-        raise TransportError("the connection to edgeHub was closed before it confirmed a message")
+    def _publish(self, tap: Tap, pending: _Pending) -> None:
+        def settle(confirmation: asyncio.Future[None]) -> None:
+            if confirmation.exception() is None:
+                self._pending.pop(pending, None)
+                if not pending.confirmation.done():
+                    pending.confirmation.set_result(None)
+
+        pending.since = time.monotonic()
+        tap.publish(pending.message).add_done_callback(settle)
+
+    @property
+    def held(self) -> int:
+        """How many input messages wait, un-acked, for room in the inbox."""
+        return self._tap.held if self._tap is not None else 0
+
+    def make_room(self) -> None:
+        """Offer the held input messages again; from any thread, whenever the inbox has got room."""
+        tap = self._tap
+        if tap is not None:
+            tap.make_room()
+
+    def _offer_while_taking(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
+        return self._offer(message, maybe_again=maybe_again) if self._taking else Offer.FULL
 
     async def stop_taking(self) -> None:
-        """Offer no further message."""
+        """Accept no further message: it stays un-acked with the hub."""
         self._taking = False
 
     async def stop(self) -> None:
-        """Disconnect."""
-        client, self._client = self._client, None
+        """Disconnect; what is not confirmed yet fails."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+        client, self._tap, self._client = self._client, None, None
         if client is not None:
             await _shut_down(client)
 
 
-async def _shut_down(client: IoTHubModuleClient) -> None:
+async def _never(message: object) -> None:
+    _log.error("an input message passed the tap by: please report this")
+
+
+async def _shut_down(client: Any) -> None:
+    """Shut a client down.
+
+    Raises:
+        TransportError: it does not end; only a new process helps then.
+    """
     try:
-        await asyncio.wait_for(client.shutdown(), 5)
+        async with asyncio.timeout(_CALL_TIMEOUT):
+            await client.shutdown()
+    except TimeoutError as error:
+        raise TransportError(f"the SDK's client did not shut down within {_CALL_TIMEOUT:g} s") from error
     except Exception as error:
-        _log.warning("the connection to edgeHub did not close cleanly: %s", _reason(error))
+        _log.debug("a client did not end cleanly: %s", _reason(error))
 
 
 def _reason(error: BaseException) -> str:
     cause = error.__cause__ or error
     return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
-
-
-def _input_message(message: Message) -> InputMessage:
-    system = {name: str(value) for name in _ATTRIBUTES if (value := getattr(message, name)) is not None}
-    properties: dict[str, str] = {}
-    for name, value in message.custom_properties.items():
-        if name in _SYSTEM:
-            system[_SYSTEM[name]] = value or ""
-        elif not name.startswith("$."):
-            properties[name] = value or ""
-    return InputMessage(bytes(message.data), str(message.input_name), system, properties)
-
-
-def _sdk_message(message: OutputMessage) -> Message:
-    sdk_message: Message = Message(message.body)  # type: ignore[no-untyped-call]
-    for name in _ATTRIBUTES:
-        setattr(sdk_message, name, message.system.get(name))
-    sdk_message.custom_properties = dict(message.properties)
-    return sdk_message

@@ -7,7 +7,7 @@ import asyncio
 import binascii
 import gzip
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from ..errors import SettingsError
-from ..messages import InputMessage, Offer, OutputMessage
+from ..messages import InputMessage, Offer, Offering, OutputMessage
 
 _JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
@@ -99,7 +99,7 @@ def _body_field(body: bytes, system: Mapping[str, str]) -> dict[str, object]:
 class JsonLines:
     """A transport between files: offers the messages that it is given, writes a line for each one published."""
 
-    def __init__(self, messages: Iterable[InputMessage], offer: Callable[[InputMessage], Offer], out: BinaryIO) -> None:
+    def __init__(self, messages: Iterable[InputMessage], offer: Offering, out: BinaryIO) -> None:
         self._messages = messages
         self._offer = offer
         self._out = out

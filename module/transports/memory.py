@@ -1,9 +1,8 @@
 """A transport without a hub: a test offers messages and sees what is published."""
 
 import asyncio
-from collections.abc import Callable
 
-from ..messages import InputMessage, Offer, OutputMessage
+from ..messages import Offering, OutputMessage
 
 
 class Memory:
@@ -14,7 +13,7 @@ class Memory:
         unconfirmed: futures of those not confirmed yet, when ``confirm`` is False.
     """
 
-    def __init__(self, offer: Callable[[InputMessage], Offer], *, confirm: bool = True) -> None:
+    def __init__(self, offer: Offering, *, confirm: bool = True) -> None:
         self.offer = offer
         self.published: list[OutputMessage] = []
         self.unconfirmed: list[asyncio.Future[None]] = []

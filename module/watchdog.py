@@ -1,0 +1,57 @@
+"""Never "running" while dead: watches run(), and says why the module cannot serve at present.
+
+edgeAgent probes nothing: a hung process would stay "running" for ever. The connection has its own watch, in
+``transports/edge_hub.py``: it is made anew whenever it ends or confirms nothing.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+import traceback
+
+from .errors import RunHungError
+from .inbox import Inbox
+from .metrics import Metrics
+
+_CHECK = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """The batcher's observer: notes what is inside run(), counts it, and knows for how long it has been there."""
+
+    def __init__(self, inbox: Inbox, metrics: Metrics, run_timeout: float) -> None:
+        """Take the seconds that a run() may take."""
+        self._inbox = inbox
+        self._metrics = metrics
+        self._run_timeout = run_timeout
+        self._since: float | None = None
+        self._running: list[int] = []
+
+    def started(self, owners: list[int]) -> None:
+        """Hear that a batch is about to run."""
+        self._running = owners
+        self._since = time.monotonic()
+        self._inbox.running(owners)
+
+    def finished(self, size: int, seconds: float) -> None:
+        """Hear that it has returned."""
+        self._since = None
+        self._inbox.running([])
+        self._metrics.observe_batch(size, seconds)
+
+    async def watch(self, scoring_thread: int | None) -> None:
+        """Return never; raise when run() hangs.
+
+        Raises:
+            RunHungError: it took longer than the time-out; the stack of the scoring thread is in the log.
+        """
+        while True:
+            await asyncio.sleep(min(_CHECK, self._run_timeout / 4))
+            if self._since is not None and time.monotonic() - self._since > self._run_timeout:
+                stack = "".join(traceback.format_stack(sys._current_frames().get(scoring_thread or 0)))
+                _log.error("run() hangs with %d messages; the scoring thread is here:\n%s", len(self._running), stack)
+                self._inbox.explain(f"run() took longer than {self._run_timeout:g} s:\n{stack}")
+                raise RunHungError(f"run() did not return within {self._run_timeout:g} s (SCORING_RUN_TIMEOUT_S)")
