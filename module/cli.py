@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from scoring.errors import ModelError, RunError, ScoringError, ScriptError
 
+from . import __version__
 from .errors import ModuleError, SettingsError
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a score.py or a bare model.onnx on an Azure IoT Edge device.",
         epilog=f"Start here: scoring-module simulate --help. {_EXIT_CODES}.",
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add(commands, "run", _run, "the module: what the image starts", _settings_help())
     _add_simulate(commands)
@@ -84,7 +85,7 @@ def _add(
 
 
 def _add_simulate(commands: _Commands) -> None:
-    from .simulator.options import add_arguments
+    from .simulator import add_arguments
 
     parser = _add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", "")
     add_arguments(parser)
@@ -114,15 +115,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from .simulator.options import options_from
+    from .simulator import options_from, simulate
 
-    options = options_from(arguments)
-    try:
-        from .simulator.simulate import simulate
-    except ModuleNotFoundError as error:
-        extra = "pip install 'iotedge-scoring-module[simulator]'"
-        raise SettingsError(f"{error.name} is not installed: {extra}") from error
-    return _on_loop(simulate(options))
+    return _on_loop(simulate(options_from(arguments)))
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -161,12 +156,6 @@ def _settings_help() -> str:
 
     rows = [f"  {row.name:26} {row.description} (default: {row.default or 'empty'})" for row in describe()]
     return "settings, from the environment:\n" + "\n".join(rows)
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("iotedge-scoring-module")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, BinaryIO
 
 from scoring.batch import BatchLimits
@@ -17,6 +16,7 @@ from scoring.loaded import MODELS
 from scoring.scoring_thread import ScoringThread
 from scoring.script import Script, load
 
+from . import __version__
 from .health import Health
 from .inbox import Inbox, MemoryInbox
 from .journal import Journal, warn_if_it_dies_with_the_container
@@ -144,7 +144,7 @@ class _Module:
         """Fill the facts and the gauges that only now have a source."""
         model = MODELS[0] if MODELS else None
         self._status.facts.update(
-            runtimeVersion=version("iotedge-scoring-module"),
+            runtimeVersion=__version__,
             script=f"{script.kind} {script.path.name}",
             model=self._settings.model_name or (model.path.name if model else ""),
             modelVersion=self._settings.model_version,

@@ -1,0 +1,139 @@
+"""Reads and checks IoT Edge deployment manifests and templates: modules, edgeHub routes and module twins."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from .errors import SettingsError
+
+DEFAULT_PRIORITY = 2_000_000_000
+"""What edgeHub gives a route without a priority (`RouteFactory.DefaultPriority`): below all of 0 to 9."""
+
+_ENDPOINT = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/([^/"']+)""", re.IGNORECASE)
+_HUB, _AGENT = "$edgeHub", "$edgeAgent"
+_DESIRED = "properties.desired"
+
+
+class RouteSpec(msgspec.Struct, frozen=True):
+    """One edgeHub route as it is written in a manifest (edgeHub's `RouteSpec`).
+
+    Attributes:
+        route: the sentence, ``FROM … WHERE … INTO …``.
+        priority: 0 (first) to 9, or DEFAULT_PRIORITY.
+        time_to_live: seconds that a message may wait for its module; 0: without end.
+    """
+
+    route: str
+    priority: int = DEFAULT_PRIORITY
+    time_to_live: int = msgspec.field(default=0, name="timeToLiveSecs")
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeManifest:
+    """What a deployment says.
+
+    Attributes:
+        path: the file it was read from.
+        modules: names of the deployed modules, without the two system modules.
+        routes: route name → route.
+        desired: module name → desired properties of its twin.
+    """
+
+    path: Path
+    modules: tuple[str, ...]
+    routes: dict[str, RouteSpec]
+    desired: dict[str, dict[str, Any]]
+
+    def routed_modules(self) -> list[str]:
+        """Give the names of the modules that a route leads to, in the order of the routes."""
+        return list(dict.fromkeys(found[1] for spec in self.routes.values() if (found := _ENDPOINT.search(spec.route))))
+
+    def our_module(self, name: str | None = None) -> str:
+        """Give the module that is meant: ``name`` if given, else the only one that routes lead to.
+
+        Raises:
+            SettingsError: it is not in the manifest, or several or none could be meant.
+        """
+        routed = self.routed_modules()
+        if name is not None:
+            if name not in (*self.modules, *routed):
+                raise SettingsError(f"{self.path} has no module {name}, only {_listed([*self.modules, *routed])}")
+            return name
+        if len(routed) == 1:
+            return routed[0]
+        if not routed:
+            raise SettingsError(f"no route in {self.path} leads to a module: add one or choose with --module")
+        raise SettingsError(f"routes in {self.path} lead to several modules, choose with --module: {_listed(routed)}")
+
+
+def read(path: Path) -> EdgeManifest:
+    """Read a deployment manifest or template.
+
+    Raises:
+        SettingsError: it cannot be read, is not JSON or not a deployment; the sentence names the file and the place.
+    """
+    content = _content(path)
+    hub = _desired_of(path, content, _HUB)
+    agent = _desired_of(path, content, _AGENT)
+    routes = _object(path, f"{_HUB} {_DESIRED}.routes", hub.get("routes", {}))
+    modules = _object(path, f"{_AGENT} {_DESIRED}.modules", agent.get("modules", {}))
+    twins = {name: _desired_of(path, content, name) for name in content if name not in {_HUB, _AGENT}}
+    return EdgeManifest(
+        path=path,
+        modules=tuple(dict.fromkeys([*modules, *twins])),
+        routes={name: _route(path, name, value) for name, value in routes.items()},
+        desired=twins,
+    )
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise SettingsError(f"{path} is not JSON (comments are not allowed): {error}") from error
+    if not isinstance(document, dict) or "modulesContent" not in document:
+        raise SettingsError(f"{path} is not an IoT Edge deployment: it has no modulesContent at the top")
+    return _object(path, "modulesContent", document["modulesContent"])
+
+
+def _desired_of(path: Path, content: dict[str, Any], module: str) -> dict[str, Any]:
+    """Give a module's desired properties, those of a layered deployment (``properties.desired.a.b``) merged in."""
+    twin = _object(path, module, content.get(module, {}))
+    desired = dict(_object(path, f"{module} {_DESIRED}", twin.get(_DESIRED, {})))
+    for key, value in twin.items():
+        if key.startswith(f"{_DESIRED}."):
+            *parents, last = key.removeprefix(f"{_DESIRED}.").split(".")
+            place = desired
+            for parent in parents:
+                place[parent] = place = dict(_object(path, f"{module} {key}", place.get(parent, {})))
+            place[last] = value
+    return desired
+
+
+def _route(path: Path, name: str, value: object) -> RouteSpec:
+    place = f"route {name} in {path}"
+    try:
+        spec = RouteSpec(value) if isinstance(value, str) else msgspec.convert(value, RouteSpec)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{place} is neither text nor an object with route and priority: {error}") from error
+    if spec.priority != DEFAULT_PRIORITY and not 0 <= spec.priority <= 9:
+        raise SettingsError(f"{place} has priority {spec.priority}, it must be 0 to 9")
+    if spec.time_to_live < 0:
+        raise SettingsError(f"{place} has timeToLiveSecs {spec.time_to_live}, it must not be negative")
+    return spec
+
+
+def _object(path: Path, place: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{place} in {path} must be a JSON object, not {type(value).__name__}")
+    return value
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "none"

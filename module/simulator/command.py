@@ -1,0 +1,126 @@
+"""COMMAND: the process under test. Starts it, kills it, starts it again as edgeAgent would, and stops it."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from ..errors import SettingsError
+
+_log = logging.getLogger(__name__)
+
+_MAX_CRASHES = 20
+"""Restarts after a crash until edgeAgent gives a module up."""
+
+_FINAL_CODES = frozenset({0, 2, 3})
+"""Exit codes after which another start changes nothing: done, settings, scoring script."""
+
+_STOP_LIMIT = 10.0
+"""Seconds from SIGTERM to SIGKILL, a container engine's default."""
+
+
+class Command:
+    """One command that may live several times.
+
+    Attributes:
+        restarts: how often it was started again, after a kill or a crash.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        kill_every: float | None,
+        was_connected: Callable[[], bool],
+        may_kill: Callable[[], bool],
+        before_kill: Callable[[], Awaitable[None]],
+        after_end: Callable[[], None],
+    ) -> None:
+        """Prepare a command.
+
+        Args:
+            argv: program and arguments.
+            environment: all its environment variables.
+            kill_every: seconds between kills on average; None: never.
+            was_connected: whether it ever reached the hub; only then a crash is followed by another start.
+            may_kill: asked before each kill; without a yes this life goes on.
+            before_kill: awaited right before each kill.
+            after_end: called after each end that is followed by another start.
+        """
+        self.restarts = 0
+        self._argv, self._environment = argv, environment
+        self._kill_every = kill_every
+        self._was_connected, self._may_kill = was_connected, may_kill
+        self._before_kill, self._after_end = before_kill, after_end
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> int:
+        """Run until it ends for good, and give its exit code (128 + n for signal n).
+
+        Raises:
+            SettingsError: it cannot be started.
+        """
+        crashes = 0
+        while True:
+            process = await self._start()
+            killed = await self._live(process)
+            code = process.returncode or 0
+            if not killed:
+                crashes += 1
+                if code in _FINAL_CODES or crashes > _MAX_CRASHES or not self._was_connected():
+                    return code if code >= 0 else 128 - code
+                _log.warning("COMMAND ended with %d and is started again", code)
+                await asyncio.sleep(min(5.0, 0.1 * 2**crashes))
+            self.restarts += 1
+            self._after_end()
+
+    async def stop(self) -> None:
+        """Send SIGTERM, wait up to 10 s, then SIGKILL what is left."""
+        process = self._process
+        if process is None:
+            return
+        with suppress(ProcessLookupError, TimeoutError):
+            process.terminate()
+            async with asyncio.timeout(_STOP_LIMIT):
+                await process.wait()
+        _kill(process)
+        await process.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._argv, env=self._environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+            )
+        except OSError as error:
+            raise SettingsError(f"cannot start {self._argv[0]}: {error.strerror}") from error
+        return self._process
+
+    async def _live(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait for the end of one life; say whether it was killed."""
+        if self._kill_every is None:
+            await process.wait()
+            return False
+        moment = min(4 * self._kill_every, random.expovariate(1 / self._kill_every))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(moment):
+                await process.wait()
+                return False
+        if not self._may_kill():
+            await process.wait()
+            return False
+        await self._before_kill()
+        if process.returncode is not None:
+            return False
+        _kill(process)
+        await process.wait()
+        return True
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill the process and its children, as the end of a container does."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

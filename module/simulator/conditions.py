@@ -1,0 +1,265 @@
+"""Compiles the condition of an edgeHub route once, into one function (edgeHub `ConditionVisitor.cs`).
+
+Kinds are checked while compiling, as edgeHub does: comparing an application property (text) with a number is refused.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from lark import Token, Tree
+
+from .language import RouteSyntaxError
+from .messages import CONDITION_NAMES, RoutedMessage
+from .values import FUNCTIONS, NULL, UNDEFINED, Kind, Marker, Value, arithmetic, comparison
+
+Evaluate = Callable[[RoutedMessage], Value]
+
+_BODY_PREFIX = "$body."
+_BODY_STEP = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
+
+
+class Term(NamedTuple):
+    """A compiled part of a condition: the kind of its value, and how to get it from a message."""
+
+    kind: Kind
+    of: Evaluate
+
+
+def compile_condition(tree: Tree[Any]) -> Callable[[RoutedMessage], bool]:
+    """Give the function that says whether a message passes; only true passes, undefined does not.
+
+    Raises:
+        RouteSyntaxError: kinds do not fit, or an unknown function.
+    """
+    of = _term(tree.children[0]).of
+    return lambda message: of(message) is True
+
+
+def _term(tree: Tree[Any]) -> Term:
+    return _COMPILERS[tree.data](tree.children)
+
+
+def _constant(kind: Kind, value: Value) -> Term:
+    return Term(kind, lambda _: value)
+
+
+def _binary(kind: Kind, left: Term, right: Term, function: Callable[[Value, Value], Value]) -> Term:
+    first, second = left.of, right.of
+    return Term(kind, lambda message: function(first(message), second(message)))
+
+
+def _refuse(token: Token, *terms: Term) -> RouteSyntaxError:
+    kinds = " and ".join(term.kind.name.lower() for term in terms)
+    hint = ", use AS_NUMBER() for a property" if {term.kind for term in terms} == {Kind.STRING, Kind.NUMBER} else ""
+    return RouteSyntaxError(f"{str(token)!r} at character {(token.start_pos or 0) + 1} cannot take {kinds}{hint}")
+
+
+# Literals -------------------------------------------------------------------------------------------------------------
+
+
+def _number(children: list[Token]) -> Term:
+    try:
+        return _constant(Kind.NUMBER, float(children[0]))
+    except ValueError:  # such as "e5", which the lexer takes for a number
+        return _constant(Kind.UNDEFINED, UNDEFINED)
+
+
+def _string(children: list[Token]) -> Term:
+    text = re.sub(r"\\[uU]([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), children[0][1:-1])
+    return _constant(Kind.STRING, re.sub(r"""\\(["'\\])""", r"\1", text))
+
+
+# Properties -----------------------------------------------------------------------------------------------------------
+
+
+def _property(children: list[Token]) -> Term:
+    return Term(Kind.STRING, _application_property(str(children[0])))
+
+
+def _application_property(name: str) -> Callable[[RoutedMessage], Value]:
+    """Names are compared without regard to case (`Message`)."""
+    folded = name.lower()
+
+    def get(message: RoutedMessage) -> Value:
+        properties = message.properties
+        if name in properties:
+            return properties[name]
+        return next((value for key, value in properties.items() if key.lower() == folded), UNDEFINED)
+
+    return get
+
+
+def _system_property(children: list[Token]) -> Term:
+    """An application property of the whole name, ``$`` included, goes first."""
+    name = str(children[0])
+    other = _system_or_body(children[0])
+    if "[" in name or "]" in name:
+        return other
+    mine, of = _application_property(name), other.of
+
+    def get(message: RoutedMessage) -> Value:
+        found = mine(message)
+        return of(message) if found is UNDEFINED else found
+
+    return Term(other.kind, get)
+
+
+def _system_or_body(token: Token) -> Term:
+    if token.lower().startswith(_BODY_PREFIX):
+        return Term(Kind.ANY, _body_query(token))
+    ours = CONDITION_NAMES.get(token[1:].lower(), "")
+    return Term(Kind.STRING, lambda message: message.system.get(ours, UNDEFINED))
+
+
+def _body_query(token: Token) -> Evaluate:
+    steps: list[str | int] = []
+    for part in token[len(_BODY_PREFIX) :].split("."):
+        found = _BODY_STEP.fullmatch(part)
+        if not found:
+            raise RouteSyntaxError(f"{str(token)!r} must look like $body.name.name[0].name")
+        steps += [found[1]] if found[2] is None else [found[1], int(found[2])]
+
+    def get(message: RoutedMessage) -> Value:
+        place: object = message.document
+        if place is None:
+            return UNDEFINED
+        for step in steps:
+            if isinstance(step, str):
+                place = place.get(step, Marker.ABSENT) if isinstance(place, dict) else Marker.ABSENT
+            else:
+                place = place[step] if isinstance(place, list) and step < len(place) else Marker.ABSENT
+        return Marker.ABSENT if place is Marker.ABSENT else _from_json(place)
+
+    return get
+
+
+def _from_json(value: object) -> Value:
+    """Objects, arrays and texts that look like a date are undefined (`QueryValue.Create`; Newtonsoft reads dates)."""
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    return value if isinstance(value, str) and not _DATE.fullmatch(value) else UNDEFINED
+
+
+# Operators ------------------------------------------------------------------------------------------------------------
+
+
+def _negate(children: list[Any]) -> Term:
+    term = _term(children[1])
+    if term.kind is not Kind.NUMBER:
+        raise _refuse(children[0], term)
+    minus, of = arithmetic("-"), term.of
+    return Term(Kind.NUMBER, lambda message: minus(0.0, of(message)))
+
+
+def _not(children: list[Any]) -> Term:
+    term = _term(children[1])
+    if term.kind not in {Kind.BOOL, Kind.NULL, Kind.ANY}:
+        raise _refuse(children[0], term)
+    if term.kind is Kind.NULL:
+        return _constant(Kind.BOOL, True)
+    of = term.of
+
+    def invert(message: RoutedMessage) -> Value:
+        value = of(message)
+        return not value if isinstance(value, bool) else UNDEFINED
+
+    return Term(Kind.BOOL, invert)
+
+
+def _arithmetic(children: list[Any]) -> Term:
+    left, sign, right = _operands(children, Kind.NUMBER)
+    any_kind = Kind.ANY in {left.kind, right.kind}
+    if sign == "%" and any_kind:
+        raise _refuse(sign, left, right)
+    return _binary(Kind.ANY if any_kind else Kind.NUMBER, left, right, arithmetic(sign))
+
+
+def _concatenation(children: list[Any]) -> Term:
+    left, _, right = _operands(children, Kind.STRING)
+    return _binary(Kind.STRING, left, right, FUNCTIONS["concat"][0].call)
+
+
+def _comparison(children: list[Any]) -> Term:
+    left, sign, right = _operands(children, None)
+    return _binary(Kind.BOOL, left, right, comparison(sign))
+
+
+def _coalesce(children: list[Any]) -> Term:
+    left, _, right = _operands(children, None)
+    return _binary(left.kind, left, right, lambda first, second: second if first is UNDEFINED else first)
+
+
+def _operands(children: list[Any], kind: Kind | None) -> tuple[Term, Token, Term]:
+    """Give left, sign and right; both must be of the kind, or of the left one's if None (`CheckOperands`)."""
+    left, sign, right = _term(children[0]), children[1], _term(children[2])
+    expected = kind or left.kind
+    if not (expected.fits(left.kind) and expected.fits(right.kind)):
+        raise _refuse(sign, left, right)
+    return left, sign, right
+
+
+def _logical(children: list[Any]) -> Term:
+    """Three-valued AND and OR (`CheckBooleanOperands`, which takes the body on the right only if it is on the left)."""
+    left, sign, right = _term(children[0]), children[1], _term(children[2])
+    plain = {Kind.NULL, Kind.BOOL, Kind.UNDEFINED}
+    if not (left.kind is Kind.ANY or (left.kind in plain and right.kind in plain)):
+        raise _refuse(sign, left, right)
+    others = [term for term in (left, right) if term.kind is not Kind.NULL]
+    if not others or (len(others) == 1 and sign.upper() == "AND"):
+        return _constant(Kind.NULL, NULL)
+    if len(others) == 1:
+        return others[0]
+    return _binary(Kind.BOOL, left, right, _decide(stops_at=sign.upper() == "OR", strict=left.kind is Kind.ANY))
+
+
+def _decide(*, stops_at: bool, strict: bool) -> Callable[[Value, Value], Value]:
+    """Give AND (stops at false) or OR (stops at true); strict: undefined unless both sides are true or false."""
+
+    def decide(left: Value, right: Value) -> Value:
+        both = isinstance(left, bool) and isinstance(right, bool)
+        if (both or not strict) and stops_at in (left, right):
+            return stops_at
+        return not stops_at if both else UNDEFINED
+
+    return decide
+
+
+def _call(children: list[Any]) -> Term:
+    name = children[0]
+    terms = [_term(child) for child in children if isinstance(child, Tree)]
+    forms = FUNCTIONS.get(name.lower())
+    if forms is None:
+        raise RouteSyntaxError(f"there is no function {name}()")
+    form = next((form for form in forms if form.fits([term.kind for term in terms])), None)
+    if form is None:
+        raise RouteSyntaxError(f"{name}() cannot take ({', '.join(term.kind.name.lower() for term in terms)})")
+    call, parts = form.call, [term.of for term in terms]
+    return Term(form.gives, lambda message: call(*[part(message) for part in parts]))
+
+
+_COMPILERS: dict[str, Callable[[list[Any]], Term]] = {
+    "nested": lambda children: _term(children[1]),
+    "boolean": lambda children: _constant(Kind.BOOL, children[0] == "true"),
+    "string": _string,
+    "number": _number,
+    "hexadecimal": lambda children: _constant(Kind.NUMBER, float(int(children[0], 16))),
+    "null": lambda _: _constant(Kind.NULL, NULL),
+    "undefined": lambda _: _constant(Kind.UNDEFINED, UNDEFINED),
+    "property": _property,
+    "system_property": _system_property,
+    "escaped_system_property": lambda children: _system_or_body(children[1]),
+    "call": _call,
+    "negate": _negate,
+    "not_": _not,
+    "arithmetic": _arithmetic,
+    "concatenation": _concatenation,
+    "comparison": _comparison,
+    "coalesce": _coalesce,
+    "logical": _logical,
+}

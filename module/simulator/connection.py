@@ -1,0 +1,145 @@
+"""One TCP connection: bytes ↔ packets, and the limits of a single client."""
+
+import asyncio
+import logging
+from time import monotonic
+from typing import Protocol, cast
+
+from ..messages import OVERSIZE
+from . import packets
+from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Publish, Subscribe, Unsubscribe
+
+_log = logging.getLogger(__name__)
+
+_CONNECT_LIMIT = 60.0
+"""Seconds until CONNECT must have come (`ConnectArrivalTimeout` in edgeHub's `appsettings_hub.json`)."""
+
+
+class Broker(Protocol):
+    """What a connection needs of the hub."""
+
+    def on_open(self, connection: "Connection") -> None:
+        """A client reached us."""
+        ...
+
+    def on_connect(self, connection: "Connection", packet: Connect) -> None:
+        """Answer a CONNECT."""
+        ...
+
+    def on_packet(self, connection: "Connection", packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
+        """Take a packet of a connected client."""
+        ...
+
+    def on_close(self, connection: "Connection") -> None:
+        """The connection ended."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One client; a packet over 262,144 bytes closes it (`MaxInboundMessageSize`)."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.connected = False
+        self.expires: float | None = None
+        self._broker = broker
+        self._decoder = packets.Decoder(OVERSIZE)
+        self._transport: asyncio.Transport | None = None
+        self._out: list[bytes] = []
+        self._reading = False
+        self._keep_alive = _CONNECT_LIMIT
+        self._heard_at = monotonic()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._broker.on_open(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the hub."""
+        self._transport = None
+        self._broker.on_close(self)
+
+    def pause_writing(self) -> None:
+        """Read nothing while the client does not read: that bounds what is written."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; what they cause to be sent leaves in one write."""
+        self._heard_at = monotonic()
+        self._reading = True
+        try:
+            for packet in self._decoder.feed(data):
+                self._take(packet)
+        except ProtocolError as error:
+            _log.warning("connection closed: %s", error)
+            self.close()
+        finally:
+            self._reading = False
+            self._flush()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, with everything else that the bytes in hand cause."""
+        self._out.append(data)
+        if not self._reading:
+            self._flush()
+
+    def close(self) -> None:
+        """Close at once; what was sent before still leaves."""
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+        self.connected = False
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+        self._out.clear()
+        if self._transport is not None:
+            self._transport.abort()
+        self.connected = False
+
+    def accept(self, packet: Connect, *, session_present: bool, expires: float | None) -> None:
+        """Answer CONNECT with yes; ``expires`` in monotonic seconds."""
+        self.connected = True
+        self.expires = expires
+        self._keep_alive = packet.keep_alive * 1.5
+        self.send(packets.connack(0, session_present=session_present))
+
+    def refuse(self, code: int) -> None:
+        """Answer CONNECT with no, and close."""
+        self.send(packets.connack(code))
+        self.close()
+
+    def tick(self, now: float) -> None:
+        """Close if the client was silent for too long or its token has expired; to be called now and then."""
+        if self.expires is not None and now >= self.expires:
+            _log.warning("connection closed: its token has expired")
+            self.close()
+        elif self._keep_alive and now - self._heard_at > self._keep_alive:
+            _log.warning("connection closed: nothing came for %.0f s", now - self._heard_at)
+            self.close()
+
+    def _take(self, packet: Packet) -> None:
+        if isinstance(packet, Connect):
+            if self.connected:
+                raise ProtocolError("a second CONNECT on one connection")
+            self._broker.on_connect(self, packet)
+        elif not self.connected:
+            if self._transport is not None and not self._transport.is_closing():
+                raise ProtocolError("the first packet is not CONNECT")
+        elif isinstance(packet, Publish | PubAck | Subscribe | Unsubscribe):
+            self._broker.on_packet(self, packet)
+        elif isinstance(packet, Disconnect):
+            self.close()
+        else:
+            self.send(packets.PINGRESP)
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()

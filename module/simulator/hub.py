@@ -1,0 +1,210 @@
+"""A local edgeHub for one module: MQTT over TLS on port 8883, workload API, routes, twin and direct methods."""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from ..edge_manifest import RouteSpec
+from ..messages import InputMessage
+from . import certificates
+from .broker import ModuleBroker
+from .connection import Connection
+from .dispatch import Counts, Dispatcher, Outcome
+from .faults import Faults
+from .identity import Identity
+from .listener import Listener
+from .messages import RoutedMessage
+from .methods import MethodResult
+from .routes import Router, built_in_routes
+from .session import Delivery, Session
+from .twin import Twin
+from .workload import WorkloadApi
+
+_GENERATION = "1"
+_API_VERSION = "2018-06-28"
+
+
+def _nothing(_: object) -> None:
+    """Do nothing."""
+
+
+class EdgeHub:
+    """The hub; use it with ``async with``. A wrong route is a SettingsError.
+
+    Args:
+        listen: the address; also the module's gateway host name.
+        device: the edge device's id.
+        module: the id of the one module that may connect.
+        iothub: the IoT hub's host name.
+        leaf_device: the id under which ``send_telemetry`` sends.
+        routes: by name; without them ``built_in_routes``.
+        desired: the twin's initial desired properties.
+        max_in_flight: un-acked input messages at a time; edgeHub's is 1.
+        ack_timeout: seconds until an un-acked message is sent again.
+        queue_bound: waiting messages from which on ``send_telemetry`` waits.
+        token_grace: seconds that a connection outlives its token.
+        on_routed: called when a message that was sent to the hub is queued for the module.
+        on_delivered: called for each time a message is sent to the module.
+        on_output: called for each message the module publishes.
+        on_upstream: called for each message that reaches $upstream.
+
+    Attributes:
+        session: what is kept for the module: its queue, what is not acked yet, and counts of deliveries.
+        counts, faults: what it saw; what a test lets go wrong.
+        key, trust_bundle: the module's key; the authority's certificate as PEM text.
+        connected, disconnected: events; one of them is set.
+    """
+
+    def __init__(
+        self,
+        *,
+        listen: str = "127.0.0.1",
+        device: str = "edge-device",
+        module: str = "scoring",
+        iothub: str = "simulated.azure-devices.net",
+        leaf_device: str = "leaf-device",
+        routes: Mapping[str, RouteSpec] | None = None,
+        desired: dict[str, Any] | None = None,
+        max_in_flight: int = 1,
+        ack_timeout: float = 30.0,
+        queue_bound: int = 128,
+        token_grace: float = 5.0,
+        on_routed: Callable[[Delivery], object] = _nothing,
+        on_delivered: Callable[[Delivery], object] = _nothing,
+        on_output: Callable[[RoutedMessage], object] = _nothing,
+        on_upstream: Callable[[RoutedMessage], object] = _nothing,
+    ) -> None:
+        self.counts, self.faults = Counts(), Faults()
+        self.key = secrets.token_bytes(32)
+        self._gateway = "127.0.0.1" if listen == "0.0.0.0" else listen  # noqa: S104 - only compared
+        self._identity = Identity(iothub, device, module, self.key)
+        self._twin = Twin(desired or {})
+        self.session = Session(
+            inputs=f"{self._identity.topics}/inputs/#",
+            max_in_flight=max_in_flight,
+            ack_timeout=ack_timeout,
+            bound=queue_bound,
+            delivered=on_delivered,
+        )
+        self._dispatcher = Dispatcher(
+            identity=self._identity,
+            leaf_device=leaf_device,
+            router=Router(built_in_routes(module) if routes is None else routes),
+            session=self.session,
+            counts=self.counts,
+            on_routed=on_routed,
+            on_output=on_output,
+            on_upstream=on_upstream,
+        )
+        self._broker = ModuleBroker(
+            identity=self._identity,
+            session=self.session,
+            twin=self._twin,
+            faults=self.faults,
+            token_grace=token_grace,
+            output=self._dispatcher.take_output,
+        )
+        self.connected, self.disconnected = self._broker.connected, self._broker.disconnected
+        self._tick = min(1.0, ack_timeout / 5)
+        made = certificates.make(listen)
+        self.trust_bundle = made.trust_bundle
+        self._listener = Listener(listen, made.server, lambda: Connection(self._broker))
+        self._directory: Path | None = None
+        self._workload: WorkloadApi | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start listening.
+
+        Raises:
+            SettingsError: the port is taken or the address is not this machine's.
+        """
+        await self._listener.open()
+        self._directory = Path(tempfile.mkdtemp(prefix="edgehub-"))
+        self._workload = WorkloadApi(
+            path=self._directory / "workload.sock",
+            trust_bundle=self.trust_bundle,
+            key=self.key,
+            module=self._identity.module,
+            generation=_GENERATION,
+            fails=self.faults.fails_workload_call,
+        )
+        self._workload.start()
+        self._on_tick()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close everything."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self._listener.close(self._broker.drop_connections)
+        if self._workload is not None:
+            await asyncio.to_thread(self._workload.stop)
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The seven variables that ``IoTHubModuleClient.create_from_edge_environment()`` reads."""
+        return {
+            "IOTEDGE_IOTHUBHOSTNAME": self._identity.iothub,
+            "IOTEDGE_DEVICEID": self._identity.device,
+            "IOTEDGE_MODULEID": self._identity.module,
+            "IOTEDGE_GATEWAYHOSTNAME": self._gateway,
+            "IOTEDGE_MODULEGENERATIONID": _GENERATION,
+            "IOTEDGE_WORKLOADURI": f"unix://{self._directory}/workload.sock",
+            "IOTEDGE_APIVERSION": _API_VERSION,
+        }
+
+    @property
+    def connects(self) -> int:
+        """How often the module connected."""
+        return self._broker.connects
+
+    @property
+    def reported(self) -> dict[str, Any]:
+        """The reported properties."""
+        return self._twin.reported
+
+    @property
+    def desired(self) -> dict[str, Any]:
+        """The desired properties."""
+        return self._twin.desired
+
+    async def send_telemetry(self, message: InputMessage) -> Outcome:
+        """Send a message as from a leaf device; waits while the module's queue is full.
+
+        A message that names an input goes straight to it, for others the routes decide.
+        """
+        return await self._dispatcher.send(message)
+
+    def set_desired(self, patch: dict[str, Any]) -> None:
+        """Change desired properties; a connected and subscribed module gets the patch, one that is away does not."""
+        body = self._twin.update_desired(patch)
+        self._broker.send(f"$iothub/twin/PATCH/properties/desired/?$version={self._twin.desired_version}", body)
+
+    async def invoke_method(self, name: str, body: object = None, timeout: float = 30.0) -> MethodResult:  # noqa: ASYNC109
+        """Call a direct method of the module and wait ``timeout`` seconds at most for the answer."""
+        return await self._broker.methods.invoke(name, body, timeout, self._broker.send)
+
+    def drop_connections(self) -> None:
+        """Drop all connections without a word; clients may come back at once."""
+        self._broker.drop_connections()
+
+    async def restart(self, away: float = 0.0) -> None:
+        """Close the listener and all connections, and come back after ``away`` seconds with the session kept."""
+        await self._listener.close(self._broker.drop_connections)
+        await asyncio.sleep(away)
+        await self._listener.open()
+
+    def _on_tick(self) -> None:
+        self._ticking = asyncio.get_running_loop().call_later(self._tick, self._on_tick)
+        self._broker.tick(monotonic())

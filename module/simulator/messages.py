@@ -1,0 +1,156 @@
+"""A message inside the hub, and how its properties look on the wire and in a route's condition.
+
+Sources: edgeHub `SystemProperties.cs`, `RoutingMessageConverter.cs`, `ProtocolGatewayMessageConverter.cs`.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+import msgspec
+import orjson
+
+from ..messages import OVERSIZE, InputMessage
+
+_INCOMING = {
+    "$.mid": "message_id",
+    "$.cid": "correlation_id",
+    "$.uid": "user_id",
+    "$.ct": "content_type",
+    "$.ce": "content_encoding",
+    "$.ctime": "creation_time",
+    "$.exp": "expiry_time",
+    "$.to": "to",
+    "$.schema": "message_schema",
+    "$.ifid": "interface_id",
+    "$.sub": "component_name",
+    "$.on": "output_name",
+    "ack": "ack",
+    "iothub-operation": "operation",
+}
+_NOT_OUTGOING = {"output_name", "interface_id"}
+_OUTGOING = {name: wire for wire, name in _INCOMING.items() if name not in _NOT_OUTGOING}
+_OUTGOING |= {"device_id": "$.cdid", "module_id": "$.cmid"}
+
+CONDITION_NAMES = {
+    "messageid": "message_id",
+    "cid": "correlation_id",
+    "userid": "user_id",
+    "contenttype": "content_type",
+    "contentencoding": "content_encoding",
+    "creationtime": "creation_time",
+    "absolute-expiry-time": "expiry_time",
+    "to": "to",
+    "messageschema": "message_schema",
+    "iothub-interface-id": "interface_id",
+    "dt-subject": "component_name",
+    "outputname": "output_name",
+    "ack": "ack",
+    "operation": "operation",
+    "connectiondeviceid": "device_id",
+    "connectionmoduleid": "module_id",
+}
+"""What a condition calls a system property, without ``$`` and in small letters → our name.
+
+edgeHub keeps the correlation id as ``cid``: ``$correlationId`` is undefined in its conditions.
+"""
+
+_ADDED_BY_HUB = len("edgeMessageId") + 36 + len("edgeHubOriginInterface") + len("downstream")
+_ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+_UNREAD = object()
+
+
+class RoutedMessage(msgspec.Struct):
+    """One message on its way through the hub.
+
+    Attributes:
+        body: the bytes as they were sent.
+        source: ``/messages/`` or ``/messages/modules/m/outputs/o/``, in small letters, what a FROM is compared to.
+        system: system properties by long names, as in ``module.messages.InputMessage``, and ``output_name``.
+        properties: application properties.
+    """
+
+    body: bytes
+    source: str
+    system: dict[str, str]
+    properties: dict[str, str]
+    _document: object = _UNREAD
+
+    @property
+    def document(self) -> dict[str, object] | None:
+        """Give the JSON object in the body; None if type, encoding or body do not say so (`Message.GetQueryValue`)."""
+        if self._document is _UNREAD:
+            self._document = self._read_document()
+        return self._document if isinstance(self._document, dict) else None
+
+    def _read_document(self) -> object:
+        encoding = _ENCODINGS.get(self.system.get("content_encoding", "").lower())
+        if encoding is None or self.system.get("content_type", "").lower() != "application/json":
+            return None
+        try:
+            return orjson.loads(self.body if encoding == "utf-8" else self.body.decode(encoding))
+        except ValueError:
+            return None
+
+    @property
+    def oversize(self) -> bool:
+        """Say whether edgeHub would refuse it: body and all properties over 262,144 bytes (`Message.Size`)."""
+        if len(self.body) < OVERSIZE // 2:
+            return False
+        size = len(self.body) + _ADDED_BY_HUB
+        size += sum(len(key) + len(value) for key, value in self.properties.items())
+        size += sum(len(CONDITION_OF[key]) + len(value) for key, value in self.system.items() if key in CONDITION_OF)
+        return size > OVERSIZE
+
+
+CONDITION_OF = {ours: theirs for theirs, ours in CONDITION_NAMES.items()}
+"""CONDITION_NAMES the other way round."""
+
+
+def from_device(message: InputMessage, device: str, creation_time: str) -> RoutedMessage:
+    """Give the message as it enters the hub from a leaf device, or from the module that its system properties name."""
+    system = {"device_id": device, "creation_time": creation_time, **message.system}
+    return RoutedMessage(message.body, _source(system), system, message.properties)
+
+
+def from_module(body: bytes, bag: str, device: str, module: str, creation_time: str) -> RoutedMessage:
+    """Give the message that a module published with this property bag."""
+    system = {"device_id": device, "module_id": module, "creation_time": creation_time}
+    properties = {}
+    for key, value in decode_bag(bag).items():
+        name = _INCOMING.get(key)
+        if name is None:
+            properties[key] = value
+        else:
+            system[name] = value
+    return RoutedMessage(body, _source(system), system, properties)
+
+
+def _source(system: Mapping[str, str]) -> str:
+    module, output = system.get("module_id"), system.get("output_name")
+    source = f"/messages/modules/{module}/" if module else "/messages/"
+    return (f"{source}outputs/{output}/" if module and output else source).lower()
+
+
+def decode_bag(bag: str) -> dict[str, str]:
+    """Decode ``key=value&key=value``, both percent-encoded; a key without a value has an empty one."""
+    pairs = (pair.partition("=") for pair in bag.strip("/").split("&") if pair)
+    return {unquote(key): unquote(value) for key, _, value in pairs}
+
+
+def encode_bag(message: RoutedMessage) -> str:
+    """Encode the properties of a message that goes to a module's input."""
+    wire = dict(message.properties)
+    for name, value in message.system.items():
+        if name in _OUTGOING:
+            wire[_OUTGOING[name]] = value
+    return _encode(wire)
+
+
+def _encode(wire: Mapping[str, str]) -> str:
+    return "&".join([f"{_quoted(key)}={_quoted(value)}" for key, value in wire.items()])
+
+
+@lru_cache(4096)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,148 @@
+"""The command line of ``scoring-module simulate``."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import SettingsError
+
+_DEFAULT_COMMAND = [sys.executable, "-m", "module.cli", "run"]
+
+_DESCRIPTION = """\
+Be edgeHub for one module: start COMMAND with the IOTEDGE_* variables that edgeAgent would give it, send it the messages
+of a file as a leaf device would, one un-acked at a time, and count what comes back.
+"""
+
+_EXAMPLE = """\
+examples:
+  Score 1,000 messages and see what would have gone to IoT Hub:
+    export SCORING_DIR=examples/turbofan
+    scoring-module simulate --telemetry telemetry.jsonl.gz --limit 1000 --upstream out.jsonl
+
+  Prove that nothing is lost when the process is killed every three seconds or so:
+    scoring-module simulate --telemetry telemetry.jsonl.gz --kill-every 3
+
+  Try any other module that uses an IoT Hub SDK:
+    scoring-module simulate --module filter --telemetry telemetry.jsonl -- python filter.py
+
+exit code: 0 every message is accounted for, 1 some were lost, 2 wrong arguments, COMMAND's own if it ends by itself
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to simulate; see ``add_arguments`` for the meaning of each."""
+
+    telemetry: Path | None = None
+    messages: Path | None = None
+    manifest: Path | None = None
+    module: str | None = None
+    limit: int | None = None
+    rate: float = 0.0
+    listen: str = "127.0.0.1"
+    upstream: Path | None = None
+    summary: Path | None = None
+    kill_every: float | None = None
+    ack_timeout: float = 30.0
+    max_in_flight: int = 1
+    settle: float = 10.0
+    command: tuple[str, ...] = tuple(_DEFAULT_COMMAND)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``simulate``, with a description and examples."""
+    parser.description, parser.epilog = _DESCRIPTION, _EXAMPLE
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--telemetry", metavar="FILE", type=Path, help=".jsonl[.gz], a message body a line")
+    source.add_argument(
+        "--messages",
+        metavar="FILE",
+        type=Path,
+        help='.jsonl[.gz], lines {"input", "system", "properties", "body" or "base64"}',
+    )
+    _add_hub(parser)
+    _add_feeding(parser)
+    parser.add_argument("--upstream", metavar="FILE", type=Path, help="write a line for each message to $upstream")
+    parser.add_argument("--summary", metavar="FILE", type=Path, help="write the counts as JSON")
+    parser.add_argument(
+        "child", metavar="COMMAND", nargs="*", help="after --, what to start (default: scoring-module run)"
+    )
+
+
+def _add_hub(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        type=Path,
+        help="deployment with routes and module twin (default: ./deployment.template.json, else built-in routes)",
+    )
+    parser.add_argument("--module", metavar="NAME", help="the module to be, if the routes lead to several")
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", default="127.0.0.1", help="address, port 8883 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--ack-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=30.0,
+        help="send an un-acked message again after this (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--max-in-flight",
+        metavar="N",
+        type=int,
+        default=1,
+        help="un-acked messages at a time (default: %(default)s, edgeHub's)",
+    )
+
+
+def _add_feeding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", metavar="N", type=int, help="send N messages at most")
+    parser.add_argument(
+        "--rate", metavar="N", type=float, default=0.0, help="messages a second (default: 0, as fast as they are taken)"
+    )
+    parser.add_argument(
+        "--kill-every",
+        metavar="SECONDS",
+        type=float,
+        help="kill -9 COMMAND at random moments, on average this far apart, and start it again",
+    )
+    parser.add_argument(
+        "--settle",
+        metavar="SECONDS",
+        type=float,
+        default=10.0,
+        help="without any progress for this long, unanswered messages count as lost (default: %(default)g)",
+    )
+
+
+def options_from(args: argparse.Namespace) -> Options:
+    """Give the options of a parsed command line.
+
+    Raises:
+        SettingsError: a number does not fit, or a file is not there.
+    """
+    if args.telemetry is None and args.messages is None:
+        raise SettingsError("give --telemetry FILE or --messages FILE: there is nothing to send")
+    _check_numbers(args)
+    for option in ("telemetry", "messages", "manifest"):
+        path = getattr(args, option)
+        if path is not None and not path.is_file():
+            raise SettingsError(f"--{option} {path} is not a file")
+    for option in ("upstream", "summary"):
+        path = getattr(args, option)
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise SettingsError(f"--{option} {path} cannot be written: its folder is not there or it is a folder")
+    names = [name for name in Options.__dataclass_fields__ if name != "command"]
+    return Options(**{name: getattr(args, name) for name in names}, command=tuple(args.child or _DEFAULT_COMMAND))
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    for name, least in (("limit", 1), ("rate", 0), ("ack_timeout", 0.1), ("max_in_flight", 1), ("settle", 0.1)):
+        value = getattr(args, name)
+        if value is not None and not value >= least:
+            raise SettingsError(f"--{name.replace('_', '-')} {value} must be at least {least}")
+    if args.kill_every is not None and not args.kill_every > 0:
+        raise SettingsError(f"--kill-every {args.kill_every} must be more than 0")

@@ -1,0 +1,192 @@
+"""What the hub keeps for the module while it is away: subscriptions, waiting messages, and those not yet acked.
+
+Sources: edgeHub `DeviceMessageHandler.SendMessageAsync` (one un-acked message at a time over all inputs, ack time-out),
+`RoutingModule.cs` (retries for ever, 1 to 60 s apart), `StoringAsyncEndpointExecutor.cs` (priorities).
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Protocol
+
+import msgspec
+
+from . import packets
+from .messages import RoutedMessage
+
+_MAX_BACK_OFF = 60.0
+
+
+class Link(Protocol):
+    """The connection of the moment."""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        ...
+
+
+class Delivery(msgspec.Struct):
+    """One message on its way to one input.
+
+    Attributes:
+        message: the message.
+        topic: the topic with input name and properties, encoded.
+        input: the input's name.
+        priority: 0 first.
+        expires: when its route's time to live ends (monotonic seconds).
+        attempts: how often it was sent.
+        sent_at: when it was sent on this connection and waits for its PUBACK (monotonic seconds), else None.
+        not_before: when it may be sent again (monotonic seconds).
+        packet_id: its MQTT packet id, 0 before it was sent.
+        tag: whatever the owner of the hub wants to remember.
+    """
+
+    message: RoutedMessage
+    topic: bytes
+    input: str
+    priority: int
+    expires: float = math.inf
+    attempts: int = 0
+    sent_at: float | None = None
+    not_before: float = 0.0
+    packet_id: int = 0
+    tag: object = None
+
+
+class Session:
+    """The module's queue and subscriptions; outlives connections.
+
+    Attributes:
+        subscriptions: topic filters, at QoS 1.
+        in_flight: sent and not acked, by packet id, in the order of their first delivery.
+        persistent: whether a client left state behind (``clean_session=False``).
+        acked, redelivered, expired: counts of messages.
+    """
+
+    def __init__(
+        self,
+        *,
+        inputs: str,
+        max_in_flight: int,
+        ack_timeout: float,
+        bound: int,
+        delivered: Callable[[Delivery], object],
+    ) -> None:
+        self.subscriptions: set[str] = set()
+        self.in_flight: dict[int, Delivery] = {}
+        self.persistent = False
+        self.acked = self.redelivered = self.expired = 0
+        self._inputs = inputs
+        self._max_in_flight = max_in_flight
+        self._ack_timeout = ack_timeout
+        self._bound = bound
+        self._delivered = delivered
+        self._queues: dict[int, deque[Delivery]] = {}
+        self._waiting = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._link: Link | None = None
+        self._last_id = 0
+
+    @property
+    def waiting(self) -> int:
+        """Number of messages that were not sent yet."""
+        return self._waiting
+
+    def attach(self, link: Link, *, clean: bool) -> None:
+        """Take a new connection. A clean one forgets the subscriptions; messages stay, they are the hub's."""
+        if clean:
+            self.subscriptions.clear()
+        self.persistent = not clean
+        self._link = link
+        for delivery in self.in_flight.values():
+            delivery.sent_at, delivery.not_before = None, 0.0
+
+    def detach(self, link: Link) -> None:
+        """Forget a connection that ended."""
+        if self._link is link:
+            self._link = None
+
+    def listens_to(self, topic: str) -> bool:
+        """Say whether a subscription takes this topic."""
+        return any(topic == each or (each.endswith("#") and topic.startswith(each[:-1])) for each in self.subscriptions)
+
+    def enqueue(self, delivery: Delivery) -> None:
+        """Take a message for the module, and send it if it may go at once."""
+        queue = self._queues.get(delivery.priority)
+        if queue is None:
+            queue = self._queues[delivery.priority] = deque()
+            self._queues = dict(sorted(self._queues.items()))
+        queue.append(delivery)
+        self._waiting += 1
+        if self._waiting >= self._bound:
+            self._room.clear()
+        if len(self.in_flight) < self._max_in_flight:
+            self.pump()
+
+    async def room(self) -> None:
+        """Wait while as many messages wait as the bound allows, then until half of them are gone."""
+        await self._room.wait()
+
+    def pump(self) -> None:
+        """Send what may be sent: first what was sent before and not acked, then waiting messages up to the limit."""
+        if self._link is None or self._inputs not in self.subscriptions:
+            return
+        now = monotonic()
+        for delivery in list(self.in_flight.values()):
+            if delivery.sent_at is None and delivery.not_before <= now:
+                self._send(delivery, now)
+        while len(self.in_flight) < self._max_in_flight and (taken := self._take(now)) is not None:
+            taken.packet_id = self.new_packet_id()
+            self.in_flight[taken.packet_id] = taken
+            self._send(taken, now)
+
+    def new_packet_id(self) -> int:
+        """Give a packet id that no un-acked message has."""
+        while True:
+            self._last_id = self._last_id % 65_535 + 1
+            if self._last_id not in self.in_flight:
+                return self._last_id
+
+    def ack(self, packet_id: int) -> None:
+        """Take a PUBACK. After the ack time-out it is too late: the message is sent again, as edgeHub does."""
+        delivery = self.in_flight.get(packet_id)
+        if delivery is None or delivery.sent_at is None:
+            return
+        del self.in_flight[packet_id]
+        self.acked += 1
+        self.pump()
+
+    def tick(self, now: float) -> None:
+        """Look for messages whose ack time-out or time to live is over; to be called now and then."""
+        for delivery in list(self.in_flight.values()):
+            if delivery.sent_at is not None and now - delivery.sent_at >= self._ack_timeout:
+                delivery.sent_at = None
+                delivery.not_before = now + min(_MAX_BACK_OFF, 2.0 ** min(delivery.attempts - 1, 6))
+            if delivery.sent_at is None and delivery.expires <= now:
+                del self.in_flight[delivery.packet_id]
+                self.expired += 1
+        self.pump()
+
+    def _send(self, delivery: Delivery, now: float) -> None:
+        delivery.sent_at = now
+        delivery.attempts += 1
+        self.redelivered += delivery.attempts > 1
+        dup = delivery.attempts > 1
+        if self._link is not None:
+            self._link.send(packets.publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
+        self._delivered(delivery)
+
+    def _take(self, now: float) -> Delivery | None:
+        """Take the next waiting message, best priority first."""
+        while self._waiting:
+            delivery = next(queue for queue in self._queues.values() if queue).popleft()
+            self._waiting -= 1
+            if self._waiting <= self._bound // 2:
+                self._room.set()
+            if delivery.expires > now:
+                return delivery
+            self.expired += 1
+        return None

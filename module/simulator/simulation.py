@@ -1,0 +1,277 @@
+"""One simulation: hub, COMMAND, messages and the ledger, wired together."""
+
+import asyncio
+import itertools
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO
+
+from ..edge_manifest import EdgeManifest, read
+from ..errors import SettingsError
+from ..messages import InputMessage
+from ..transports.jsonl import message_line, open_lines, read_messages, read_telemetry
+from .command import Command
+from .dispatch import Outcome
+from .hub import EdgeHub
+from .ledger import Entry, Ledger
+from .messages import RoutedMessage
+from .options import Options
+from .progress import ProgressDisplay, State
+from .scrape import Scraper
+from .session import Delivery
+from .summary import Summary, latency_ms
+
+_TEMPLATE = Path("deployment.template.json")
+_LOOK_EVERY = 0.1
+_SHOW_EVERY = 0.5
+_CONNECT_LIMIT = 120.0
+"""Seconds that COMMAND may be away from the hub until what is unanswered counts as lost."""
+
+_UPSTREAM_SYSTEM = (
+    "message_id",
+    "correlation_id",
+    "content_type",
+    "content_encoding",
+    "device_id",
+    "module_id",
+    "creation_time",
+)
+
+
+async def run(options: Options) -> int:
+    """Run one simulation, print its summary, and give the exit code.
+
+    Raises:
+        SettingsError: a file, the manifest, a route or the address does not fit.
+    """
+    async with AsyncExitStack() as stack:
+        upstream = stack.enter_context(_created(options.upstream)) if options.upstream else None
+        simulation = Simulation(options, upstream)
+        environment = {"SCORING_HUB_TIMEOUT_S": "30", **os.environ}
+        if "SCORING_JOURNAL_DIR" not in environment:
+            folder = tempfile.TemporaryDirectory(prefix="journal-", ignore_cleanup_errors=True)
+            environment["SCORING_JOURNAL_DIR"] = stack.enter_context(folder)
+        code = await simulation.run(environment)
+    summary = simulation.summary()
+    if options.summary:
+        summary.write(options.summary)
+    if simulation.was_connected:
+        print(summary.text(), flush=True)
+    return code or (1 if summary.lost else 0)
+
+
+class Simulation:
+    """The state of one simulation."""
+
+    def __init__(self, options: Options, upstream: BinaryIO | None) -> None:
+        """Read the manifest and open the messages.
+
+        Raises:
+            SettingsError: one of them does not fit.
+        """
+        manifest = _manifest(options)
+        module = manifest.our_module(options.module) if manifest else options.module or "scoring"
+        self._options, self._upstream = options, upstream
+        self._ledger = Ledger()
+        self._scraper = Scraper(_port())
+        self._messages = _messages(options)
+        self._sent = self._refused = self._unrouted = 0
+        self._restarts = 0
+        self._moved_at = self._nothing_at = 0.0
+        self._hub = EdgeHub(
+            listen=options.listen,
+            module=module,
+            routes=manifest.routes if manifest else None,
+            desired=manifest.desired.get(module) if manifest else None,
+            max_in_flight=options.max_in_flight,
+            ack_timeout=options.ack_timeout,
+            on_routed=self._routed,
+            on_delivered=self._delivered,
+            on_output=self._output,
+            on_upstream=self._reached_upstream,
+        )
+
+    async def run(self, environment: dict[str, str]) -> int:
+        """Serve until all is answered or COMMAND ends; give COMMAND's exit code if it ended by itself, else 0."""
+        async with self._hub as hub:
+            command = Command(
+                self._options.command,
+                {**environment, **hub.environment},
+                kill_every=self._options.kill_every,
+                was_connected=lambda: hub.connects > 0,
+                may_kill=lambda: monotonic() - self._moved_at < self._options.settle / 2,
+                before_kill=self._scraper.poll,
+                after_end=self._scraper.new_life,
+            )
+            running = asyncio.create_task(command.run())
+            feeding = asyncio.create_task(self._feed())
+            try:
+                await self._watch(running, feeding)
+                await self._scraper.poll()
+            finally:
+                ended = running.done()
+                for each in (running, feeding):
+                    each.cancel()
+                await asyncio.gather(running, feeding, return_exceptions=True)
+                await command.stop()
+                self._restarts = command.restarts
+            return running.result() if ended else 0
+
+    @property
+    def was_connected(self) -> bool:
+        """Whether COMMAND ever reached the hub."""
+        return self._hub.connects > 0
+
+    def summary(self) -> Summary:
+        """Give the counts."""
+        ledger, nothing = self._ledger, round(self._scraper.total.nothing)
+        last_at = max(ledger.last_at or 0.0, self._nothing_at)
+        seconds = last_at - (ledger.first_at or 0.0) if last_at else 0.0
+        mean_batch = self._scraper.mean_batch
+        return Summary(
+            sent=self._sent,
+            upstream=self._hub.counts.upstream,
+            by_output=dict(ledger.by_output),
+            nothing=nothing,
+            lost=ledger.missing(nothing),
+            duplicates=ledger.duplicates,
+            seconds=round(seconds, 3),
+            messages_per_second=round(self._handled() / seconds, 1) if seconds else 0.0,
+            latency_ms=latency_ms(ledger.latencies),
+            mean_batch=None if mean_batch is None else round(mean_batch, 2),
+            restarts=self._restarts,
+            refused=self._refused,
+            unrouted=self._unrouted,
+        )
+
+    async def _feed(self) -> None:
+        """Send all messages, as fast as they are taken or at the rate."""
+        begin = monotonic()
+        for number, message in enumerate(self._messages):
+            if self._options.rate:
+                await asyncio.sleep(begin + number / self._options.rate - monotonic())
+            outcome = await self._hub.send_telemetry(message)
+            self._sent += outcome is not Outcome.REFUSED
+            self._refused += outcome is Outcome.REFUSED
+            self._unrouted += outcome is Outcome.UNROUTED
+
+    async def _watch(self, running: asyncio.Task[int], feeding: asyncio.Task[None]) -> None:
+        """Return when COMMAND ended, all is answered, or nothing moves any more.
+
+        Raises:
+            SettingsError: COMMAND cannot be started, or a line is not a message.
+        """
+        before, connects = self._moves(), 0
+        began_at = shown_at = self._moved_at = monotonic()
+        with ProgressDisplay(self._options.limit) as display:
+            while not running.done():
+                await asyncio.wait([running], timeout=_LOOK_EVERY)
+                if feeding.done():
+                    feeding.result()
+                now = monotonic()
+                if now - shown_at >= _SHOW_EVERY:
+                    await self._scraper.poll()
+                    display.show(self._state(now))
+                    shown_at = now
+                if (moved := self._moves()) != before:
+                    self._nothing_at = now if moved[-1] != before[-1] else self._nothing_at
+                    before, self._moved_at = moved, now
+                if self._hub.connects != connects:
+                    connects, began_at = self._hub.connects, now
+                missing = self._ledger.expected - self._handled()
+                quiet = now - max(self._moved_at, began_at)
+                if (feeding.done() and not missing) or (missing and quiet > self._patience()):
+                    return
+        running.result()
+
+    def _moves(self) -> tuple[int, ...]:
+        """Give counts that change as long as messages move."""
+        return self._sent, self._hub.counts.outputs, self._hub.session.acked, round(self._scraper.total.nothing)
+
+    def _handled(self) -> int:
+        """Give how many messages an output or NOTHING answers."""
+        return self._ledger.expected - self._ledger.missing(round(self._scraper.total.nothing))
+
+    def _patience(self) -> float:
+        """Give for how long nothing may move."""
+        if not self._hub.connected.is_set():
+            return max(_CONNECT_LIMIT, self._options.settle)
+        un_acked = bool(self._hub.session.in_flight)
+        return self._options.settle + (self._options.ack_timeout if un_acked else 0.0)
+
+    def _state(self, now: float) -> State:
+        ledger = self._ledger
+        recent = latency_ms(ledger.latencies[-1000:])
+        answered = self._handled()
+        seconds = now - ledger.first_at if ledger.first_at else 0.0
+        return State(
+            sent=self._sent,
+            answered=answered,
+            errors=ledger.by_output.get(os.environ.get("SCORING_ERRORS_OUTPUT", "errors"), 0),
+            rate=answered / seconds if seconds else 0.0,
+            p50=recent["p50"],
+            p99=recent["p99"],
+            mean_batch=self._scraper.mean_batch,
+        )
+
+    def _routed(self, delivery: Delivery) -> None:
+        system = delivery.message.system
+        delivery.tag = self._ledger.expect(system.get("message_id", ""), system.get("correlation_id", ""))
+
+    def _delivered(self, delivery: Delivery) -> None:
+        if isinstance(delivery.tag, Entry):
+            self._ledger.delivered(delivery.tag, monotonic())
+
+    def _output(self, message: RoutedMessage) -> None:
+        system = message.system
+        ids = system.get("message_id", ""), system.get("correlation_id", "")
+        self._ledger.output(system.get("output_name", ""), *ids, monotonic())
+
+    def _reached_upstream(self, message: RoutedMessage) -> None:
+        if self._upstream is not None:
+            system = {name: message.system[name] for name in _UPSTREAM_SYSTEM if name in message.system}
+            line = message_line(
+                message.body,
+                module=system.get("module_id", ""),
+                output=message.system.get("output_name", ""),
+                system=system,
+                properties=message.properties,
+            )
+            self._upstream.write(line)
+
+
+def _manifest(options: Options) -> EdgeManifest | None:
+    if options.manifest:
+        return read(options.manifest)
+    return read(_TEMPLATE) if _TEMPLATE.is_file() else None
+
+
+def _messages(options: Options) -> Iterator[InputMessage]:
+    """Give the messages to send; the file is opened once here, so that a wrong one is known before anything starts."""
+    if options.messages:
+        path, messages = options.messages, read_messages(options.messages)
+    elif options.telemetry:
+        path, messages = options.telemetry, read_telemetry(options.telemetry, secrets.token_hex(3))
+    else:
+        raise SettingsError("give --telemetry FILE or --messages FILE: there is nothing to send")
+    open_lines(path).close()
+    return itertools.islice(messages, options.limit)
+
+
+def _created(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _port() -> int:
+    text = os.environ.get("SCORING_HTTP_PORT", "9600")
+    if not text.isdigit():
+        raise SettingsError(f"SCORING_HTTP_PORT {text} is not a port number")
+    return int(text)

@@ -1,0 +1,245 @@
+"""Values and their kinds in a route's condition, and the built-in functions.
+
+Sources: edgeHub `QueryValue.cs`, `Undefined.cs`, `ComparisonOperators.cs`, and `query/builtins/*.cs`.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What is known of a value before any message is there."""
+
+    NUMBER = auto()
+    STRING = auto()
+    BOOL = auto()
+    NULL = auto()
+    UNDEFINED = auto()
+    ANY = auto()  # from the body
+
+    def fits(self, given: "Kind") -> bool:
+        """Say whether a value of kind ``given`` may stand here (`Args.Match`)."""
+        return self is given or (given is Kind.ANY and self in _SCALARS) or (self is Kind.ANY and given in _SCALARS)
+
+
+_SCALARS = {Kind.NUMBER, Kind.STRING, Kind.BOOL, Kind.NULL}
+
+
+class Marker(Enum):
+    """Values that are none; ABSENT is what the body does not have, to edgeHub a null that ``IS_NULL`` denies."""
+
+    UNDEFINED = auto()
+    NULL = auto()
+    ABSENT = auto()
+
+
+UNDEFINED = Marker.UNDEFINED
+NULL = Marker.NULL
+
+Value = float | str | bool | Marker
+
+
+def rank(value: Value) -> int:
+    """Give the order of kinds among values from the body (`QueryValueType`)."""
+    if isinstance(value, bool):
+        return 1
+    return 2 if isinstance(value, float) else 3 if isinstance(value, str) else 4
+
+
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def comparison(sign: str) -> Callable[[Value, Value], Value]:
+    """Give the function for ``=``, ``<`` …; undefined as soon as one side is."""
+    decide = _COMPARE[sign]
+
+    def compare(left: Value, right: Value) -> Value:
+        if left is UNDEFINED or right is UNDEFINED:
+            return UNDEFINED
+        return decide(_order(left, right), 0)
+
+    return compare
+
+
+def _order(left: Value, right: Value) -> int:
+    ranks = rank(left) - rank(right)
+    if ranks or isinstance(left, Marker):
+        return ranks
+    return (left > right) - (left < right)  # type: ignore[operator] # of the same kind, as their ranks are equal
+
+
+def number(value: float) -> Value:
+    """Give a number; edgeHub's undefined number is "not a number"."""
+    return UNDEFINED if math.isnan(value) else value
+
+
+def arithmetic(sign: str) -> Callable[[Value, Value], Value]:
+    """Give the function for ``+ - * / %`` on numbers; undefined if a side is not a number."""
+
+    def divide(left: float, right: float) -> float:
+        if right:
+            return left / right
+        return math.nan if not left or math.isnan(left) else math.copysign(math.inf, left)
+
+    def modulo(left: float, right: float) -> float:
+        return math.fmod(left, right) if right and math.isfinite(left) else math.nan
+
+    calculate = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": divide, "%": modulo}[sign]
+
+    def apply(left: Value, right: Value) -> Value:
+        if isinstance(left, float) and isinstance(right, float):
+            return number(calculate(left, right))
+        return UNDEFINED
+
+    return apply
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """One form of a built-in function.
+
+    Attributes:
+        takes: kinds of its arguments.
+        gives: kind of its result.
+        call: the function; gets values that may be of another kind or undefined.
+        from_body: whether values from the body are taken for any kind (`IsQueryValueSupported`).
+        repeats: whether the last argument may be repeated.
+    """
+
+    takes: tuple[Kind, ...]
+    gives: Kind
+    call: Callable[..., Value]
+    from_body: bool = True
+    repeats: bool = False
+
+    def fits(self, given: list[Kind]) -> bool:
+        """Say whether these arguments are for this form."""
+        takes = self.takes + self.takes[-1:] * (len(given) - len(self.takes)) if self.repeats else self.takes
+        pairs = list(zip(takes, given, strict=False))
+        return len(takes) == len(given) and all(a is b or (self.from_body and a.fits(b)) for a, b in pairs)
+
+
+def _on(kinds: tuple[type, ...], function: Callable[..., Value | int]) -> Callable[..., Value]:
+    """Give the function that is undefined unless its arguments are of these types."""
+
+    def call(*values: Value) -> Value:
+        if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
+            return UNDEFINED
+        try:
+            result = function(*values)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            return UNDEFINED
+        return number(float(result)) if isinstance(result, int | float) and not isinstance(result, bool) else result
+
+    return call
+
+
+def _strings(*values: Value) -> Value:
+    return "".join(map(str, values)) if all(isinstance(value, str) for value in values) else UNDEFINED
+
+
+_NUMBER_TEXT = re.compile(r"[+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+def _as_number(value: Value) -> Value:
+    if isinstance(value, str):
+        text = value.strip()
+        return float(text.replace(",", "")) if _NUMBER_TEXT.fullmatch(text) else UNDEFINED
+    return value if rank(value) == 2 else UNDEFINED
+
+
+def _substring(text: str, start: float, length: float | None = None) -> Value:
+    if not 0 <= start <= len(text) or (length is not None and start == len(text)):
+        return UNDEFINED
+    if length is None:
+        return text[int(start) :]
+    return text[int(start) : int(start) + int(length)] if 0 <= length <= len(text) - start else UNDEFINED
+
+
+def _is_null(value: Value) -> Value:
+    """As edgeHub, which compares references: of the body's values only an absent one is no null (`IsNull.cs`)."""
+    return value if value is UNDEFINED else value is not Marker.ABSENT
+
+
+def _is_bool(value: Value) -> Value:
+    return value if value is UNDEFINED else isinstance(value, bool)
+
+
+def _is_number(value: Value) -> Value:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _sign(value: float) -> float:
+    return (value > 0) - (value < 0)
+
+
+def _never(_: Value) -> Value:
+    return False
+
+
+_N, _S, _B = Kind.NUMBER, Kind.STRING, Kind.BOOL
+
+
+def _math(function: Callable[..., float], count: int = 1) -> list[Overload]:
+    return [Overload((_N,) * count, _N, _on((float,) * count, function))]
+
+
+def _text(gives: Kind, function: Callable[..., Value | int], count: int = 1) -> list[Overload]:
+    return [Overload((_S,) * count, gives, _on((str,) * count, function))]
+
+
+def _check(takes: Kind, call: Callable[[Value], Value]) -> list[Overload]:
+    """A check of kind: the form for its own kind and for the body, and ``false`` for all others (`AnyArgs`)."""
+    others = [kind for kind in Kind if kind is not Kind.ANY and kind is not takes]
+    return [Overload((takes,), _B, call), *(Overload((kind,), _B, _never, from_body=False) for kind in others)]
+
+
+FUNCTIONS: dict[str, list[Overload]] = {
+    "abs": _math(abs),
+    "ceiling": _math(math.ceil),
+    "exp": _math(math.exp),
+    "floor": _math(math.floor),
+    "power": _math(math.pow, 2),
+    "sign": _math(_sign),
+    "sqrt": _math(math.sqrt),
+    "square": _math(lambda value: value * value),
+    "as_number": [Overload((_S,), _N, _as_number), Overload((_N,), _N, _as_number)],
+    "is_bool": _check(_B, _is_bool),
+    "is_defined": [Overload((kind,), _B, lambda value: value is not UNDEFINED, from_body=False) for kind in Kind],
+    "is_null": [
+        Overload((Kind.ANY,), _B, _is_null, from_body=False),
+        Overload((Kind.NULL,), _B, lambda _: True, from_body=False),
+        *(Overload((kind,), _B, _never, from_body=False) for kind in (_S, _N, _B, Kind.UNDEFINED)),
+    ],
+    "is_number": _check(_N, _is_number),
+    "is_string": _check(_S, lambda value: isinstance(value, str)),
+    "concat": [Overload((_S, _S), _S, _strings, repeats=True)],
+    "contains": _text(_B, lambda text, part: part in text, 2),
+    "ends_with": _text(_B, str.endswith, 2),
+    "index_of": _text(_N, str.find, 2),
+    "length": _text(_N, len),
+    "lower": _text(_S, str.lower),
+    "starts_with": _text(_B, str.startswith, 2),
+    "substring": [
+        Overload((_S, _N), _S, _on((str, float), _substring)),
+        Overload((_S, _N, _N), _S, _on((str, float, float), _substring)),
+    ],
+    "upper": _text(_S, str.upper),
+    # Never true here: the simulator routes no twin changes.
+    "twin_change_includes": [Overload((_S,), _B, lambda _: UNDEFINED)],
+}
+"""Name in small letters → its forms, tried in this order."""

@@ -1,0 +1,93 @@
+"""The IoT Edge workload API: trust bundle and signatures over a unix socket.
+
+It has a thread of its own, because the SDK calls it blocking, in tests from the very thread of the hub's event loop.
+Source: iotedge `edgelet/doc`, and `azure.iot.device.iothub.edge_hsm` for what a client asks.
+"""
+
+import json
+import socket
+import socketserver
+import threading
+from base64 import b64decode
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from . import tokens
+
+_MAX_REQUEST = 65_536
+
+
+class WorkloadApi:
+    """Answers ``GET /trust-bundle`` and ``POST /modules/{module}/genid/{generation}/sign`` on a unix socket."""
+
+    def __init__(
+        self, *, path: Path, trust_bundle: str, key: bytes, module: str, generation: str, fails: Callable[[], bool]
+    ) -> None:
+        sign_path = f"/modules/{quote(module, safe='')}/genid/{quote(generation, safe='')}/sign"
+
+        def answer(method: str, target: str, body: bytes) -> tuple[int, dict[str, str]]:
+            if fails():
+                return 500, {"message": "a fault was switched on"}
+            if method == "GET" and target == "/trust-bundle":
+                return 200, {"certificate": trust_bundle}
+            if method == "POST" and target == sign_path:
+                return _sign(key, body)
+            return 404, {"message": f"{method} {target} is not here"}
+
+        self._server = _Server(path, answer)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="workload-api", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop answering and close the socket; waits for the thread."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _sign(key: bytes, body: bytes) -> tuple[int, dict[str, str]]:
+    try:
+        return 200, {"digest": tokens.sign(key, b64decode(json.loads(body)["data"], validate=True))}
+    except (ValueError, KeyError, TypeError) as error:
+        return 400, {"message": f"not a signing request: {error}"}
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path: Path, answer: Callable[[str, str, bytes], tuple[int, dict[str, str]]]) -> None:
+        self.answer = answer
+        super().__init__(str(path), _Exchange)
+
+
+class _Exchange(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+    server: _Server
+    request: socket.socket
+
+    def do_GET(self) -> None:
+        self._reply()
+
+    def do_POST(self) -> None:
+        self._reply()
+
+    def _reply(self) -> None:
+        length = min(int(self.headers.get("Content-Length") or 0), _MAX_REQUEST)
+        status, document = self.server.answer(self.command, urlsplit(self.path).path, self.rfile.read(length))
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self) -> str:
+        """A unix socket's client has no address."""
+        return "local"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Say nothing for each request."""

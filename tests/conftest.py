@@ -1,0 +1,40 @@
+"""What every test may use: small real ONNX models, the folder of score.py files, a process left as it was found."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from small_models import make_all
+
+# Examples take what a shared machine gives them: a time limit for each would fail by chance.
+hypothesis.settings.register_profile("shared machine", deadline=None, max_examples=60, database=None, print_blob=True)
+hypothesis.settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session")
+def scripts() -> Path:
+    """Give the folder with good and broken score.py files, each in a folder of its own."""
+    return Path(__file__).parent / "scripts"
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of models, ``{name}/model.onnx``; small_models.py says which."""
+    folder = tmp_path_factory.mktemp("models")
+    make_all(folder)
+    return folder
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Put back working directory, import path and imported files after a script was loaded in this process."""
+    before = set(sys.modules)
+    monkeypatch.chdir(Path.cwd())
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delenv("AZUREML_MODEL_DIR", raising=False)
+    yield monkeypatch
+    for name in set(sys.modules) - before:
+        if name.startswith(("scoring_script_", "own_helper")):
+            del sys.modules[name]

@@ -1,0 +1,150 @@
+"""The unchanged azure-iot-device SDK as the client of the hub."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from azure.iot.device import Message, MethodResponse, exceptions
+from azure.iot.device.aio import IoTHubModuleClient
+from simulator_client import addresses, telemetry
+
+from module.simulator.hub import EdgeHub
+from module.simulator.messages import RoutedMessage
+
+ADDRESSES = addresses(group=2)
+
+Connect = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def upstream() -> list[RoutedMessage]:
+    """Give the list that what reaches $upstream is put in."""
+    return []
+
+
+@pytest.fixture
+async def hub(upstream: list[RoutedMessage], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EdgeHub]:
+    """Give a hub whose variables are in the environment."""
+    hub = EdgeHub(listen=next(ADDRESSES), desired={"batch": {"maxSize": 8}}, on_upstream=upstream.append)
+    async with hub:
+        for name, value in hub.environment.items():
+            monkeypatch.setenv(name, value)
+        yield hub
+
+
+@pytest.fixture
+async def connect(hub: EdgeHub) -> AsyncIterator[Connect]:
+    """Give a function that connects a client; the workload API may be called from the hub's own thread."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(on_message: Any = None, **settings: Any) -> Any:
+            client = IoTHubModuleClient.create_from_edge_environment(connection_retry_interval=1, **settings)
+            stack.push_async_callback(client.shutdown)
+            client.on_message_received = on_message
+            await client.connect()
+            return client
+
+        yield begin
+
+
+async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_telemetry_comes_in_and_predictions_go_upstream(
+    hub: EdgeHub, connect: Connect, upstream: list[RoutedMessage]
+) -> None:
+    seen: list[Any] = []
+
+    async def on_message(message: Any) -> None:
+        seen.append(message)
+        answer = Message(message.data)
+        answer.message_id, answer.correlation_id = f"{message.message_id}.amlOutput.0", message.message_id
+        answer.content_type, answer.content_encoding = "application/json", "utf-8"
+        answer.custom_properties["model"] = "a b&c"
+        await client.send_message_to_output(answer, "amlOutput")
+
+    client = await connect(on_message)
+    for number in range(20):
+        await hub.send_telemetry(telemetry(number, site="Ulm"))
+    await until(lambda: len(upstream) == 20)
+    first = seen[0]
+    assert (first.input_name, first.message_id, first.content_type) == ("amlInput", "m0", "application/json")
+    assert first.custom_properties["site"] == "Ulm"
+    assert first.custom_properties["$.cdid"] == "leaf-device"
+    assert upstream[7].system["output_name"] == "amlOutput"
+    assert upstream[7].system["correlation_id"] == "m7"
+    assert upstream[7].properties == {"model": "a b&c"}
+    assert upstream[7].body == b'{"n": 7}'
+
+
+async def test_the_twin(hub: EdgeHub, connect: Connect) -> None:
+    patches: list[Any] = []
+    client = await connect()
+    client.on_twin_desired_properties_patch_received = patches.append
+    twin = await client.get_twin()
+    assert twin["desired"] == {"batch": {"maxSize": 8}, "$version": 1}
+    await client.patch_twin_reported_properties({"model": {"name": "m", "gone": None}})
+    assert hub.reported == {"model": {"name": "m"}}
+    await until(lambda: hub.session.listens_to("$iothub/twin/PATCH/properties/desired/?$version=2"))
+    hub.set_desired({"batch": {"maxSize": None, "maxDelayMs": 5}})
+    await until(lambda: bool(patches))
+    assert patches == [{"batch": {"maxSize": None, "maxDelayMs": 5}, "$version": 2}]
+    assert (await client.get_twin())["desired"] == {"batch": {"maxDelayMs": 5}, "$version": 2}
+
+
+@pytest.mark.parametrize("patch", [{"text": "x" * 4097}, {"a.b": 1}, {"list": [None]}])
+async def test_reports_over_the_limits_are_refused(hub: EdgeHub, connect: Connect, patch: dict[str, Any]) -> None:
+    client = await connect()
+    with pytest.raises(exceptions.ClientError) as caught:
+        await client.patch_twin_reported_properties(patch)
+    assert "400" in repr(caught.value.__cause__)
+    assert hub.reported == {}
+
+
+async def test_direct_methods(hub: EdgeHub, connect: Connect) -> None:
+    async def on_method(request: Any) -> None:
+        if request.name == "add":
+            answer = MethodResponse.create_from_method_request(request, 200, sum(request.payload))
+            await client.send_method_response(answer)
+
+    client = await connect()
+    assert (await hub.invoke_method("add", [1, 2])).status == 404
+    client.on_method_request_received = on_method
+    await until(lambda: hub.session.listens_to("$iothub/methods/POST/add/?$rid=1"))
+    assert await hub.invoke_method("add", [1, 2]) == (200, 3)
+    assert (await hub.invoke_method("deaf", timeout=0.2)).status == 504
+
+
+async def test_the_client_comes_back_after_a_restart_and_loses_nothing(hub: EdgeHub, connect: Connect) -> None:
+    seen: set[str] = set()
+
+    async def on_message(message: Any) -> None:
+        seen.add(message.message_id)
+
+    await connect(on_message)
+    for number in range(50):
+        await hub.send_telemetry(telemetry(number))
+        if number == 25:
+            await hub.restart(away=0.2)
+    await until(lambda: len(seen) == 50, limit=20)
+    assert hub.connects == 2
+
+
+async def test_a_refused_connect_is_a_credential_error(hub: EdgeHub, connect: Connect) -> None:
+    hub.faults.refuse_connects, hub.faults.refuse_code = 1, 5
+    with pytest.raises(exceptions.CredentialError):
+        await connect()
+    assert hub.connects == 0
+
+
+async def test_a_failing_workload_api_is_seen(hub: EdgeHub, connect: Connect) -> None:
+    hub.faults.workload_failures = 1
+    with pytest.raises(OSError, match="trust bundle"):
+        await connect()
+    await connect()
+    assert hub.connects == 1

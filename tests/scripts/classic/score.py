@@ -1,0 +1,12 @@
+import json
+
+
+def init():
+    global seen
+    seen = 0
+
+
+def run(raw_data):
+    global seen
+    seen += 1
+    return {"doubled": 2 * json.loads(raw_data)["value"]}

@@ -1,0 +1,143 @@
+"""Real parts for the unit tests: scripts made from functions, and the pipeline between an inbox and memory."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from prometheus_client.parser import text_string_to_metric_families
+
+from module.inbox import MemoryInbox
+from module.messages import InputMessage, Offer, OutputMessage
+from module.metrics import Metrics
+from module.pipeline import Pipeline
+from module.routes import Routes
+from module.transports.memory import Memory
+from scoring.batch import BatchLimits
+from scoring.batcher import Batcher
+from scoring.bisection import score_batch
+from scoring.codecs import decode_json
+from scoring.predictions import Outcome
+from scoring.scoring_thread import ScoringThread
+from scoring.script import Script
+
+HERE = Path(__file__).parent
+Run = Callable[[list[object]], object]
+
+
+def batched_script(run: Run, *, bisect: bool = True) -> Script:
+    """Give the script that a score.py with ``@batched(bisect=…) def run`` loads as."""
+
+    def score(requests: list[object]) -> list[Outcome]:
+        return score_batch(run, requests, HERE, bisect=bisect)
+
+    return Script("batched", Path("score.py"), lambda: None, score, decode_json, rows=True, max_size=64)
+
+
+def message(body: object, identity: str = "", *, to: str = "amlInput", **properties: str) -> InputMessage:
+    """Give an input message: bytes as they are, anything else as JSON; without ``identity`` it has no message id."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return InputMessage(content, to, {"message_id": identity} if identity else {}, properties)
+
+
+@dataclass
+class Seen:
+    """Keeps what the batcher says of every run(): whose requests were in it, and how many."""
+
+    owners: list[list[int]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    def started(self, owners: list[int]) -> None:
+        """Keep whose requests are about to run."""
+        self.owners.append(owners)
+
+    def finished(self, size: int, seconds: float) -> None:
+        """Keep the size of a batch."""
+        assert seconds >= 0
+        self.sizes.append(size)
+
+
+@dataclass
+class Line:
+    """A pipeline at work: what stands at its two ends."""
+
+    inbox: MemoryInbox
+    memory: Memory
+    metrics: Metrics
+    pipeline: Pipeline
+    thread: ScoringThread
+    seen: Seen
+
+    def offer(self, messages: Iterable[InputMessage]) -> None:
+        """Offer messages that must find room."""
+        for each in messages:
+            assert self.memory.offer(each) is Offer.ACCEPTED
+
+    async def end(self, serving: asyncio.Task[None] | None = None) -> list[OutputMessage]:
+        """Close the inbox, wait until the pipeline is through, give what it published."""
+        self.inbox.close()
+        async with asyncio.timeout(30):
+            await (serving or self.pipeline.serve())
+        self.thread.stop()
+        return self.memory.published
+
+
+def line(
+    script: Script,
+    *,
+    limits: BatchLimits | None = None,
+    confirm: bool = True,
+    read_ahead: int = 128,
+    max_unconfirmed: int = 64,
+    rows: bool = True,
+    routes: dict[str, list[str]] | None = None,
+) -> Line:
+    """Put a pipeline together as the runtime does, between a memory inbox and the memory transport."""
+    inbox, metrics, seen = MemoryInbox(), Metrics({}), Seen()
+    thread = ScoringThread(asyncio.get_running_loop())
+    memory = Memory(inbox.offer, confirm=confirm)
+    pipeline = Pipeline(
+        inbox=inbox,
+        script=script,
+        batcher=Batcher(script, thread, limits or BatchLimits(), seen),
+        routes=Routes(routes or {"*": ["amlOutput"]}, "errors", inbox.uuid),
+        publish=memory.publish,
+        metrics=metrics,
+        read_ahead=read_ahead,
+        max_unconfirmed=max_unconfirmed,
+        rows=rows,
+    )
+    return Line(inbox, memory, metrics, pipeline, thread, seen)
+
+
+async def carry(
+    script: Script,
+    messages: Sequence[InputMessage],
+    *,
+    limits: BatchLimits | None = None,
+    rows: bool = True,
+    routes: dict[str, list[str]] | None = None,
+) -> list[OutputMessage]:
+    """Carry messages through a pipeline of their own; gives what was published."""
+    through = line(script, limits=limits, rows=rows, routes=routes)
+    through.offer(messages)
+    return await through.end()
+
+
+def value(answer: OutputMessage) -> object:
+    """Give the JSON value of an answer's body."""
+    return orjson.loads(answer.body)
+
+
+def reason(answer: OutputMessage) -> str:
+    """Give the sentence of an errors message."""
+    assert answer.output == "errors"
+    sentence: str = orjson.loads(answer.body)["error"]["message"]
+    return sentence
+
+
+def samples(metrics: Metrics) -> dict[str, float]:
+    """Give every sample of the metrics page by its name, as the metrics collector would parse it."""
+    families = text_string_to_metric_families(metrics.render().decode())
+    return {sample.name: sample.value for family in families for sample in family.samples}

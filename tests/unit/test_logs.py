@@ -1,0 +1,82 @@
+"""Log lines in the form by which edgeAgent filters, and not too many of them."""
+
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from module.logs import Form, Formatter, Sparsely, configure
+
+EDGE = r"<{number}> \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}} \+00:00 \[{short}\] hello 5\n"
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Give a stream to configure logging to; the root logger is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield io.StringIO()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("level", "number", "short"),
+    [("debug", 7, "DBG"), ("info", 6, "INF"), ("warning", 4, "WRN"), ("error", 3, "ERR"), ("critical", 2, "CRT")],
+)
+def test_edge_agents_log_upload_can_filter(stream: io.StringIO, level: str, number: int, short: str) -> None:
+    """``<{syslog level}> {yyyy-MM-dd HH:mm:ss.fff zzz} [{level}] {text}``."""
+    configure("debug", "edge", stream)
+    getattr(logging.getLogger("module.test"), level)("hello %d", 5)
+    assert re.fullmatch(EDGE.format(number=number, short=short), stream.getvalue())
+
+
+def test_json_is_one_object_a_line(stream: io.StringIO) -> None:
+    """A traceback is inside it."""
+    configure("info", "json", stream)
+    try:
+        raise ValueError("bad\nvalue")
+    except ValueError:
+        logging.getLogger("module.test").exception("it failed")
+    (line,) = stream.getvalue().splitlines()
+    record = json.loads(line)
+    assert (record["level"], record["text"].splitlines()[0]) == ("error", "it failed")
+    assert "ValueError: bad" in record["text"]
+
+
+@pytest.mark.parametrize("form", ["edge", "text"])
+def test_a_traceback_follows_on_lines_of_its_own(form: Form) -> None:
+    """People read it there."""
+    error = ValueError("bad")
+    record = logging.LogRecord("n", logging.ERROR, "p", 1, "it failed", (), (ValueError, error, None))
+    first, second = Formatter(form).format(record).splitlines()
+    assert first.endswith("it failed")
+    assert second == "ValueError: bad"
+
+
+def test_the_level_is_kept_and_libraries_speak_up_from_warnings_on(stream: io.StringIO) -> None:
+    """The SDK logs every message at INFO."""
+    configure("info", "text", stream)
+    for name in ("module.test", "azure.iot", "paho"):
+        logging.getLogger(name).debug("%s debug", name)
+        logging.getLogger(name).info("%s info", name)
+        logging.getLogger(name).warning("%s warning", name)
+    texts = [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()]
+    assert texts == ["module.test info", "module.test warning", "azure.iot warning", "paho warning"]
+
+
+def test_a_kind_of_line_comes_once_in_a_while_and_says_how_many_it_held(caplog: pytest.LogCaptureFixture) -> None:
+    """Bad input is an everyday event; each kind has its own turn."""
+    sparsely = Sparsely(logging.getLogger("module.test"), every=0.1)
+    for n in range(4):
+        sparsely.warning("a", f"a{n}")
+        sparsely.warning("b", f"b{n}")
+    time.sleep(0.11)
+    sparsely.warning("a", "a4")
+    time.sleep(0.11)
+    sparsely.warning("a", "a5")
+    assert caplog.messages == ["a0", "b0", "a4 (and 3 more of this kind before it)", "a5"]

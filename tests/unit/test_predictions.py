@@ -1,0 +1,25 @@
+"""What run() may give for a request besides a plain value."""
+
+import pytest
+
+from scoring import Prediction
+
+
+def test_a_prediction_is_a_value_with_an_output_and_properties() -> None:
+    """Both may be left out."""
+    assert Prediction(1) == Prediction(1, output=None, properties={})
+    assert Prediction(1, "alerts", {"level": "high"}).properties == {"level": "high"}
+
+
+@pytest.mark.parametrize(("output", "properties"), [(5, {}), ("a", {"n": 3}), ("a", {3: "n"}), ("a", {"n": ["x"]})])
+def test_what_no_message_can_carry_is_refused_on_the_scripts_own_line(output: object, properties: object) -> None:
+    """Inside run(), where it fails for this request alone, and not when the answer is on its way."""
+    with pytest.raises(TypeError, match="as output or in its properties: make it a str"):
+        Prediction(1, output, properties)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("output", "properties"), [("\ud800", {}), (None, {"\ud800": "x"}), (None, {"x": "\udfff"})])
+def test_half_a_surrogate_pair_is_refused_too(output: str | None, properties: dict[str, str]) -> None:
+    """JSON text can hold one, UTF-8 cannot."""
+    with pytest.raises(UnicodeEncodeError):
+        Prediction(1, output, properties)

@@ -1,0 +1,123 @@
+"""Values ↔ tensors: checked, in the model's type, with errors that name the field."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring.errors import ModelError, RequestError
+from scoring.tensors import TensorSpec, spec_of, stack, value_of, whole
+
+KINDS = ("float", "double", "float16", "int8", "int64", "uint8", "uint64", "bool", "string")
+numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+values = st.none() | st.booleans() | numbers | st.text(max_size=3) | st.lists(numbers, max_size=3)
+
+
+def spec(kind: str, *shape: int | str) -> TensorSpec:
+    return spec_of("x", f"tensor({kind})", shape)
+
+
+@pytest.mark.parametrize("shape", [("N", 3), (None, 3), (-1, 3), (0, 3)])
+def test_a_first_dimension_of_any_size_is_a_batch_axis(shape: Sequence[int | str | None]) -> None:
+    """However a model writes it down."""
+    described = spec_of("x", "tensor(float)", shape)
+    assert described == TensorSpec("x", np.dtype(np.float32), (None, 3))
+    assert described.has_batch_axis
+
+
+@pytest.mark.parametrize("shape", [(), (1, "N"), (3,)])
+def test_no_other_dimension_is(shape: tuple[int | str, ...]) -> None:
+    """A fixed first dimension cannot be stacked along, a single value has none."""
+    assert not spec("float", *shape).has_batch_axis
+
+
+def test_a_type_that_no_message_holds_is_a_model_error() -> None:
+    """Said at start, naming the input or output."""
+    with pytest.raises(ModelError, match=r"the model's probabilities has the type seq\(map\(int64,tensor\(float\)\)\)"):
+        spec_of("probabilities", "seq(map(int64,tensor(float)))", [])
+
+
+def test_a_request_holds_a_field_or_is_the_value_itself() -> None:
+    """By name; unknown fields are ignored; the bare value only where there is one input."""
+    x = spec("float", "N")
+    assert value_of({"x": 1, "other": 2}, x, only_input=False) == 1
+    assert value_of([1, 2], x, only_input=True) == [1, 2]
+    with pytest.raises(RequestError, match=r"the field x is missing \(there: other, y\)"):
+        value_of({"y": 1, "other": 2}, x, only_input=True)
+    with pytest.raises(RequestError, match="the field x is missing: expected an object"):
+        value_of([1, 2], x, only_input=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "bad", "sentence"),
+    [
+        ("float", ("N", 3), [1, 2], "x has the shape 2: expected 3"),
+        ("float", ("N", 3), 1, "x has the shape a single value: expected 3"),
+        ("float", ("N",), [1], "x has the shape 1: expected a single value"),
+        ("float", ("N", 2, "L"), [[1, 2]], "x has the shape 1×2: expected 2×any"),
+        ("float", ("N", 2), [1, [2]], "x is ragged"),
+        ("float", ("N", 2), ["1", "2"], "x holds texts: expected numbers"),
+        ("float", ("N", 2), [1, None], "x holds null: expected numbers"),
+        ("float", ("N", 2), [1, {}], "x holds a value of type dict: expected numbers"),
+        ("float", ("N",), 1e39, "x holds a number that is no float32"),
+        ("float16", ("N",), 70_000, "x holds a number that is no float16"),
+        ("int64", ("N",), 1.5, "x holds a number that is no int64"),
+        ("int8", ("N",), 128, "x holds a number that is no int8"),
+        ("uint8", ("N",), -1, "x holds a number that is no uint8"),
+        ("bool", ("N",), 1, "x holds whole numbers: expected true or false"),
+        ("string", ("N",), 1, "x holds a value of type int: expected texts"),
+        ("string", ("N", 2), ["a", None], "x holds null: expected texts"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(
+    kind: str, shape: tuple[int | str, ...], bad: object, sentence: str
+) -> None:
+    """The sentence names the field, what came and what was expected."""
+    with pytest.raises(RequestError) as raised:
+        stack([bad], spec(kind, *shape))
+    assert str(raised.value).startswith(f"the field {sentence}")
+
+
+@given(st.sampled_from(KINDS), st.lists(values, min_size=1, max_size=6))
+def test_a_value_is_what_it_is_alone(kind: str, given_: list[object]) -> None:
+    """Batching changes nothing: beside others a value becomes what it becomes alone, or the batch is refused."""
+    described = spec(kind, "N")
+    try:
+        together = stack(given_, described)
+    except RequestError:
+        return  # bisected: each is tried alone in the end
+    alone = [stack([value], described) for value in given_]
+    assert np.array_equal(together, np.concatenate(alone))
+
+
+@given(st.sampled_from(("int8", "int64", "uint8", "uint64")), numbers)
+def test_whole_numbers_are_never_changed(kind: str, number: float) -> None:
+    """Neither cut, wrapped around nor rounded."""
+    try:
+        assert stack([number], spec(kind, "N"))[0] == number
+    except RequestError:
+        bounds = np.iinfo(kind)
+        assert number != int(number) or not bounds.min <= number <= bounds.max or number >= 2**53 or number <= -(2**53)
+
+
+def test_texts_stay_texts() -> None:
+    """Also one that ends in a zero character, which numpy's own text type would cut off."""
+    assert stack(["a\0", "", "ä"], spec("string", "N")).tolist() == ["a\0", "", "ä"]
+
+
+def test_an_empty_row_keeps_the_type() -> None:
+    """A free dimension may be 0."""
+    assert stack([[]], spec("int64", "N", "L")).dtype == np.int64
+
+
+def test_a_whole_tensor_gets_its_leading_one() -> None:
+    """Without a batch axis a request is the whole tensor; the 1 in front may be left out."""
+    x = spec("float", 1, 2)
+    assert whole([3, 4], x).tolist() == whole([[3, 4]], x).tolist() == [[3, 4]]
+    assert whole(3, spec("float")).shape == ()
+    with pytest.raises(RequestError, match="x has the shape 1×3: expected 1×2"):
+        whole([1, 2, 3], x)
+    with pytest.raises(RequestError, match="x has the shape 2: expected 2×2"):
+        whole([1, 2], spec("float", 2, 2))
