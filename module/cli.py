@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,13 +133,13 @@ def _replay(arguments: argparse.Namespace) -> int:
     messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
     started = time.monotonic()
     try:
-        with arguments.output.open("wb") if arguments.output else sys.stdout.buffer as out:
+        with arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer) as out:
             count = _on_loop(runtime.replay(read, messages, out))
             out.flush()
     except OSError as error:
         raise SettingsError(f"cannot write {arguments.output or 'standard output'}: {error.strerror}") from error
     seconds = time.monotonic() - started
-    logging.getLogger(__name__).info("%d messages in %.1f s, %.0f a second", count, seconds, count / seconds)
+    logging.getLogger(__name__).info("%d messages in %.1f s, %.0f a second", count, seconds, count / max(seconds, 1e-9))
     return 0
 
 

@@ -8,27 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-import msgspec
-
-from .messages import InputMessage, Offer
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """A message that the inbox has taken charge of.
-
-    Attributes:
-        seq: its number in this inbox, ascending in the order of arrival.
-        message: as it came.
-        at: time.monotonic() of its acceptance, seconds.
-        alone: a process died with it inside run(): it has to be alone there from now on.
-        condemned: why it must not be scored at all; empty if it may.
-    """
-
-    seq: int
-    message: InputMessage
-    at: float
-    alone: bool = False
-    condemned: str = ""
+from .messages import Accepted, InputMessage, Offer
 
 
 class Inbox(Protocol):

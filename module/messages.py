@@ -1,4 +1,4 @@
-"""The two messages that pass through the module: what came in, what goes out; and what became of an offered one."""
+"""The messages that pass through the module: what came in, offered and accepted, and what goes out."""
 
 import enum
 from typing import Protocol
@@ -48,3 +48,21 @@ class Offer(enum.Enum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     FULL = "full"
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A message that the inbox has taken charge of.
+
+    Attributes:
+        seq: its number in this inbox, ascending in the order of arrival.
+        message: as it came.
+        at: time.monotonic() of its acceptance, seconds.
+        alone: a process died with it inside run(): it has to be alone there from now on.
+        condemned: why it must not be scored at all; empty if it may.
+    """
+
+    seq: int
+    message: InputMessage
+    at: float
+    alone: bool = False
+    condemned: str = ""

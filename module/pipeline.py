@@ -13,9 +13,9 @@ from scoring.predictions import Outcome
 from scoring.script import Script
 
 from .errors import TransportError
-from .inbox import Accepted, Inbox
+from .inbox import Inbox
 from .logs import Sparsely
-from .messages import OutputMessage
+from .messages import Accepted, OutputMessage
 from .metrics import Metrics
 from .routes import Routes
 

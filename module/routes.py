@@ -11,8 +11,7 @@ from scoring.codecs import encode_json
 from scoring.errors import RequestError, ScoringError
 from scoring.predictions import NOTHING, Outcome, Prediction
 
-from .inbox import Accepted
-from .messages import InputMessage, OutputMessage
+from .messages import Accepted, InputMessage, OutputMessage
 
 MAX_SIZE = 250_000
 """Bytes of body and properties that leave at most; over edgeHub's limit the SDK's session reconnects for ever."""

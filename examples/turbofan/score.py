@@ -24,6 +24,8 @@ def run(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def sensors(request: dict[str, Any]) -> list[float]:
     """Give the 21 readings in order; a RequestError sends this one message to the errors output."""
+    if not isinstance(request, dict):
+        raise RequestError("expected an object with the fields Sensor1 to Sensor21")
     for name in SENSORS:
         if name not in request:
             raise RequestError(f"{name} is missing")

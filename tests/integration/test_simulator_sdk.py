@@ -42,11 +42,17 @@ async def connect(hub: EdgeHub) -> AsyncIterator[Connect]:
         async def begin(on_message: Any = None, **settings: Any) -> Any:
             client = IoTHubModuleClient.create_from_edge_environment(connection_retry_interval=1, **settings)
             stack.push_async_callback(client.shutdown)
-            client.on_message_received = on_message
+            await listen(client, "on_message_received", on_message)
             await client.connect()
             return client
 
         yield begin
+
+
+async def listen(client: Any, event: str, handler: Any) -> None:
+    """Set a handler: the SDK subscribes in that moment and waits for the hub, which must not be its own thread."""
+    if handler is not None:
+        await asyncio.to_thread(setattr, client, event, handler)
 
 
 async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
@@ -85,12 +91,11 @@ async def test_telemetry_comes_in_and_predictions_go_upstream(
 async def test_the_twin(hub: EdgeHub, connect: Connect) -> None:
     patches: list[Any] = []
     client = await connect()
-    client.on_twin_desired_properties_patch_received = patches.append
+    await listen(client, "on_twin_desired_properties_patch_received", patches.append)
     twin = await client.get_twin()
     assert twin["desired"] == {"batch": {"maxSize": 8}, "$version": 1}
     await client.patch_twin_reported_properties({"model": {"name": "m", "gone": None}})
     assert hub.reported == {"model": {"name": "m"}}
-    await until(lambda: hub.session.listens_to("$iothub/twin/PATCH/properties/desired/?$version=2"))
     hub.set_desired({"batch": {"maxSize": None, "maxDelayMs": 5}})
     await until(lambda: bool(patches))
     assert patches == [{"batch": {"maxSize": None, "maxDelayMs": 5}, "$version": 2}]
@@ -114,8 +119,7 @@ async def test_direct_methods(hub: EdgeHub, connect: Connect) -> None:
 
     client = await connect()
     assert (await hub.invoke_method("add", [1, 2])).status == 404
-    client.on_method_request_received = on_method
-    await until(lambda: hub.session.listens_to("$iothub/methods/POST/add/?$rid=1"))
+    await listen(client, "on_method_request_received", on_method)
     assert await hub.invoke_method("add", [1, 2]) == (200, 3)
     assert (await hub.invoke_method("deaf", timeout=0.2)).status == 504
 
@@ -144,7 +148,7 @@ async def test_a_refused_connect_is_a_credential_error(hub: EdgeHub, connect: Co
 
 async def test_a_failing_workload_api_is_seen(hub: EdgeHub, connect: Connect) -> None:
     hub.faults.workload_failures = 1
-    with pytest.raises(OSError, match="trust bundle"):
+    with pytest.raises(OSError, match="failure in IoTEdge"):
         await connect()
     await connect()
     assert hub.connects == 1

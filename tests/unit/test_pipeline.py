@@ -241,11 +241,10 @@ async def test_routes_by_input() -> None:
 async def test_bad_input_is_logged_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     """A device that sends nothing else must not fill the disk; the user's own frames come with it."""
     await carry(batched_script(run), [message("raises"), message(b"{"), *[message("raises")] * 50])
-    assert [record.getMessage().splitlines()[0] for record in caplog.records] == [
-        "a message went to the errors output: run() failed: test_pipeline.py line 30: ValueError: bad",
-        "a message went to the errors output: the body is not JSON: object key is missing at byte 1",
-    ]
-    assert 'raise ValueError("bad")' in caplog.records[0].getMessage()
+    failed, malformed = caplog.messages
+    assert "the errors output: run() failed: test_pipeline.py line " in failed.splitlines()[0]
+    assert 'raise ValueError("bad")' in failed
+    assert malformed.startswith("a message went to the errors output: the body is not JSON: ")
 
 
 async def test_no_prediction_brings_the_pipeline_down() -> None:

@@ -10,8 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from parts import message, reason, value
 
-from module.inbox import Accepted
-from module.messages import InputMessage, OutputMessage
+from module.messages import Accepted, InputMessage, OutputMessage
 from module.routes import MAX_SIZE, Routes
 from scoring import NOTHING, Prediction, RequestError
 from scoring.errors import RunError, ScoringError
@@ -96,7 +95,10 @@ def test_nothing_is_no_message() -> None:
 def test_rows_are_answered_together_in_order() -> None:
     """One array per output and properties; rows that got NOTHING are left out."""
     outcomes: list[Outcome] = [1, NOTHING, Prediction(2, "alerts"), 3, [Prediction(4, "alerts"), Prediction(5)]]
-    assert [(a.output, value(a)) for a in answers(outcomes, rows=True)] == [("amlOutput", [1, 3, 5]), ("alerts", [2, 4])]
+    assert [(a.output, value(a)) for a in answers(outcomes, rows=True)] == [
+        ("amlOutput", [1, 3, 5]),
+        ("alerts", [2, 4]),
+    ]
     assert [value(a) for a in answers([[1, 2]], rows=True)] == [[[1, 2]]]
 
 

@@ -5,7 +5,6 @@ Every bound holds for what is accepted and not done, in memory and in the file.
 """
 
 import asyncio
-import fcntl
 import logging
 import sqlite3
 import threading
@@ -13,22 +12,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import IO, Literal
+from typing import Literal
 
 import msgspec
 
-from . import journal_file
-from .errors import JournalError, JournalLockedError
-from .inbox import Accepted
-from .messages import InputMessage, Offer
+from ..messages import Accepted, InputMessage, Offer
+from . import file
 from .note import Note
+from .place import lock
+from .redeliveries import Redeliveries, fingerprint
 from .suspects import Suspects
-
-REMEMBERED = 256
-"""Accepted messages whose fingerprints are kept to know a redelivery by."""
 
 _IN_MEMORY = 1024
 _LINGER = 0.002
@@ -64,11 +59,11 @@ class Journal:
         self._max_quarantined = max_quarantined
         self.on_room: Callable[[], None] = lambda: None
         self.trouble = ""
-        self._lock_file = _locked(directory)
+        self._lock_file = lock(directory)
         self._path = directory / "journal.sqlite3"
-        self.uuid = journal_file.prepare(self._path)
-        self._appender = journal_file.connect(self._path, sync)
-        self._reader = journal_file.connect(self._path, "normal")
+        self.uuid = file.prepare(self._path)
+        self._appender = file.connect(self._path, sync)
+        self._reader = file.connect(self._path, "normal")
         self._note = Note(directory / "note")
         self._suspects = Suspects(self._reader, self._note.left, directory / "crash.txt")
         self._appending, self._state = threading.Lock(), threading.Lock()
@@ -77,10 +72,7 @@ class Journal:
         self._sizes: dict[int, int] = dict(self._reader.execute("SELECT seq, size FROM messages ORDER BY seq"))
         self._last = next(reversed(self._sizes), 0)
         self._bytes = sum(self._sizes.values())
-        self._remembered: deque[bytes] = deque(
-            (row[0] for row in self._reader.execute("SELECT fingerprint FROM recent ORDER BY seq")), REMEMBERED
-        )
-        self._answered_again: set[bytes] = set()
+        self._redeliveries = Redeliveries(self._appender)
         self._taker: asyncio.Future[None] | None = None
         self._closed = False
         self._commands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -98,13 +90,13 @@ class Journal:
         A redelivery is known only while ``maybe_again`` says that one may come, by its id, sender, input and content.
         """
         encoded = _encode(message)
-        fingerprint = _fingerprint(message)
+        mark = fingerprint(message)
         with self._appending:
-            if maybe_again and self._is_redelivery(fingerprint):
+            if maybe_again and self._redeliveries.is_one(mark):
                 return Offer.DUPLICATE
-            if self._is_full(len(encoded)) or not self._append(encoded, fingerprint):
+            if self._is_full(len(encoded)) or not self._append(encoded, mark):
                 return Offer.FULL
-            self._remembered.append(fingerprint)
+            self._redeliveries.remember(mark)
             accepted = self._accepted(self._last, message)
             with self._state:
                 self._sizes[self._last] = len(encoded)
@@ -119,26 +111,20 @@ class Journal:
 
     def connected(self) -> None:
         """Hear that a connection begins: each remembered message may come once more on it."""
-        self._answered_again.clear()
-
-    def _is_redelivery(self, fingerprint: bytes) -> bool:
-        if not fingerprint or fingerprint not in self._remembered or fingerprint in self._answered_again:
-            return False
-        self._answered_again.add(fingerprint)
-        return True
+        self._redeliveries.begin()
 
     def _is_full(self, size: int) -> bool:
         with self._state:
             is_full = len(self._sizes) >= self._max_messages or self._bytes + size > self._max_bytes
             return self._closed or (is_full and bool(self._sizes))
 
-    def _append(self, encoded: bytes, fingerprint: bytes) -> bool:
+    def _append(self, encoded: bytes, mark: bytes) -> bool:
         execute = self._appender.execute
         try:
             execute("BEGIN IMMEDIATE")
             insert = "INSERT INTO messages (size, message) VALUES (?, ?)"
             seq = execute(insert, (len(encoded), encoded)).lastrowid or 0
-            execute("INSERT OR REPLACE INTO recent VALUES (?, ?, ?)", (seq % REMEMBERED, seq, fingerprint))
+            self._redeliveries.write(seq, mark)
             execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
@@ -305,52 +291,6 @@ class Journal:
             _log.info("%d messages are left in the journal from the last run: they come first", len(self._sizes))
         if self._note.last_seq > self._last and self._last:
             _log.debug("the last run accepted message %d", self._note.last_seq)
-
-
-def warn_if_it_dies_with_the_container(directory: Path) -> bool:
-    """Warn if the directory lies on a file system that goes when edgeAgent makes the container anew; True if so."""
-    try:
-        resolved = directory.resolve()
-        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-        # mountinfo(5): field 5 is the mount point, the first field behind the "-" the type of the file system.
-        kinds = {Path(mount[4]): mount[mount.index("-") + 1] for mount in mounts}
-        kind = next(kinds[parent] for parent in (resolved, *resolved.parents) if parent in kinds)
-    except (OSError, ValueError, StopIteration):
-        return False
-    if kind not in ("overlay", "tmpfs", "ramfs"):
-        return False
-    _log.warning(
-        "the journal directory %s is on %s: it is lost with the container, mount a volume there", directory, kind
-    )
-    return True
-
-
-def _locked(directory: Path) -> IO[bytes]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "lock").open("ab")
-    except OSError as error:
-        raise JournalError(
-            f"the journal directory {directory} cannot be written: {error.strerror} (SCORING_JOURNAL_DIR)"
-        ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise JournalLockedError(
-            f"another process uses the journal in {directory}: give each its own SCORING_JOURNAL_DIR"
-        ) from error
-    return file
-
-
-def _fingerprint(message: InputMessage) -> bytes:
-    """Give what tells a message from all others, empty if it has no id of its own: then it is never a redelivery."""
-    identity = message.system.get("message_id")
-    if not identity:
-        return b""
-    sender = (message.system.get("device_id"), message.system.get("module_id"))
-    content = _encode((message.input, sender, identity, message.body, message.system, message.properties))
-    return blake2b(content, digest_size=16).digest()
 
 
 def _wake(*futures: asyncio.Future[None]) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from .errors import JournalError
+from ..errors import JournalError
 
 _log = logging.getLogger(__name__)
 

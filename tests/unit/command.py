@@ -1,0 +1,32 @@
+"""The command line as its user meets it: a process of its own, with nothing but what it is given."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+IOTEDGE = {
+    "IOTEDGE_IOTHUBHOSTNAME": "hub.azure-devices.net",
+    "IOTEDGE_GATEWAYHOSTNAME": "localhost",
+    "IOTEDGE_DEVICEID": "edge-1",
+    "IOTEDGE_MODULEID": "scoring",
+    "IOTEDGE_MODULEGENERATIONID": "1",
+    "IOTEDGE_WORKLOADURI": "unix:///absent.sock",
+    "IOTEDGE_APIVERSION": "2019-01-30",
+}
+"""What edgeAgent sets; nothing listens there."""
+
+_OURS = ("SCORING_", "IOTEDGE_", "AZUREML_", "AML_")
+
+
+def run(*arguments: object, cwd: Path, **environment: object) -> subprocess.CompletedProcess[bytes]:
+    """Run ``scoring-module`` with arguments, in a directory, with these variables beside the usual ones."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "module.cli", *map(str, arguments)],
+        cwd=cwd,
+        env={**inherited, **{name: str(text) for name, text in environment.items()}},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )

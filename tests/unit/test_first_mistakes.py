@@ -1,0 +1,142 @@
+"""The first mistakes that people make: each ends with its exit code and one sentence that says what to change."""
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from command import IOTEDGE, run
+
+import module
+import scoring
+
+BROKEN = [
+    ("no_run", "score.py has no function run()"),
+    ("does_not_import", "the scoring script does not import: score.py line 4: KeyError: 'highest'"),
+    ("syntax_error", "the scoring script does not import: score.py line 5: SyntaxError"),
+    ("init_raises", "init() of the scoring script failed: score.py line 6: FileNotFoundError: no weights"),
+    ("init_wants_a_model", "there is no model at absent.onnx"),
+    ("shadows_scoring", "shadows_scoring/scoring/__init__.py: the runtime's own package is called scoring"),
+]
+
+
+def sentence(stderr: bytes) -> str:
+    """Give the one sentence; above it only the user's own traceback may stand, with no frame of ours."""
+    *above, last = stderr.decode().splitlines()
+    assert last.startswith("scoring-module: ")
+    assert not above or above[0].startswith(("Traceback (most recent call last):", '  File "'))
+    frames = "\n".join(re.findall(r'^ *File "(.*)", line', "\n".join(above), re.MULTILINE))
+    for package in (module, scoring):
+        assert str(Path(package.__file__ or "").parent) + "/" not in frames
+    return last.removeprefix("scoring-module: ")
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """Give a file of one message."""
+    (tmp_path / "in.jsonl").write_text('{"value": 1}\n')
+    return tmp_path / "in.jsonl"
+
+
+@pytest.mark.parametrize(("folder", "said"), BROKEN, ids=[folder for folder, _ in BROKEN])
+def test_a_script_or_model_that_cannot_serve_is_exit_3(scripts: Path, lines: Path, folder: str, said: str) -> None:
+    """With the user's line where there is one, and the traceback of their files only."""
+    ended = run("replay", "--scoring-dir", scripts / folder, lines, cwd=lines.parent)
+    assert (ended.returncode, ended.stdout) == (3, b"")
+    assert said in sentence(ended.stderr)
+
+
+def test_the_module_itself_says_so_too(scripts: Path, tmp_path: Path) -> None:
+    """What edgeAgent starts is no less clear than replay."""
+    settings = {"SCORING_HTTP_PORT": 0, "SCORING_JOURNAL_DIR": tmp_path / "journal"}
+    ended = run("run", cwd=tmp_path, **IOTEDGE, **settings, SCORING_DIR=scripts / "init_raises")
+    assert ended.returncode == 3
+    assert "score.py line 6: FileNotFoundError" in sentence(ended.stderr)
+
+
+def test_a_folder_without_script_and_model_is_exit_3(lines: Path) -> None:
+    """The sentence names both."""
+    (lines.parent / "empty").mkdir()
+    ended = run("replay", "--scoring-dir", "empty", lines, cwd=lines.parent)
+    assert ended.returncode == 3
+    assert sentence(ended.stderr).startswith("there is no score.py and no model.onnx in ")
+
+
+def test_a_directory_that_is_not_there_is_exit_2(lines: Path) -> None:
+    """By argument or by variable."""
+    ended = run("replay", "--scoring-dir", "absent", lines, cwd=lines.parent)
+    assert ended.returncode == 2
+    assert sentence(ended.stderr).startswith("SCORING_DIR is absent, which is no directory")
+    ended = run("run", cwd=lines.parent, **IOTEDGE, SCORING_DIR="/absent")
+    assert ended.returncode == 2
+    assert sentence(ended.stderr).startswith("SCORING_DIR is /absent, which is no directory")
+
+
+def test_a_setting_that_does_not_fit_is_exit_2(scripts: Path, tmp_path: Path) -> None:
+    """The sentence names the variable and its value."""
+    ended = run("run", cwd=tmp_path, **IOTEDGE, SCORING_DIR=scripts / "classic", SCORING_MAX_BATCH_SIZE="many")
+    assert ended.returncode == 2
+    assert sentence(ended.stderr).startswith("SCORING_MAX_BATCH_SIZE is 'many': ")
+
+
+def test_outside_iot_edge_is_exit_2(scripts: Path, tmp_path: Path) -> None:
+    """The missing variables by name, and what to do on a laptop."""
+    some = {name: text for name, text in IOTEDGE.items() if name != "IOTEDGE_WORKLOADURI"}
+    ended = run("run", cwd=tmp_path, **some, SCORING_DIR=scripts / "classic")
+    assert ended.returncode == 2
+    assert re.match("IOTEDGE_WORKLOADURI not set: .* scoring-module simulate", sentence(ended.stderr))
+
+
+def test_a_taken_port_is_exit_2(scripts: Path, tmp_path: Path) -> None:
+    """The sentence names the setting."""
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = run("run", cwd=tmp_path, **IOTEDGE, SCORING_DIR=scripts / "classic", SCORING_HTTP_PORT=port)
+    assert ended.returncode == 2
+    assert sentence(ended.stderr).startswith(f"port {port} is taken: set SCORING_HTTP_PORT")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["absent.jsonl"], "cannot read .*absent.jsonl: No such file or directory"),
+        (["."], "cannot read .*: Is a directory"),
+        (["in.jsonl", "-o", "absent/out.jsonl"], "cannot write absent/out.jsonl: No such file or directory"),
+        (["--messages", "bad.jsonl"], ".*bad.jsonl line 1 is not a message: "),
+        (["broken.jsonl.gz"], "cannot read .*broken.jsonl.gz: "),
+    ],
+)
+def test_files_that_cannot_be_read_or_written_are_exit_2(
+    scripts: Path, lines: Path, arguments: list[str], said: str
+) -> None:
+    """By name; a file of messages also by line."""
+    (lines.parent / "bad.jsonl").write_text("[]\n")
+    (lines.parent / "broken.jsonl.gz").write_text("no gzip at all\n")
+    ended = run("replay", "--scoring-dir", scripts / "classic", *arguments, cwd=lines.parent)
+    assert ended.returncode == 2
+    assert re.match(said, sentence(ended.stderr.splitlines(keepends=True)[-1]))
+
+
+@pytest.mark.parametrize("arguments", [[], ["score"], ["replay"], ["run", "--port", "1"]])
+def test_wrong_arguments_are_exit_2(tmp_path: Path, arguments: list[str]) -> None:
+    """With the usage, as everywhere."""
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"usage: scoring-module")
+
+
+def test_help_names_every_setting_and_the_exit_codes(tmp_path: Path) -> None:
+    """Nobody should need the source for them."""
+    ended = run("run", "--help", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert all(said in ended.stdout for said in (b"SCORING_DIR", b"SCORING_HTTP_PORT", b"exit codes: 0 done"))
+    assert re.match(rb"\d+\.\d+", run("--version", cwd=tmp_path).stdout)
+
+
+def test_debug_shows_the_traceback_of_an_error_of_ours(lines: Path) -> None:
+    """For whoever mends the runtime, and only when asked."""
+    ended = run("replay", "--debug", "--scoring-dir", "absent", lines, cwd=lines.parent)
+    assert ended.returncode == 1
+    assert b"in _replay" in ended.stderr
