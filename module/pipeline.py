@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scoring.batcher import Batcher
-from scoring.codecs import rows_of
+from scoring.codecs import Body, rows_of
 from scoring.errors import RunError, ScoringError
 from scoring.predictions import Outcome
 from scoring.script import Script
@@ -15,7 +15,7 @@ from scoring.script import Script
 from .errors import TransportError
 from .inbox import Inbox
 from .logs import Sparsely
-from .messages import Accepted, OutputMessage
+from .messages import Accepted, InputMessage, OutputMessage
 from .metrics import Metrics
 from .routes import Routes
 
@@ -104,7 +104,7 @@ class Pipeline:
         if accepted.condemned:
             return _Scored(accepted, RunError(accepted.condemned))
         try:
-            request = self._script.decode(accepted.message.body)
+            request = self._script.decode(_body(accepted.message))
         except ScoringError as error:
             return _Scored(accepted, error)
         rows = rows_of(request) if self._rows else None
@@ -169,3 +169,9 @@ class Pipeline:
     async def _a_message_finished(self) -> None:
         self._room.clear()
         await self._room.wait()
+
+
+def _body(message: InputMessage) -> Body:
+    system = message.system
+    encoding = system.get("content_encoding", "")
+    return Body(message.body, system.get("content_type", ""), encoding, message.properties)

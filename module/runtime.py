@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from msgspec import structs
+
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.loaded import MODELS
@@ -30,6 +32,8 @@ from .transports.edge_hub import EdgeHub, check_environment
 from .transports.jsonl import JsonLines
 from .twin import Reporter
 from .watchdog import Watchdog
+
+_REPLAY_INPUT = "amlInput"
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +73,8 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
     metrics = Metrics()
     inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
     scoring = await _start_scoring(settings, Watchdog(inbox, metrics, settings.run_timeout_s))
-    lines = JsonLines(messages, inbox.offer, out)
+    arriving = (each if each.input else structs.replace(each, input=_REPLAY_INPUT) for each in messages)
+    lines = JsonLines(arriving, inbox.offer, out)
     pipeline = _pipeline(settings, scoring, inbox, lines.publish, metrics=metrics)
 
     async def feed() -> int:

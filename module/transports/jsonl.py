@@ -4,7 +4,6 @@ The one place that knows the line formats of ``--telemetry``, ``--messages`` and
 """
 
 import asyncio
-import binascii
 import gzip
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ class _Line(msgspec.Struct):
     system: dict[str, str] = {}
     properties: dict[str, str] = {}
     body: msgspec.Raw = msgspec.Raw()
-    base64: bytes | None = None
+    base64: bytes | None = None  # which msgspec decodes
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
@@ -66,8 +65,8 @@ def read_messages(path: Path) -> Iterator[InputMessage]:
         for number, line in enumerate(lines, 1):
             try:
                 parsed = _decode_line(line)
-                body = bytes(parsed.body) if parsed.base64 is None else binascii.a2b_base64(parsed.base64)
-            except (msgspec.DecodeError, binascii.Error) as error:
+                body = bytes(parsed.body) if parsed.base64 is None else parsed.base64
+            except msgspec.DecodeError as error:
                 raise SettingsError(f"{path} line {number} is not a message: {error}") from error
             is_json = parsed.base64 is None and "content_type" not in parsed.system
             system = {**_JSON, **parsed.system} if is_json else parsed.system
