@@ -8,7 +8,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from simulator_client import EVENTS, INPUTS, TOPICS, Client, addresses, telemetry, token
+from simulator_client import EVENTS, INPUTS, TOPICS, Client, addresses, telemetry, token, until
 
 from module.edge_manifest import RouteSpec
 from module.errors import SettingsError
@@ -303,9 +303,7 @@ async def test_real_paho_gets_every_message_once_and_in_order(start: Start) -> N
     try:
         for number in range(300):
             await hub.send_telemetry(telemetry(number))
-        async with asyncio.timeout(10):
-            while hub.session.acked < 300:
-                await asyncio.sleep(0.01)
+        await until(lambda: hub.session.acked == 300)
     finally:
         await asyncio.to_thread(client.loop_stop)
     assert received == [b'{"n": %d}' % number for number in range(300)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from azure.iot.device import Message, MethodResponse, exceptions
 from azure.iot.device.aio import IoTHubModuleClient
-from simulator_client import addresses, telemetry
+from simulator_client import addresses, telemetry, until
 
 from module.simulator.hub import EdgeHub
 from module.simulator.messages import RoutedMessage
@@ -49,16 +49,10 @@ async def connect(hub: EdgeHub) -> AsyncIterator[Connect]:
         yield begin
 
 
-async def listen(client: Any, event: str, handler: Any) -> None:
-    """Set a handler: the SDK subscribes in that moment and waits for the hub, which must not be its own thread."""
-    if handler is not None:
-        await asyncio.to_thread(setattr, client, event, handler)
-
-
-async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
-    async with asyncio.timeout(limit):
-        while not condition():
-            await asyncio.sleep(0.01)
+async def listen(client: Any, event: str, function: Any) -> None:
+    """Set what is called: the SDK subscribes in that moment and waits for the hub, which must be on another thread."""
+    if function is not None:
+        await asyncio.to_thread(setattr, client, event, function)
 
 
 async def test_telemetry_comes_in_and_predictions_go_upstream(

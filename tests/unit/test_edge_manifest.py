@@ -93,7 +93,10 @@ def test_our_module_says_what_could_be_meant(
         ("[]", "no modulesContent"),
         ({"modules": {}}, "no modulesContent"),
         ({"modulesContent": []}, "modulesContent in .* must be a JSON object, not list"),
-        ({"modulesContent": {"$edgeHub": {"properties.desired": {"routes": "x"}}}}, r"routes in .* must be a JSON object"),
+        (
+            {"modulesContent": {"$edgeHub": {"properties.desired": {"routes": "x"}}}},
+            r"routes in .* must be a JSON object",
+        ),
         (manifest({"r": 5}), "route r in .* is neither text nor an object"),
         (manifest({"r": {"priority": 1}}), "route r in .* is neither text nor an object"),
         (manifest({"r": {"route": UP, "priority": 10}}), "route r in .* has priority 10, it must be 0 to 9"),
@@ -107,5 +110,5 @@ def test_names_the_file_and_the_place(written: Any, document: object, sentence: 
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot read .*nowhere.json: No such file"):
+    with pytest.raises(SettingsError, match=r"cannot read .*nowhere.json: No such file"):
         read(tmp_path / "nowhere.json")

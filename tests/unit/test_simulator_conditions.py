@@ -156,7 +156,7 @@ def test_other_encodings_are_read() -> None:
         ("$body.a[b] = 1", r"must look like \$body"),
         ("level = ", "'INTO' at character .* is not expected"),
         ("(level = '3'", "'INTO' at character .* is not expected"),
-        ("level = 'x", "\"'x INTO .*\" at character 23 is not expected"),
+        ("level = 'x", '"\'x INTO .*" at character 23 is not expected'),
         ("level == '3'", "'=' at character .* is not expected"),
         ("a; b", "';' at character .* is not understood"),
     ],

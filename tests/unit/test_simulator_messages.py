@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 from module.messages import InputMessage
 from module.simulator.messages import decode_bag, encode_bag, from_device, from_module
 
-BAG = "%24.on=out&%24.mid=m%2F1&%24.cid=c&%24.ct=application%2Fjson&%24.ce=utf-8&%24.ctime=t&key%20%26=a%2Bb%3D&flag&empty="
+BAG = (
+    "%24.on=out&%24.mid=m%2F1&%24.cid=c&%24.ct=application%2Fjson&%24.ce=utf-8&%24.ctime=t"
+    "&key%20%26=a%2Bb%3D&flag&empty="
+)
 
 
 def test_a_module_message_is_decoded() -> None:

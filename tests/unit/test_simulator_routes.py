@@ -84,6 +84,6 @@ def test_built_in_routes_take_leaf_devices_in_and_outputs_up() -> None:
     ],
 )
 def test_a_wrong_route_is_a_sentence_with_its_name(route: str, sentence: str) -> None:
-    with pytest.raises(SettingsError, match="route r .*") as caught:
+    with pytest.raises(SettingsError, match=r"route r .*") as caught:
         compile_route("r", RouteSpec(route))
     assert sentence in str(caught.value)

@@ -1,6 +1,7 @@
 """The module's queue: one un-acked message at a time, time-outs, priorities; the clock is set by hand."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ def test_without_an_ack_it_is_sent_again_later_and_later(clock: Any) -> None:
         session.tick(clock.now)
         sent_at += [second] * (len(link.sent) - before)
     assert link.bodies[:3] == ["a", "a*", "a*"]
-    assert [b - a for a, b in zip(sent_at, sent_at[1:], strict=False)] == [32, 34, 38, 46, 62, 90]
+    assert [b - a for a, b in itertools.pairwise(sent_at)] == [32, 34, 38, 46, 62, 90]
     assert sent_at[0] == 1031
 
 

@@ -1,0 +1,232 @@
+"""Whole simulations: a small module on the real SDK is started, fed, killed and counted."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulator_client import addresses
+
+from module.errors import SettingsError
+from module.simulator import Options, simulate
+from module.simulator.hub import EdgeHub
+
+ADDRESSES = addresses(group=3)
+
+MODULE = """
+import asyncio, http.server, json, os, pathlib, signal, sys, threading
+from azure.iot.device import Message
+from azure.iot.device.aio import IoTHubModuleClient
+
+way = sys.argv[1]
+nothing = 0
+state = pathlib.Path(os.environ["SCORING_JOURNAL_DIR"]) / "lives"
+
+class Metrics(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        page = f"scoring_nothing_total {nothing}.0\\nscoring_batch_size_sum 64.0\\nscoring_batch_size_count 16.0\\n"
+        self.send_response(200); self.end_headers(); self.wfile.write(page.encode())
+    def log_message(self, *_): pass
+
+async def main():
+    global nothing
+    if "SCORING_HTTP_PORT" in os.environ:
+        server = http.server.HTTPServer(("127.0.0.1", int(os.environ["SCORING_HTTP_PORT"])), Metrics)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    life = len(state.read_text()) + 1 if state.exists() else 1
+    state.write_text("x" * life)
+    client = IoTHubModuleClient.create_from_edge_environment()
+    seen = 0
+    async def on_message(message):
+        global nothing
+        nonlocal seen
+        seen += 1
+        if way == "loses" and seen % 10 == 0: return
+        if way == "filters" and seen % 2: nothing += 1; return
+        if way == "crashes" and life == 1 and seen == 5: os._exit(4)
+        if way == "gives-up" and seen == 5: os._exit(3)
+        desired = json.dumps((await client.get_twin())["desired"])
+        output = "errors" if way == "fails" else "amlOutput"
+        answer = Message(message.data)
+        answer.message_id, answer.correlation_id = f"{message.message_id}.{output}.0", message.message_id
+        answer.custom_properties = {"input": message.input_name, "desired": desired, **message.custom_properties}
+        await client.send_message_to_output(answer, output)
+    client.on_message_received = on_message
+    await client.connect()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    print("stopped", flush=True)
+    os._exit(0)
+
+asyncio.run(main())
+"""
+
+
+class Simulate:
+    """Runs simulations in a folder of its own, and keeps what they wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "module.py").write_text(MODULE)
+        self.telemetry(30)
+
+    def telemetry(self, count: int) -> None:
+        self.lines(*({"n": number} for number in range(count)))
+
+    def lines(self, *lines: object) -> None:
+        (self.folder / "telemetry.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    async def __call__(self, way: str | list[str], **options: Any) -> int:
+        command = [sys.executable, str(self.folder / "module.py"), way] if isinstance(way, str) else way
+        if "messages" not in options:
+            options["telemetry"] = self.folder / "telemetry.jsonl"
+        files = {"upstream": self.folder / "upstream.jsonl", "summary": self.folder / "summary.json"}
+        settings = {"listen": next(ADDRESSES), "settle": 1.0, **files, **options}
+        return await simulate(Options(command=tuple(command), **settings))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "summary.json").read_bytes())
+        return found
+
+    @property
+    def upstream(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "upstream.jsonl").read_bytes().splitlines()]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simulate:
+    """Give the function that simulates, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SCORING_HTTP_PORT", "SCORING_JOURNAL_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return Simulate(tmp_path)
+
+
+async def test_every_message_is_answered(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await run("echoes", limit=20) == 0
+    assert run.summary["by_output"] == {"amlOutput": 20}
+    assert (run.summary["sent"], run.summary["upstream"], run.summary["lost"]) == (20, 20, 0)
+    assert run.summary["latency_ms"]["p50"] > 0
+    assert run.summary["mean_batch"] is None
+    first = run.upstream[0]
+    assert (first["module"], first["output"], first["properties"]["input"]) == ("scoring", "amlOutput", "amlInput")
+    assert first["system"]["correlation_id"].endswith("-1")
+    shown = capfd.readouterr().out
+    assert "sent        20" in shown
+    assert "stopped" in shown
+
+
+async def test_lost_messages_are_counted_and_exit_with_1(run: Simulate) -> None:
+    assert await run("loses") == 1
+    assert (run.summary["lost"], run.summary["by_output"]) == (3, {"amlOutput": 27})
+
+
+async def test_an_errors_output_answers(run: Simulate) -> None:
+    assert await run("fails") == 0
+    assert run.summary["by_output"] == {"errors": 30}
+
+
+async def test_nothing_on_purpose_answers_too(run: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORING_HTTP_PORT", str(21_000 + os.getpid() % 9_000))
+    assert await run("filters") == 0
+    assert (run.summary["nothing"], run.summary["lost"], run.summary["mean_batch"]) == (15, 0, 4.0)
+
+
+async def test_a_crashed_module_is_started_again(run: Simulate) -> None:
+    await run("crashes")
+    assert run.summary["restarts"] == 1
+    assert run.summary["by_output"]["amlOutput"] + run.summary["lost"] == 30
+    assert run.summary["by_output"]["amlOutput"] > 10
+
+
+async def test_a_module_that_gives_up_ends_the_simulation_with_its_code(run: Simulate) -> None:
+    assert await run("gives-up") == 3
+    assert run.summary["restarts"] == 0
+
+
+async def test_a_command_that_ends_at_once_says_why_itself(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await run(["sh", "-c", "echo score.py has no run >&2; exit 3"]) == 3
+    assert capfd.readouterr() == ("", "score.py has no run\n")
+
+
+async def test_a_command_killed_before_it_connects_is_not_started_again(run: Simulate) -> None:
+    assert await run(["sh", "-c", "kill -9 $$"]) == 137
+
+
+async def test_a_module_that_is_killed_comes_back_and_the_rest_is_answered(run: Simulate) -> None:
+    run.telemetry(200)
+    await run("echoes", kill_every=0.8, rate=60.0)
+    assert run.summary["restarts"] > 0
+    assert run.summary["by_output"]["amlOutput"] > 100
+
+
+async def test_too_large_messages_are_refused_and_counted(run: Simulate) -> None:
+    run.lines("x" * 262_200, "small")
+    assert await run("echoes") == 0
+    assert (run.summary["sent"], run.summary["refused"], run.summary["upstream"]) == (1, 1, 1)
+
+
+async def test_a_manifest_gives_routes_twin_and_module(run: Simulate) -> None:
+    routes = {
+        "hot": "FROM /messages/* WHERE $body.n >= 28 INTO BrokeredEndpoint('/modules/other-name/inputs/hot')",
+        "up": {"route": "FROM /messages/modules/other-name/outputs/amlOutput INTO $upstream", "priority": 1},
+    }
+    content = {
+        "$edgeAgent": {"properties.desired": {"modules": {"other-name": {}}}},
+        "$edgeHub": {"properties.desired": {"routes": routes}},
+        "other-name": {"properties.desired": {"batch": {"maxSize": 3}}},
+    }
+    (run.folder / "deployment.template.json").write_text(json.dumps({"modulesContent": content}))
+    assert await run("echoes") == 0
+    assert (run.summary["sent"], run.summary["unrouted"], run.summary["upstream"]) == (30, 28, 2)
+    assert run.upstream[0]["module"] == "other-name"
+    assert run.upstream[0]["properties"]["input"] == "hot"
+    assert json.loads(run.upstream[0]["properties"]["desired"])["batch"] == {"maxSize": 3}
+
+
+async def test_whole_messages_go_to_the_input_they_name_or_are_routed(run: Simulate) -> None:
+    lines = [
+        {"input": "side", "body": {"a": 1}, "properties": {"k": "v"}},
+        {"system": {"message_id": "mine"}, "base64": "AAE="},
+    ]
+    path = run.folder / "messages.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert await run("echoes", messages=path) == 0
+    found = {line["properties"]["input"]: line for line in run.upstream}
+    assert found["side"]["properties"]["k"] == "v"
+    assert found["amlInput"]["system"]["message_id"] == "mine.amlOutput.0"
+
+
+async def test_a_line_that_is_no_message_is_a_sentence(run: Simulate) -> None:
+    path = run.folder / "messages.jsonl"
+    path.write_text('{"body": 1}\nnonsense\n')
+    with pytest.raises(SettingsError, match=r"messages.jsonl line 2 is not a message"):
+        await run("echoes", messages=path)
+
+
+async def test_a_wrong_route_is_a_sentence(run: Simulate) -> None:
+    hub = {"properties.desired": {"routes": {"r": 'FROM /messages/* INTO BrokeredEndpoint("/modules/m/inputs/i'}}}
+    (run.folder / "wrong.json").write_text(json.dumps({"modulesContent": {"$edgeHub": hub}}))
+    with pytest.raises(SettingsError, match=r"route r .* is wrong"):
+        await run("echoes", manifest=run.folder / "wrong.json", module="m")
+
+
+async def test_a_taken_port_and_a_missing_program_are_sentences(run: Simulate) -> None:
+    address = next(ADDRESSES)
+    async with EdgeHub(listen=address):
+        with pytest.raises(SettingsError, match=f"port 8883 of {address} is taken"):
+            await run("echoes", listen=address)
+    with pytest.raises(SettingsError, match="cannot start /nowhere/program: No such file"):
+        await run(["/nowhere/program"])
+
+
+async def test_the_journal_folder_outlives_a_crash_and_not_the_simulation(run: Simulate, tmp_path: Path) -> None:
+    keep = tmp_path / "kept"
+    await run(["sh", "-c", f'echo "$SCORING_JOURNAL_DIR" > {keep}; test -d "$SCORING_JOURNAL_DIR"; exit $?'])
+    folder = keep.read_text().strip()
+    assert "/journal-" in folder
+    assert not os.path.exists(folder)  # noqa: ASYNC240 - one look
