@@ -4,11 +4,12 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import orjson
 
 from scoring.codecs import encode_json
-from scoring.errors import RequestError, ScoringError
+from scoring.errors import RequestError, RunError, ScoringError
 from scoring.predictions import NOTHING, Outcome, Prediction
 
 from .messages import Accepted, InputMessage, OutputMessage
@@ -17,6 +18,8 @@ MAX_SIZE = 250_000
 """Bytes of body and properties that leave at most; over edgeHub's limit the SDK's session reconnects for ever."""
 
 _MAX_ID = 128
+_MAX_BAG = 60_000  # url-encoded properties: they ride in an MQTT topic, which ends at 65,535 bytes
+_MAX_SENTENCE = 2_000  # it may quote the message
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,16 @@ class Routes:
     def error(self, accepted: Accepted, error: ScoringError) -> OutputMessage:
         """Give the message that says on the errors output why an input message could not be scored."""
         message = accepted.message
-        kind = type(error).__name__
-        body = _error_body(message, kind, str(error))
-        properties = {**message.properties, "AzureMLResponse": "ERROR"}
+        body = _error_body(message, error)
+        carried = message.properties if _encoded_size(message.properties) < _MAX_BAG - 100 else {}
+        properties = {**carried, "AzureMLResponse": "ERROR"}
         return self._message(accepted, self.errors, 0, body, properties)
 
     def _predictions(self, accepted: Accepted, outcomes: Sequence[Outcome], rows: bool) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}
-        default = self.outputs.get(accepted.message.input, self.outputs.get("*", ()))
+        default = self.outputs.get(accepted.message.input, self.outputs.get("*"))
+        if default is None:
+            raise ScoringError(f"the input {accepted.message.input} has no route: name it in SCORING_ROUTES")
         carried = {**accepted.message.properties, **self.stamp, "AzureMLResponse": "OK"}
         for prediction in _joined(outcomes) if rows else _several(outcomes[0]):
             body = encode_json(prediction.value)
@@ -88,7 +93,8 @@ def _named(error: Outcome, row: int | None) -> ScoringError:
     """Give the error of a message: that of its one request, or that of a row with its number (from 0)."""
     if row is None and isinstance(error, ScoringError):
         return error
-    return (RequestError if isinstance(error, RequestError) else ScoringError)(f"row {row}: {error}")
+    kind = next((kind for kind in (RequestError, RunError) if isinstance(error, kind)), ScoringError)
+    return kind(f"row {row}: {error}")
 
 
 def _several(outcome: Outcome) -> Iterator[Prediction]:
@@ -115,21 +121,40 @@ def _joined(outcomes: Sequence[Outcome]) -> Iterator[Prediction]:
 
 
 def _check_size(message: OutputMessage) -> None:
-    size = len(message.body) + sum(len(k) + len(v) for k, v in message.properties.items())
-    if size > MAX_SIZE:
+    bag = _encoded_size(message.properties)
+    if bag > _MAX_BAG:
+        raise ScoringError(f"the properties of the prediction are {bag} bytes: at most {_MAX_BAG} can be sent")
+    if bag + len(message.body) > MAX_SIZE:
+        size = bag + len(message.body)
         raise ScoringError(f"the prediction is {size} bytes with its properties: at most {MAX_SIZE} can be sent")
 
 
-def _error_body(message: InputMessage, kind: str, sentence: str) -> bytes:
-    """Give the body of an errors message, the original inside it cut so that the whole fits."""
-    original: dict[str, object] = {"system": message.system, "properties": message.properties}
-    room = MAX_SIZE * 3 // 4 - len(sentence) - sum(len(k) + 2 * len(v) for k, v in message.properties.items())
-    # base64 and JSON's escapes both lengthen what they carry: leave room for the worse of the two.
-    cut = message.body[: max(0, room // 2)] if len(message.body) > room // 2 else message.body
+def _encoded_size(properties: Mapping[str, str]) -> int:
+    """Give the bytes of properties in a topic, url-encoded; for short ones only a bound, which costs less."""
+    characters = sum(len(key) + len(value) for key, value in properties.items())
+    if characters < 1_000:
+        return 12 * characters + 2 * len(properties)
+    return sum(len(quote(key, safe="")) + len(quote(value, safe="")) + 2 for key, value in properties.items())
+
+
+def _error_body(message: InputMessage, error: ScoringError) -> bytes:
+    """Give the body of an errors message, the original inside it cut until the whole fits."""
+    sentence = str(error)[:_MAX_SENTENCE].encode(errors="replace").decode()
+    said = {"type": type(error).__name__, "message": sentence, "input": message.input}
+    known: dict[str, object] = {"system": message.system, "properties": message.properties}
+    body, is_cut = message.body, False
+    while True:
+        original = {**known, **_body_field(body, is_cut=is_cut), "truncated": is_cut}
+        whole = orjson.dumps({"error": said, "original": original})
+        if len(whole) <= MAX_SIZE - _MAX_BAG:
+            return whole
+        if not body:
+            known = {}
+        body, is_cut = body[: len(body) // 2], True
+
+
+def _body_field(body: bytes, *, is_cut: bool) -> dict[str, object]:
     try:
-        original["body"] = orjson.loads(cut) if cut is message.body else cut.decode()
+        return {"body": body.decode() if is_cut else orjson.loads(body)}
     except (orjson.JSONDecodeError, UnicodeDecodeError):
-        original["base64"] = b64encode(cut).decode()
-    original["truncated"] = cut is not message.body
-    error = {"type": kind, "message": sentence, "input": message.input}
-    return orjson.dumps({"error": error, "original": original})
+        return {"base64": b64encode(body).decode()}

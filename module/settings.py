@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -91,11 +91,13 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 def _value(variable: str, text: str, hint: object) -> object:
     try:
-        if "dict" in str(hint):
+        if get_origin(get_args(hint)[0]) is dict:
             return msgspec.json.decode(text, type=hint)
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise SettingsError(f"{variable} is {text!r}: {str(error)[0].lower()}{str(error)[1:]}") from error
+        choices = get_args(get_args(hint)[0]) if get_origin(get_args(hint)[0]) is Literal else ()
+        reason = f"expected one of {', '.join(choices)}" if choices else f"{str(error)[0].lower()}{str(error)[1:]}"
+        raise SettingsError(f"{variable} is {text!r}: {reason}") from error
 
 
 def describe() -> list[Described]:

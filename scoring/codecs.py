@@ -1,36 +1,53 @@
 """Body ↔ request and prediction: JSON, by orjson."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import orjson
 
 from .errors import RequestError, ScoringError
 
+
+class Body(NamedTuple):
+    """What came, and what its sender said of it.
+
+    Attributes:
+        data: the bytes.
+        content_type, content_encoding: as in HTTP; empty if the sender did not say.
+        headers: what else the sender said, such as a message's application properties.
+    """
+
+    data: bytes
+    content_type: str = ""
+    content_encoding: str = ""
+    headers: Mapping[str, str] = {}
+
+
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-def decode_text(body: bytes) -> str:
+def decode_text(body: Body) -> str:
     """Give the body as text, for a script that parses it itself.
 
     Raises:
         RequestError: it is not UTF-8; the sentence names the byte offset.
     """
     try:
-        return body.decode()
+        return body.data.decode()
     except UnicodeDecodeError as error:
         raise RequestError(f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
-def decode_json(body: bytes) -> object:
+def decode_json(body: Body) -> object:
     """Give the JSON value that the body holds.
 
     Raises:
         RequestError: it is empty, not UTF-8 or not JSON; the sentence names the byte offset.
     """
     try:
-        return orjson.loads(body)
+        return orjson.loads(body.data)
     except orjson.JSONDecodeError as error:
-        if not body.strip():
+        if not body.data.strip():
             raise RequestError("the body is empty: expected a JSON value at byte 0") from None
         text = decode_text(body)
         offset = len(text[: error.pos].encode())

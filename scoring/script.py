@@ -77,7 +77,7 @@ class Script:
     path: Path
     init: Callable[[], None]
     score: Callable[[list[object]], list[Outcome]]
-    decode: Callable[[bytes], object]
+    decode: Callable[[codecs.Body], object]
     rows: bool
     max_size: int
 

@@ -5,6 +5,7 @@ The one place that knows the line formats of ``--telemetry``, ``--messages`` and
 
 import asyncio
 import gzip
+import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -44,15 +45,22 @@ def open_lines(path: Path) -> BinaryIO:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error
 
 
+def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with open_lines(path) as lines:
+            yield from enumerate(lines, 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SettingsError(f"cannot read {path}: {error}") from error
+
+
 def read_telemetry(path: Path, id_prefix: str) -> Iterator[InputMessage]:
     """Give a message for each line: the line is the body, the message id is ``{id_prefix}-{line number}``.
 
     An empty line is a message with an empty body; only the newline that ends the file is none.
     """
-    with open_lines(path) as lines:
-        for number, line in enumerate(lines, 1):
-            system = {"message_id": f"{id_prefix}-{number}", **_JSON}
-            yield InputMessage(body=line.rstrip(b"\r\n"), input="", system=system)
+    for number, line in _numbered_lines(path):
+        system = {"message_id": f"{id_prefix}-{number}", **_JSON}
+        yield InputMessage(body=line.rstrip(b"\r\n"), input="", system=system)
 
 
 def read_messages(path: Path) -> Iterator[InputMessage]:
@@ -61,16 +69,15 @@ def read_messages(path: Path) -> Iterator[InputMessage]:
     Raises:
         SettingsError: a line does not have that form; the sentence names it.
     """
-    with open_lines(path) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                parsed = _decode_line(line)
-                body = bytes(parsed.body) if parsed.base64 is None else parsed.base64
-            except msgspec.DecodeError as error:
-                raise SettingsError(f"{path} line {number} is not a message: {error}") from error
-            is_json = parsed.base64 is None and "content_type" not in parsed.system
-            system = {**_JSON, **parsed.system} if is_json else parsed.system
-            yield InputMessage(body=body, input=parsed.input, system=system, properties=parsed.properties)
+    for number, line in _numbered_lines(path):
+        try:
+            parsed = _decode_line(line)
+            body = bytes(parsed.body) if parsed.base64 is None else parsed.base64
+        except msgspec.DecodeError as error:
+            raise SettingsError(f"{path} line {number} is not a message: {error}") from error
+        is_json = parsed.base64 is None and "content_type" not in parsed.system
+        system = {**_JSON, **parsed.system} if is_json else parsed.system
+        yield InputMessage(body=body, input=parsed.input, system=system, properties=parsed.properties)
 
 
 def message_line(

@@ -92,9 +92,10 @@ def line(
     max_unconfirmed: int = 64,
     rows: bool = True,
     routes: dict[str, list[str]] | None = None,
+    inbox: MemoryInbox | None = None,
 ) -> Line:
     """Put a pipeline together as the runtime does, between a memory inbox and the memory transport."""
-    inbox, metrics, seen = MemoryInbox(), Metrics({}), Seen()
+    inbox, metrics, seen = inbox or MemoryInbox(), Metrics({}), Seen()
     thread = ScoringThread(asyncio.get_running_loop())
     memory = Memory(inbox.offer, confirm=confirm)
     pipeline = Pipeline(

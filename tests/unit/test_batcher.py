@@ -158,7 +158,7 @@ async def test_a_request_that_waited_during_a_batch_does_not_wait_again() -> Non
 @pytest.mark.parametrize("cancelled", [0, 1, 2])
 async def test_an_answer_that_was_given_up_harms_nobody(cancelled: int) -> None:
     """A message whose answer nobody awaits any more leaves its neighbours alone."""
-    batcher, thread = batcher_of(batched_script(echo), BatchLimits(2))
+    batcher, thread = batcher_of(batched_script(echo), BatchLimits(4))
     futures = [batcher.submit([n, n]) for n in range(3)]
     futures[cancelled].cancel()
     others = [future for n, future in enumerate(futures) if n != cancelled]

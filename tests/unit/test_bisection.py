@@ -31,7 +31,7 @@ def failing(bad: dict[int, BaseException], calls: list[list[object]] | None = No
             calls.append(list(requests))
         for request in requests:
             if request in bad:
-                raise bad[request]  # type: ignore[index]
+                raise bad[request]
         return [2 * request for request in requests]  # type: ignore[operator]
 
     return run

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.codecs import decode_json, decode_text, encode_json, rows_of
+from scoring.codecs import Body, decode_json, decode_text, encode_json, rows_of
 from scoring.errors import RequestError, ScoringError
 
 scalars = (
@@ -27,7 +27,7 @@ def test_decoding_raises_nothing_but_a_request_error(body: bytes) -> None:
     """Whatever a device sends, only its own message is refused."""
     for decode in (decode_json, decode_text):
         with suppress(RequestError):
-            decode(body)
+            decode(Body(body))
 
 
 @given(st.text(alphabet="aäё漢😀", max_size=20))
@@ -35,7 +35,7 @@ def test_the_reason_names_the_byte_not_the_character(text: str) -> None:
     """An offset that a hex editor shows too."""
     good = f'{{"{text}": '.encode()
     with pytest.raises(RequestError, match=rf"at byte {len(good)}$"):
-        decode_json(good + b"x}")
+        decode_json(Body(good + b"x}"))
 
 
 @pytest.mark.parametrize(
@@ -53,21 +53,21 @@ def test_the_reason_names_the_byte_not_the_character(text: str) -> None:
 def test_bad_bodies(body: bytes, sentence: str) -> None:
     """One sentence that says what is wrong and where."""
     with pytest.raises(RequestError) as raised:
-        decode_json(body)
+        decode_json(Body(body))
     assert str(raised.value).startswith(sentence)
 
 
 def test_text_that_is_not_utf_8_names_the_byte() -> None:
     """A script that parses its body itself is never called with one that is no text."""
-    assert decode_text("7 µm".encode()) == "7 µm"
+    assert decode_text(Body("7 µm".encode())) == "7 µm"
     with pytest.raises(RequestError, match="not UTF-8: unexpected end of data at byte 2"):
-        decode_text(b"ab\xc2")
+        decode_text(Body(b"ab\xc2"))
 
 
 @given(values)
 def test_json_comes_back_as_it_went(value: object) -> None:
     """Encoding is the inverse of decoding."""
-    assert decode_json(encode_json(value)) == value
+    assert decode_json(Body(encode_json(value))) == value
 
 
 @given(st.lists(st.dictionaries(st.text(), scalars, max_size=2) | st.lists(scalars, max_size=2), min_size=1))

@@ -3,13 +3,15 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
 from module import health
 from module.errors import SettingsError
-from module.health import Health, Status
+from module.health import Health
 from module.metrics import Metrics
+from module.status import Status
 
 
 def free_port() -> int:
@@ -97,10 +99,8 @@ async def test_anything_else_is_said_to_be_wrong(port: int) -> None:
 @pytest.mark.parametrize("request_", [b"x" * 100_000, b"\r\n\r\n", b"\xff\xfe \xff\r\n\r\n"])
 async def test_nonsense_harms_nobody(port: int, request_: bytes) -> None:
     """Bounded in size; the next client is served."""
-    try:
+    with suppress(ConnectionError):  # an answer may be a closed door
         await ask(port, request_)
-    except ConnectionError:
-        pass  # an answer may be a closed door
     assert (await get(port, "/livez"))[0] == "HTTP/1.1 200 OK"
 
 

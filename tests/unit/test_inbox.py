@@ -1,10 +1,9 @@
 """What every inbox keeps to: the contract between transports, pipeline and journal."""
 
 import asyncio
-import faulthandler
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,7 @@ from module.messages import InputMessage, Offer
 
 Make = Callable[..., Inbox]
 
-FACTORIES: dict[str, Callable[..., Inbox]] = {
-    "memory": lambda directory, **bounds: MemoryInbox(**bounds),
-    "journal": lambda directory, **bounds: Journal(directory, **bounds),
-}
+FACTORIES: dict[str, Make] = {"memory": lambda _, **bounds: MemoryInbox(**bounds), "journal": Journal}
 
 
 @pytest.fixture(params=FACTORIES)
@@ -35,7 +31,6 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     for inbox in made:
         inbox.close()
         await inbox.release()
-    faulthandler.enable(sys.__stderr__)  # the journal takes it over; pytest wants it back
 
 
 def numbered(count: int) -> list[InputMessage]:
@@ -59,7 +54,7 @@ async def test_messages_come_out_as_they_came_in(make: Make) -> None:
     assert [inbox.offer(each) for each in offered] == [Offer.ACCEPTED] * 52
     out = [*await inbox.take(7), *await inbox.take(100)]
     assert [accepted.message for accepted in out] == offered
-    assert all(a.seq < b.seq and a.at <= b.at for a, b in zip(out, out[1:], strict=False))
+    assert all(a.seq < b.seq and a.at <= b.at for a, b in pairwise(out))
     assert not any(accepted.alone or accepted.condemned for accepted in out)
 
 

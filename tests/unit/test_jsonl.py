@@ -22,11 +22,11 @@ JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 @pytest.mark.parametrize("name", ["telemetry.jsonl", "telemetry.jsonl.gz"])
 def test_telemetry_is_a_message_a_line(tmp_path: Path, name: str) -> None:
     """The line is the body, whatever it holds; only the newline that ends the file is no message."""
-    content = b'{"x": 1}\n\nnot json\r\n\xff\n[1]\n'
+    content = b'{"x": 1}\n\n not json \r\n\xff\n[1]\n'
     path = tmp_path / name
     path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     messages = list(read_telemetry(path, "leaf"))
-    assert [m.body for m in messages] == [b'{"x": 1}', b"", b"not json", b"\xff", b"[1]"]
+    assert [m.body for m in messages] == [b'{"x": 1}', b"", b" not json ", b"\xff", b"[1]"]
     assert [m.system for m in messages] == [{"message_id": f"leaf-{n}", **JSON} for n in range(1, 6)]
     assert all(m.input == "" and not m.properties for m in messages)
 
@@ -118,7 +118,7 @@ async def test_the_file_transport_waits_for_room_and_loses_nothing() -> None:
 async def test_the_file_transport_writes_a_line_for_each_message_at_once() -> None:
     """What is written is confirmed."""
     out = io.BytesIO()
-    lines = JsonLines([], lambda message, maybe_again=False: None, out)  # type: ignore[arg-type,return-value]
+    lines = JsonLines([], lambda message, maybe_again=False: None, out)  # type: ignore[arg-type]
     await lines.publish(OutputMessage(b"1", "a", JSON))
     await lines.publish(OutputMessage(b"2", "b", JSON))
     assert [orjson.loads(line)["body"] for line in out.getvalue().splitlines()] == [1, 2]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scoring import script as script_module
+from scoring.codecs import Body
 from scoring.errors import ModelError, RequestError, RunError, ScriptError
 from scoring.script import BatchOptions, Script, batched, load
 
@@ -85,7 +86,7 @@ def test_a_batched_script(scripts: Path) -> None:
     """It gets decoded requests, rows one by one, and says how many at most."""
     script = loaded(scripts / "batched")
     assert (script.kind, script.rows, script.max_size) == ("batched", True, 8)
-    assert script.decode(b"[1, 2]") == [1, 2]
+    assert script.decode(Body(b"[1, 2]")) == [1, 2]
     assert script.score([1, 2, 3]) == [2, 4, 6]
 
 
@@ -100,7 +101,7 @@ def test_a_classic_script_gets_the_whole_body_as_text(scripts: Path) -> None:
     """One run() per message, the text by keyword; rows are its own business."""
     script = loaded(scripts / "classic")
     assert (script.kind, script.rows) == ("classic", False)
-    body = script.decode(b'{"value": 21}')
+    body = script.decode(Body(b'{"value": 21}'))
     assert body == '{"value": 21}'
     outcomes = script.score([body, '{"other": 1}', body])
     assert outcomes[0] == outcomes[2] == {"doubled": 42}

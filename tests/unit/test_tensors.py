@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scoring.errors import ModelError, RequestError
@@ -81,6 +81,9 @@ def test_what_does_not_fit_is_refused_by_name(
 
 
 @given(st.sampled_from(KINDS), st.lists(values, min_size=1, max_size=6))
+@example("int64", [2**53 + 1, 1.0])
+@example("string", ["a", 1])
+@example("string", ["a", "b\0"])
 def test_a_value_is_what_it_is_alone(kind: str, given_: list[object]) -> None:
     """Batching changes nothing: beside others a value becomes what it becomes alone, or the batch is refused."""
     described = spec(kind, "N")
