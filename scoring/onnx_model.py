@@ -4,14 +4,19 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from .errors import ModelError, RequestError
+from .errors import ModelError, RequestError, RunError
+from .field_map import FieldMap, read_field_map
 from .loaded import MODELS, LoadedModel
+from .onnx_types import TensorSpec, is_wide, spec_of
+from .onnx_values import from_ort, to_ort
 from .providers import session_options
-from .tensors import Array, TensorSpec, spec_of, stack, value_of, whole
+from .requests import fed, rows, unpacked, value_of
+from .tensors import shape_of, stack
 
 
 class OnnxModel:
@@ -19,12 +24,15 @@ class OnnxModel:
 
     A request is ``{input name: value without the batch axis}``, with one input the bare value too; unknown fields are
     ignored. A prediction is ``{output name: value without the batch axis}``: a number for an output of one number per
-    request, else a numpy array. A batch axis exists only if the first dimension of every input and output is free;
-    otherwise a request is the whole tensor and each is a call of its own.
+    request, a dict for a ZipMap, else a numpy array. A batch axis exists only if the first dimension of every input and
+    output is free, or ``scoring.json`` says so; otherwise a request is the whole tensor and each is a call of its own.
+    A ``scoring.json`` beside the model maps fields to inputs and outputs to fields (see field_map).
 
     Attributes:
         path: the file.
         inputs, outputs: what the model declares.
+        defaults: inputs that the model has values for; a request with such a field is a call of its own.
+        fields: what ``scoring.json`` says; None without one.
         batches: whether several requests share a call.
     """
 
@@ -32,7 +40,7 @@ class OnnxModel:
         """Load a model: a path, taken from the working directory or AZUREML_MODEL_DIR; by default the only one there.
 
         Raises:
-            ModelError: it is not there, or ONNX Runtime cannot load it.
+            ModelError: it is not there, ONNX Runtime cannot load it, or scoring.json does not fit it.
         """
         self.path = _find(path)
         try:
@@ -44,8 +52,15 @@ class OnnxModel:
             raise ModelError(f"ONNX Runtime cannot load {self.path}: {reason}") from error
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in self._session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in self._session.get_outputs()]
+        self.defaults = [spec_of(i.name, i.type, i.shape) for i in self._session.get_overridable_initializers()]
         MODELS.append(LoadedModel(self.path.resolve(), self._session.get_providers()[0]))
-        self.batches = all(spec.has_batch_axis for spec in (*self.inputs, *self.outputs))
+        self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
+        asked = None if self.fields is None else self.fields.batch
+        self.batches = _has_batch_axis(self.inputs, self.outputs) if asked is None else asked
+        self._names = [spec.name for spec in self.outputs]
+        self._only = len(self.inputs) == 1
+        self._varies = bool(self.defaults) or any(None in spec.shape[1:] for spec in self.inputs)
+        self._wide = any(is_wide(spec.dtype) for spec in (*self.inputs, *self.outputs))
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.
@@ -53,38 +68,72 @@ class OnnxModel:
         Raises:
             RequestError: a request does not fit; the sentence names the field.
         """
-        only = len(self.inputs) == 1
-        columns = [[value_of(request, spec, only_input=only) for request in requests] for spec in self.inputs]
+        if self.fields is None:
+            return self._score(requests)
+        return self.fields.predictions(requests, self._score(self.fields.requests(requests)))
+
+    def _score(self, requests: Sequence[object]) -> list[dict[str, object]]:
         if not self.batches:
-            return [self._single(values) for values in zip(*columns, strict=True)]
-        if any(None in spec.shape[1:] for spec in self.inputs):
-            return self._by_shape(columns, len(requests))
-        return self._batch(columns)
+            return [self._single(request) for request in requests]
+        return self._by_shape(requests) if self._varies else self._batch(requests)
 
-    def _batch(self, columns: list[list[object]]) -> list[dict[str, object]]:
-        feeds = {spec.name: stack(values, spec) for spec, values in zip(self.inputs, columns, strict=True)}
-        tensors = self._session.run(None, feeds)
-        names = [spec.name for spec in self.outputs]
-        rows = zip(*map(_rows, tensors), strict=True)
-        return [dict(zip(names, values, strict=True)) for values in rows]
+    def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
+        only = self._only
+        feeds: dict[str, Any] = {
+            spec.name: stack([value_of(request, spec, only_input=only) for request in requests], spec)
+            for spec in self.inputs
+        }
+        feeds |= self._given_defaults(requests[0])
+        columns = [rows(tensor) for tensor in self._run(feeds)]
+        for name, column in zip(self._names, columns, strict=True):
+            if len(column) != len(requests):
+                said = f"{len(column)} rows of {name} for {len(requests)} requests"
+                raise RunError(f'the model gave {said}: write {{"batch": false}} into scoring.json')
+        if len(columns) == 1:
+            (name,) = self._names
+            return [{name: value} for value in columns[0]]
+        return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    def _by_shape(self, columns: list[list[object]], count: int) -> list[dict[str, object]]:
-        """Score requests whose free dimensions may differ: those of one shape share a call."""
+    def _by_shape(self, requests: Sequence[object]) -> list[dict[str, object]]:
+        """Score requests whose free dimensions may differ: those of one shape share a call, with a default none."""
         groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
-        for index in range(count):
-            groups[
-                tuple(_shape(values[index], spec) for spec, values in zip(self.inputs, columns, strict=True))
-            ].append(index)
+        for index, request in enumerate(requests):
+            values = (value_of(request, spec, only_input=self._only) for spec in self.inputs)
+            alone = index if self._given_defaults(request) else None
+            groups[alone, *map(shape_of, values)].append(index)
         predictions: dict[int, dict[str, object]] = {}
         for indices in groups.values():
-            batch = self._batch([[values[index] for index in indices] for values in columns])
+            batch = self._batch([requests[index] for index in indices])
             predictions.update(zip(indices, batch, strict=True))
-        return [predictions[index] for index in range(count)]
+        return [predictions[index] for index in range(len(requests))]
 
-    def _single(self, values: Sequence[object]) -> dict[str, object]:
-        feeds = {spec.name: whole(value, spec) for spec, value in zip(self.inputs, values, strict=True)}
-        tensors = self._session.run(None, feeds)
-        return {spec.name: _plain(tensor) for spec, tensor in zip(self.outputs, tensors, strict=True)}
+    def _single(self, request: object) -> dict[str, object]:
+        feeds: dict[str, Any] = {
+            spec.name: fed(value_of(request, spec, only_input=self._only), spec) for spec in self.inputs
+        }
+        feeds |= self._given_defaults(request)
+        return dict(zip(self._names, map(unpacked, self._run(feeds)), strict=True))
+
+    def _given_defaults(self, request: object) -> dict[str, object]:
+        if not self.defaults or not isinstance(request, dict):
+            return {}
+        return {spec.name: fed(request[spec.name], spec) for spec in self.defaults if spec.name in request}
+
+    def _run(self, feeds: dict[str, Any]) -> list[Any]:
+        try:
+            if not self._wide:
+                return self._session.run(None, feeds)  # type: ignore[no-any-return]
+            values = {name: to_ort(array) for name, array in feeds.items()}
+            given = self._session.run_with_ort_values(self._names, values)
+            return [from_ort(value, spec.dtype) for value, spec in zip(given, self.outputs, strict=True)]
+        except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
+            said = " ".join(str(error).split())[:300]
+            raise RequestError(f"the model refuses the request: {said}") from error
+
+
+def _has_batch_axis(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
+    tensors = bool(inputs) and all(spec.form == "tensor" and not spec.optional for spec in inputs)
+    return tensors and all(spec.has_batch_axis for spec in (*inputs, *outputs))
 
 
 def _find(path: str | os.PathLike[str] | None) -> Path:
@@ -100,19 +149,3 @@ def _find(path: str | os.PathLike[str] | None) -> Path:
         names = ", ".join(map(str, found)) or "none"
         raise ModelError(f"expected exactly one .onnx file in {Path.cwd()}, found {names}: name it in a score.py")
     return found[0]
-
-
-def _shape(value: object, spec: TensorSpec) -> tuple[int, ...]:
-    try:
-        return np.array(value).shape
-    except ValueError:
-        raise RequestError(f"the field {spec.name} is ragged: its rows differ in length") from None
-
-
-def _rows(tensor: Array) -> Sequence[object]:
-    """Give one value per row: Python numbers where a row is a single one, arrays else."""
-    return tensor.reshape(-1).tolist() if tensor.ndim == 1 or tensor.shape[1:] == (1,) else list(tensor)
-
-
-def _plain(tensor: Array) -> object:
-    return tensor.item() if tensor.size == 1 else tensor

@@ -1,79 +1,23 @@
 """Values ↔ tensors: what a request holds for an input becomes a row of an array, checked, with errors that name it."""
 
+from array import array as c_array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelError, RequestError
+from .errors import RequestError
+from .onnx_types import TensorSpec, is_wide
 
 Array = npt.NDArray[np.generic]
+Shape = tuple[int | None, ...]
 
-_DTYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(int8)": np.int8,
-    "tensor(int16)": np.int16,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(uint8)": np.uint8,
-    "tensor(uint16)": np.uint16,
-    "tensor(uint32)": np.uint32,
-    "tensor(uint64)": np.uint64,
-    "tensor(bool)": np.bool_,
-    "tensor(string)": np.str_,
-}
 _SAID = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """An input or output of a model.
-
-    Attributes:
-        name: as the model has it.
-        dtype: of the array.
-        shape: one entry per dimension, None where any size goes.
-    """
-
-    name: str
-    dtype: np.dtype[np.generic]
-    shape: tuple[int | None, ...]
-
-    @property
-    def has_batch_axis(self) -> bool:
-        """Whether the first dimension is free, so that rows can be stacked along it."""
-        return bool(self.shape) and self.shape[0] is None
-
-
-def spec_of(name: str, onnx_type: str, shape: Sequence[int | str | None]) -> TensorSpec:
-    """Describe an input or output from what a session says of it.
-
-    Raises:
-        ModelError: its type is no tensor that this runtime can fill.
-    """
-    if onnx_type not in _DTYPES:
-        raise ModelError(f"the model's {name} has the type {onnx_type}, which has no place in a message")
-    free = tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
-    return TensorSpec(name, np.dtype(_DTYPES[onnx_type]), free)
-
-
-def value_of(request: object, spec: TensorSpec, *, only_input: bool) -> object:
-    """Give what a request holds for an input: the field of its name; with one input the bare value too.
-
-    Raises:
-        RequestError: the field is missing; the sentence names it and those that are there.
-    """
-    if isinstance(request, dict):
-        if spec.name in request:
-            return request[spec.name]
-        there = ", ".join(sorted(str(name)[:40] for name in request)[:8]) or "none"
-        raise RequestError(f"the field {spec.name} is missing (there: {there})")
-    if only_input:
-        return request
-    raise RequestError(f"the field {spec.name} is missing: expected an object with the model's inputs as fields")
+_NUMBERS: set[type] = {float, int, bool}
+_MAX_DEPTH = 64  # dimensions that numpy has at most
+_MAX_EXACT = 2**53
 
 
 def stack(values: Sequence[object], spec: TensorSpec) -> Array:
@@ -82,7 +26,29 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
     Raises:
         RequestError: a value has the wrong type or shape; the sentence names the field.
     """
-    return _typed(values, spec, spec.shape[1:], batch=len(values))
+    if spec.kind == "f" and (numbers := _numbers(values, spec.shape[1:])) is not None:
+        return _in_type(numbers, spec)
+    if bytes in map(type, values):
+        values = [_from_bytes(v, spec, spec.shape[1:]) if isinstance(v, bytes) else v for v in values]
+    array = _array(values, spec)
+    check_shape(array.shape[1:], spec.shape[1:], spec.name)
+    return _in_type(array, spec)
+
+
+def _numbers(values: Sequence[object], shape: Shape) -> Array | None:
+    """Give numbers or rows of numbers as float64, without a look at each one's type; None if they are anything else."""
+    kinds = set(map(type, values))
+    flat: Any = values
+    if len(shape) == 1 and kinds == {list} and len(set(map(len, values))) == 1:  # type: ignore[arg-type]
+        flat = list(chain.from_iterable(values))  # type: ignore[arg-type]
+    elif shape or not kinds <= _NUMBERS:
+        return None
+    try:
+        numbers = np.frombuffer(c_array("d", flat)) if flat else np.zeros(0)
+    except (TypeError, OverflowError):
+        return None
+    size = (len(flat) // len(values),) if shape else ()
+    return numbers.reshape(len(values), *size) if _fits(size, shape) else None
 
 
 def whole(value: object, spec: TensorSpec) -> Array:
@@ -91,40 +57,110 @@ def whole(value: object, spec: TensorSpec) -> Array:
     Raises:
         RequestError: it has the wrong type or shape; the sentence names the field.
     """
-    array = _typed(value, spec, None, batch=None)
-    if array.ndim == len(spec.shape) - 1 and spec.shape[0] in (1, None):
-        array = array[np.newaxis]
-    _check_shape(array.shape, spec.shape, spec.name)
-    return array
+    if isinstance(value, bytes):
+        value = _from_bytes(value, spec, spec.shape)
+    array = _array(value, spec)
+    if spec.shape:  # else it is a single value, or the model does not say: ONNX Runtime knows
+        array = array.reshape(_completed(array.shape, spec.shape))
+        check_shape(array.shape, spec.shape, spec.name)
+    return _in_type(array, spec)
 
 
-def _typed(value: object, spec: TensorSpec, shape: tuple[int | None, ...] | None, batch: int | None) -> Array:
-    texts = spec.dtype.kind == "U"
+def shape_of(value: object) -> tuple[int, ...]:
+    """Give the shape of nested lists as their first entries have it."""
+    shape: list[int] = []
+    while isinstance(value, list | tuple) and len(shape) < _MAX_DEPTH:
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    return (*shape, len(value)) if isinstance(value, bytes) else (*shape, *getattr(value, "shape", ()))
+
+
+def check_shape(shape: tuple[int, ...], expected: Shape, name: str) -> None:
+    """Compare a field's shape with what the model expects.
+
+    Raises:
+        RequestError: they differ; the sentence names the field and both.
+    """
+    if not _fits(shape, expected):
+        wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
+        given = "×".join(map(str, shape)) or "a single value"
+        raise RequestError(f"the field {name} has the shape {given}: expected {wanted}")
+
+
+def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    return len(shape) == len(expected) and all(e is None or e == s for s, e in zip(shape, expected, strict=True))
+
+
+def _completed(shape: tuple[int, ...], expected: Shape) -> tuple[int, ...]:
+    """Give a shape with what a message leaves out: ones around a single value, a leading 1, what follows a 0."""
+    missing = len(expected) - len(shape)
+    if 0 in shape and _fits(filled := (*shape, *(size or 0 for size in expected[len(shape) :])), expected):
+        return filled
+    if missing > 0 and (missing == 1 or not shape) and all(size in (1, None) for size in expected[:missing]):
+        return (1,) * missing + shape
+    return shape
+
+
+def _array(value: object, spec: TensorSpec) -> Array:
+    """Give the value as an array in the type that numpy finds for it; texts as objects.
+
+    Beside a text numpy would make texts of all its neighbours, each as long as the longest: a small body, gigabytes.
+    """
+    as_objects = spec.kind == "U" or _has_text(value)
     try:
-        array = np.array(value, dtype=object if texts else None)  # numpy would make texts of a text's neighbours
+        return np.array(value, dtype=object if as_objects else None)
     except ValueError:
         raise RequestError(f"the field {spec.name} is ragged: its rows differ in length") from None
-    if shape is not None:
-        _check_shape(array.shape[1:] if batch else array.shape, shape, spec.name)
-    if array.dtype == spec.dtype or (texts and all(isinstance(text, str) for text in array.flat)):
+
+
+def _has_text(value: object) -> bool:
+    level: list[Any] = value if isinstance(value, list) else [value]
+    for _ in range(_MAX_DEPTH):
+        kinds = set(map(type, level))
+        if str in kinds or bytes in kinds:
+            return True
+        if list not in kinds:
+            return False
+        level = list(chain.from_iterable(level if len(kinds) == 1 else (v for v in level if type(v) is list)))
+    return True
+
+
+def _from_bytes(data: bytes, spec: TensorSpec, shape: Shape) -> Array | bytes:
+    """Give bytes as the elements of the tensor, in their type and little-endian; one free dimension is worked out."""
+    if spec.kind == "U" or is_wide(spec.dtype):
+        return data
+    if len(data) % spec.dtype.itemsize:
+        each = f"{spec.dtype.name} takes {spec.dtype.itemsize} each"
+        raise RequestError(f"the field {spec.name} has {len(data)} bytes: {each}")
+    array = np.frombuffer(data, spec.dtype)
+    try:
+        return array.reshape([-1 if size is None else size for size in shape])
+    except ValueError:
         return array
-    if array.size == 0:
-        return array.astype(spec.dtype)
-    return _cast(array, spec)
+
+
+def _in_type(array: Array, spec: TensorSpec) -> Array:
+    if array.dtype == spec.dtype or (spec.kind == "U" and all(isinstance(text, str) for text in array.flat)):
+        return array
+    return array.astype(spec.dtype) if array.size == 0 else _cast(array, spec)
 
 
 def _cast(array: Array, spec: TensorSpec) -> Array:
     """Give the array in the model's type if no value changes by it beyond rounding to the type's precision."""
-    kind, wanted = array.dtype.kind, spec.dtype.kind
+    kind, wanted = array.dtype.kind, spec.kind
     if kind not in "iufb" or wanted == "U" or (wanted == "b" and kind != "b"):
         raise RequestError(f"the field {spec.name} holds {_said(array, wanted)}: expected {_SAID[wanted]}")
     with np.errstate(over="ignore", invalid="ignore"):
         cast: Array = array.astype(spec.dtype)
     if wanted == "f":
         same = np.array_equal(np.isinf(cast), np.isinf(array))
+        same = same and (not is_wide(spec.dtype) or np.array_equal(np.isnan(cast), np.isnan(array)))
     else:
         # From 2**53 on floats are rounded already: beside a float, a whole number would not be itself any more.
-        same = np.array_equal(cast, array) and not (kind == "f" and np.any(np.abs(array) >= 2**53))
+        back = cast.astype(np.int8) if is_wide(spec.dtype) else cast
+        same = np.array_equal(back, array) and not (kind == "f" and np.any(np.abs(array) >= _MAX_EXACT))
     if not same:
         raise RequestError(f"the field {spec.name} holds a number that is no {spec.dtype.name}")
     return cast
@@ -135,12 +171,6 @@ def _said(array: Array, wanted: str) -> str:
         return _SAID.get(array.dtype.kind, str(array.dtype))
     right = str if wanted == "U" else int | float
     odd = next((v for v in array.flat if not isinstance(v, right)), array.flat[0])
+    if isinstance(odd, str):
+        return "texts"
     return "null" if odd is None else f"a value of type {type(odd).__name__}"
-
-
-def _check_shape(shape: tuple[int, ...], expected: tuple[int | None, ...], name: str) -> None:
-    fits = len(shape) == len(expected) and all(e is None or e == s for s, e in zip(shape, expected, strict=True))
-    if not fits:
-        wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
-        given = "×".join(map(str, shape)) or "a single value"
-        raise RequestError(f"the field {name} has the shape {given}: expected {wanted}")

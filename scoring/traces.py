@@ -2,7 +2,7 @@
 
 import traceback
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 
 
 def blame(error: BaseException, directory: Path) -> str:
@@ -22,6 +22,16 @@ def own_traceback(error: BaseException, directory: Path) -> str:
     while trace is not None and not _is_own(trace.tb_frame.f_code.co_filename, directory):
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+
+
+def entered(error: BaseException, code: CodeType | None) -> bool:
+    """Say whether an error was raised inside a function, not on the way to it."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _is_own(filename: str, directory: Path) -> bool:

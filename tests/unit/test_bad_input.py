@@ -84,4 +84,4 @@ def test_a_bad_one_is_answered_on_errors_and_says_why(answers: list[dict[str, An
     assert len(answer["body"]["error"]["message"]) < 5_000
     original = answer["body"]["original"]
     assert original["system"]["message_id"] == f"replay-{2 * number + 2}"
-    assert original["truncated"] is (len(body) > 100_000) or name == "250 KB of numbers"
+    assert original["truncated"] is (len(body) > 249_000) or name == "250 KB of numbers"

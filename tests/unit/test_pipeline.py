@@ -251,4 +251,5 @@ async def test_no_prediction_brings_the_pipeline_down() -> None:
     odd: list[object] = [object(), {1, 2}, b"x", "\ud800", 2**70, float("nan"), RunError("given, not raised"), [[]], {}]
     script = batched_script(lambda requests: [odd[int(str(n))] for n in requests])
     answers = await carry(script, [message(n) for n in range(9)])
-    assert [answer.output for answer in answers] == ["errors"] * 5 + ["amlOutput", "errors", "amlOutput", "amlOutput"]
+    refused = {0, 1, 6}
+    assert [answer.output for answer in answers] == ["errors" if n in refused else "amlOutput" for n in range(9)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring import script as script_module
+from scoring import calling
 from scoring.codecs import Body
 from scoring.errors import ModelError, RequestError, RunError, ScriptError
 from scoring.script import BatchOptions, Script, batched, load
@@ -190,9 +190,9 @@ def test_a_script_refuses_a_request_with_its_own_words(tmp_path: Path) -> None:
 
 def test_a_slow_classic_script_lets_the_answered_ones_go(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a turn's time it returns with what it has, at least one."""
-    monkeypatch.setattr(script_module, "TURN", 0.0)
+    monkeypatch.setattr(calling, "TURN", 0.0)
     assert len(loaded(scripts / "classic").score(['{"value": 1}'] * 10)) == 1
-    monkeypatch.setattr(script_module, "TURN", 60.0)
+    monkeypatch.setattr(calling, "TURN", 60.0)
     assert len(loaded(scripts / "classic").score(['{"value": 1}'] * 10)) == 10
 
 

@@ -1,0 +1,146 @@
+"""Finds stand-ins for modules that Azure ML's images had: asked last, and only for the user's own files.
+
+Asked last: what is installed always wins. The importer decides: libraries that look for azureml must not find ours.
+"""
+
+import importlib
+import logging
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .retired import retired
+
+_SCHEMA = "parameter types and decorators without swagger"
+_RAW = "a request object without Flask"
+_LOCAL = "writes to SCORING_CAPTURE_DIR, if that is set"
+_QUIET = "does nothing"
+
+STAND_INS: dict[str, tuple[str, str]] = {
+    "azureml.core": ("azureml_core", "Model.get_model_path() finds models on this device"),
+    "azureml.core.model": ("azureml_core", "Model.get_model_path() finds models on this device"),
+    "azureml.core.run": ("azureml_core", "Run.get_context() gives a run that logs nothing"),
+    "azureml.contrib.services.aml_request": ("rawhttp", _RAW),
+    "azureml.contrib.services.aml_response": ("rawhttp", _RAW),
+    "azureml_inference_server_http.api.aml_request": ("rawhttp", _RAW),
+    "azureml_inference_server_http.api.aml_response": ("rawhttp", _RAW),
+    "azureml.monitoring": ("collectors", _LOCAL),
+    "azureml.datacollector": ("collectors", _LOCAL),
+    "azureml.ai.monitoring": ("collectors", _LOCAL),
+    "azureml.ai.monitoring.context": ("collectors", _LOCAL),
+    "azureml.telemetry": ("quiet", _QUIET),
+    "azureml.automl.core.shared.log_server": ("quiet", _QUIET),
+    "azureml.automl.core.shared.logging_utilities": ("quiet", _QUIET),
+    "inference_schema.schema_decorators": ("schema_decorators", _SCHEMA),
+    "inference_schema.schema_util": ("schema_decorators", _SCHEMA),
+    "inference_schema.parameter_types.abstract_parameter_type": ("parameter_types", _SCHEMA),
+    "inference_schema.parameter_types.standard_py_parameter_type": ("parameter_types", _SCHEMA),
+    "inference_schema.parameter_types.numpy_parameter_type": ("parameter_types", _SCHEMA),
+    "inference_schema.parameter_types.pandas_parameter_type": ("pandas_parameter_type", _SCHEMA),
+    "inference_schema.parameter_types.spark_parameter_type": ("spark_parameter_type", "refuses Spark"),
+}
+"""What is asked for → the file beside this one that stands for it, and what it does."""
+
+_RENAMED = {"sklearn.externals.joblib": "joblib", "sklearn.externals.six": "six"}
+"""Libraries that were once inside another one."""
+
+_REFUSED = {"pyspark": "Spark does not run on an edge device: use pandas"}
+
+_GO_BETWEENS = ("importlib", "_frozen_importlib", "pickle", "_pickle", "joblib", "dill", "cloudpickle", __package__)
+
+_log = logging.getLogger(__name__)
+
+
+class StandIns:
+    """The finder for one script, at the end of ``sys.meta_path``.
+
+    Attributes:
+        replaced: what was asked for and stood in for → what the stand-in does; in order.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.replaced: dict[str, str] = {}
+
+    def install(self) -> None:
+        """Take the place of the finder of any other script, and of the stand-ins that it has given out."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, StandIns)]
+        sys.meta_path.append(self)
+        for name, module in list(sys.modules.items()):
+            if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), StandIns):
+                del sys.modules[name]
+
+    def say(self, name: str, what: str) -> None:
+        """Log once that something is replaced."""
+        if name not in self.replaced:
+            self.replaced[name] = what
+            _log.info("the script uses %s, which is not installed: a stand-in %s", name, what)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Give a stand-in for a module that nobody else has found; part of the protocol of ``sys.meta_path``."""
+        if not _is_ours(name) or not self._is_asked_by_the_user():
+            return None
+        if name in _REFUSED:
+            raise ImportError(_REFUSED[name])
+        if name in STAND_INS:
+            self.say(name, STAND_INS[name][1])
+        elif (real := _renamed(name)) != name:
+            self.say(name, f"is {real} itself")
+        elif not _is_package(name):
+            self.say(name, "can be imported, and fails when it is used")
+        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Leave it to Python; part of the protocol of loaders."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill a stand-in; part of the protocol of loaders."""
+        name = module.__name__
+        if name in STAND_INS:
+            source: ModuleType | None = importlib.import_module(f".{STAND_INS[name][0]}", __package__)
+        else:
+            source = importlib.import_module(_renamed(name)) if _renamed(name) != name else None
+        if source is not None:
+            names = (each for each in vars(source) if not each.startswith("__"))
+            module.__dict__.update({each: getattr(source, each) for each in names})
+        if name.startswith("azureml"):
+            module.__dict__["__getattr__"] = lambda attribute: _attribute(name, attribute)
+
+    def _is_asked_by_the_user(self) -> bool:
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            importer = frame.f_globals.get("__name__", "")
+            if not importer.startswith(_GO_BETWEENS):
+                file = Path(frame.f_code.co_filename)
+                return file.is_relative_to(self._directory) and "site-packages" not in file.parts
+            frame = frame.f_back
+        return False
+
+
+def _is_ours(name: str) -> bool:
+    top = name.partition(".")[0]
+    if top == "azureml":
+        return True
+    return name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
+
+
+def _is_package(name: str) -> bool:
+    return any(each.startswith(f"{name}.") for each in STAND_INS)
+
+
+def _renamed(name: str) -> str:
+    for old, real in _RENAMED.items():
+        if name == old or name.startswith(f"{old}."):
+            return real + name[len(old) :]
+    return name
+
+
+def _attribute(module: str, name: str) -> object:
+    """Give what a stand-in lacks: a module that has a stand-in itself, else something that fails when it is used."""
+    if name.startswith("__"):
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    full = f"{module}.{name}"
+    return importlib.import_module(full) if full in STAND_INS or _is_package(full) else retired(module, name)

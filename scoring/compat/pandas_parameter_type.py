@@ -1,0 +1,57 @@
+"""Stands for inference_schema's pandas and Spark parameter types, where it is not installed."""
+
+import io
+import json
+from typing import Any
+
+import pandas as pd  # type: ignore[import-untyped, unused-ignore]
+
+from .parameter_types import AbstractParameterType, check_shape
+
+_ORIENTS = ("split", "records", "index", "columns", "values", "table")
+
+
+class PandasParameterType(AbstractParameterType):
+    """A data frame with the columns and types of the sample; any number of rows."""
+
+    def __init__(
+        self,
+        sample_input: Any,
+        enforce_column_type: bool = True,
+        enforce_shape: bool = True,
+        apply_column_names: bool = False,
+        orient: str = "records",
+    ) -> None:
+        if not isinstance(sample_input, pd.DataFrame):
+            raise TypeError(f"PandasParameterType needs a DataFrame as sample, got {type(sample_input).__name__}")
+        if orient not in _ORIENTS:
+            raise ValueError(f"PandasParameterType has orient={orient!r}: use one of {', '.join(_ORIENTS)}")
+        super().__init__(sample_input)
+        self.enforce_column_type, self.enforce_shape = enforce_column_type, enforce_shape
+        self.apply_column_names, self.orient = apply_column_names, orient
+
+    def deserialize_input(self, input_data: Any) -> Any:
+        """Give the rows as a data frame; null becomes NaN."""
+        if isinstance(input_data, pd.DataFrame):
+            return input_data
+        if not isinstance(input_data, list | dict):
+            raise ValueError(f"expected rows for a data frame, got {type(input_data).__name__}")
+        frame = pd.read_json(io.StringIO(json.dumps(input_data)), orient=self.orient, dtype=False)
+        if self.apply_column_names:
+            frame.columns = self.sample_input.columns.copy()
+        if self.enforce_column_type:
+            frame = self._typed(frame)
+        if self.enforce_shape:
+            check_shape(frame.shape, self.sample_input.shape)
+        return frame
+
+    def _typed(self, frame: Any) -> Any:
+        types = {name: self.sample_input.dtypes.to_dict().get(name, object) for name in frame.columns}
+        for name, kind in types.items():
+            if str(kind).startswith("timedelta"):
+                frame[name] = pd.to_timedelta(frame[name])
+        return frame.astype(dtype=types)
+
+    def example(self) -> Any:
+        """Give the sample as the JSON value of its orientation."""
+        return json.loads(self.sample_input.to_json(orient=self.orient, date_format="iso"))

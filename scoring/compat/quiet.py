@@ -1,0 +1,22 @@
+"""Stands for the telemetry and logging helpers that AutoML's generated scripts call: none of them does anything."""
+
+import logging
+
+INSTRUMENTATION_KEY = ""
+
+
+def enable_telemetry(*args: object, **kwargs: object) -> None:
+    """Do nothing."""
+
+
+def set_verbosity(*args: object, **kwargs: object) -> None:
+    """Do nothing."""
+
+
+def update_custom_dimensions(*args: object, **kwargs: object) -> None:
+    """Do nothing."""
+
+
+def log_traceback(error: BaseException, logger: logging.Logger | None = None, *args: object, **kwargs: object) -> None:
+    """Log what went wrong."""
+    (logger or logging.getLogger(__name__)).error("%s", error, exc_info=error)

@@ -1,0 +1,40 @@
+"""Names that a device has no use for: they may be imported, and say on first use what to do instead."""
+
+from typing import Any
+
+
+class RetiredError(RuntimeError):
+    """A script uses something that only Azure ML's own service or images have."""
+
+
+class Retired(type):
+    """The type of classes that stand for what is not here: a call, or an attribute that they lack, is an error."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Refuse.
+
+        Raises:
+            RetiredError: always.
+        """
+        raise RetiredError(_sentence(cls))
+
+    def __getattr__(cls, name: str) -> Any:
+        """Refuse all but what Python itself looks for.
+
+        Raises:
+            RetiredError: the name is no special one.
+        """
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise RetiredError(_sentence(cls))
+
+
+def retired(module: str, name: str) -> type:
+    """Give a class of that name that fails when it is used; one that is called an error can be caught."""
+    if name.endswith(("Exception", "Error")):
+        return type(name, (Exception,), {"__module__": module})
+    return Retired(name, (), {"__module__": module})
+
+
+def _sentence(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__} needs Azure Machine Learning's service: score.py must do without it"

@@ -1,0 +1,68 @@
+"""What a body's content encoding says, undone: compressions and character sets, until plain bytes or UTF-8 are left.
+
+edgeHub's content encodings are character sets (``utf-8``, ``utf-16``, ``utf-32``), HTTP's are compressions; a list such
+as ``utf-8, gzip`` may hold both.
+"""
+
+from .compression import CODINGS, decompress
+from .errors import RequestError
+
+PLAIN = frozenset(("", "utf-8", "UTF-8", "utf8"))
+"""Content encodings that leave nothing to do."""
+
+_CHARSETS = {
+    "utf8": "utf-8",
+    "usascii": "utf-8",
+    "ascii": "utf-8",
+    "utf16": "utf-16",
+    "utf16le": "utf-16-le",
+    "utf16be": "utf-16-be",
+    "utf32": "utf-32",
+    "utf32le": "utf-32-le",
+    "utf32be": "utf-32-be",
+    "iso88591": "iso-8859-1",
+    "latin1": "iso-8859-1",
+    "windows1252": "windows-1252",
+}
+_NOTHING = {"", "identity", "binary", "7bit", "8bit"}
+_MAX_CODINGS = 4
+_BOM = b"\xef\xbb\xbf"
+
+
+def plain(data: bytes, content_encoding: str, charset: str | None) -> bytes:
+    """Give the bytes without compression, and text as UTF-8 without a byte order mark.
+
+    Args:
+        data: the body as it came.
+        content_encoding: names separated by commas, applied by the sender from left to right.
+        charset: the content type's, used if the content encoding names none; None where the bytes are no text.
+
+    Raises:
+        RequestError: a name is not known, or the bytes are not what it says.
+    """
+    names = [name.strip().lower() for name in content_encoding.split(",", _MAX_CODINGS)]
+    if len(names) > _MAX_CODINGS:
+        raise RequestError(f"the content encoding names more than {_MAX_CODINGS} codings: send fewer")
+    said = [name for name in names if name not in CODINGS and name not in _NOTHING]
+    codec = _codec((said or [charset or "utf-8"])[0])
+    for name in reversed(names):
+        if name in CODINGS:
+            data = decompress(data, CODINGS[name])
+    return data if charset is None else _as_utf8(data, codec)
+
+
+def _codec(charset: str) -> str:
+    codec = _CHARSETS.get(charset.strip(" \"'").lower().replace("-", "").replace("_", ""))
+    if codec is None:
+        known = "utf-8, utf-16, utf-32, gzip, deflate or zstd"
+        raise RequestError(f"the content encoding {charset[:40]!r} is not known: send the body as {known}")
+    return codec
+
+
+def _as_utf8(data: bytes, codec: str) -> bytes:
+    if codec == "utf-8":
+        return data.removeprefix(_BOM)
+    try:
+        return data.decode(codec).removeprefix("\ufeff").encode()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"the body is not {codec.upper()}: {error.reason} at byte {error.start}") from None

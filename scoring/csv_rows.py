@@ -1,0 +1,79 @@
+"""CSV → rows: an object per line by the header's names; numbers become numbers."""
+
+import csv
+import io
+import math
+import re
+
+from .errors import RequestError
+from .json_body import MAX_ROWS
+
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(\.\d*)?([eE][-+]?\d+)?", re.ASCII)
+_WORDS: dict[str, object] = {
+    "": None,
+    "true": True,
+    "false": False,
+    "True": True,
+    "False": False,
+    "nan": math.nan,
+    "NaN": math.nan,
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
+_MAX_DIGITS = 18
+
+
+def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[object]:
+    """Give the rows of a CSV text (RFC 4180): objects by the header's names, without a header arrays.
+
+    Without a delimiter it is the first of comma, semicolon and tab that the first line has. An empty field is None;
+    ``true``, ``false``, ``nan`` and ``inf`` are what they say; a number with leading zeros stays text.
+
+    Raises:
+        RequestError: it is not CSV, or a line has other fields than the header; the sentence names the line.
+    """
+    first = text.partition("\n")[0]
+    delimiter = delimiter or next((d for d in ",;\t" if d in first), ",")
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] | None = None
+    rows: list[object] = []
+    try:
+        for fields in lines:
+            if not fields:
+                continue
+            if names is None:
+                names = _names(fields) if header else [""] * len(fields)
+                if header:
+                    continue
+            if len(fields) != len(names):
+                raise RequestError(f"line {lines.line_num} of the CSV has {len(fields)} fields: expected {len(names)}")
+            if len(rows) == MAX_ROWS:
+                raise RequestError(f"the CSV has more than {MAX_ROWS} rows: send them in several messages")
+            values = [_value(field) for field in fields]
+            rows.append(dict(zip(names, values, strict=True)) if header else values)
+    except csv.Error as error:
+        raise RequestError(f"line {lines.line_num} of the CSV cannot be read: {error}") from None
+    if not rows:
+        raise RequestError("the CSV has no rows: expected a header at line 1 and a row at line 2")
+    return rows
+
+
+def _names(fields: list[str]) -> list[str]:
+    names = [field.strip() for field in fields]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise RequestError(f"line 1 of the CSV has the column {twice[:40]!r} twice: name each column once")
+    return names
+
+
+def _value(field: str) -> object:
+    text = field.strip()
+    if text in _WORDS:
+        return _WORDS[text]
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return field
+    if number[1] is None and number[2] is None and len(text) <= _MAX_DIGITS:
+        return int(text)
+    value = float(text)
+    return value if math.isfinite(value) else field

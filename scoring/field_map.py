@@ -1,0 +1,127 @@
+"""``scoring.json`` beside a model: which message fields become its inputs, which fields its outputs become."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from .errors import ModelError
+from .input_fields import MISSING, Field, field_value, lookup
+from .onnx_types import TensorSpec
+from .output_fields import Output, shown
+
+MAX_SIZE = 2**20
+"""Bytes of a scoring.json at most."""
+
+
+class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``scoring.json`` says, as it is written there.
+
+    Attributes:
+        batch: whether several requests share a call; None: as the model's shapes say.
+        inputs: by input name one field, whose value the input gets, or a list of fields, which it gets as a vector;
+            an input that is not named takes the field of its own name.
+        outputs: by output name one field or several; if any is named, only those leave.
+        keep: message fields copied into the prediction: all of them, those at some paths, or new names by path.
+    """
+
+    batch: bool | None = None
+    inputs: dict[str, str | Field | list[str | Field]] = {}
+    outputs: dict[str, str | Output | list[str | Output]] = {}
+    keep: bool | list[str] | dict[str, str] = False
+
+    def requests(self, requests: Sequence[object]) -> list[object]:
+        """Give for each request the one that the model takes: its own fields and the inputs made of them.
+
+        Raises:
+            RequestError: a field is missing or cannot be converted.
+        """
+        inputs = [(name, _fields(said)) for name, said in self.inputs.items()]
+        return [self._request(request, inputs) for request in requests] if inputs else list(requests)
+
+    def _request(self, request: object, inputs: list[tuple[str, Field | list[Field]]]) -> dict[str, object]:
+        made = dict(request) if isinstance(request, dict) else {}
+        for name, said in inputs:
+            if isinstance(said, Field):
+                made[name] = field_value(request, said)
+            else:
+                made[name] = [field_value(request, field) for field in said]
+        return made
+
+    def predictions(
+        self, requests: Sequence[object], predictions: Sequence[dict[str, object]]
+    ) -> list[dict[str, object]]:
+        """Give for each prediction of the model the one that leaves, with what is kept of its request.
+
+        Raises:
+            RunError: an output does not fit what is said of it.
+        """
+        outputs = [(name, output) for name, said in self.outputs.items() for output in _outputs(said)]
+        pairs = zip(requests, predictions, strict=True)
+        return [self._kept(request) | _shown(prediction, outputs) for request, prediction in pairs]
+
+    def _kept(self, request: object) -> dict[str, object]:
+        if isinstance(self.keep, bool):
+            return dict(request) if self.keep and isinstance(request, dict) else {}
+        paths = self.keep if isinstance(self.keep, dict) else {path: path for path in self.keep}
+        found = {name: lookup(request, path) for name, path in paths.items()}
+        return {name: value for name, value in found.items() if value is not MISSING}
+
+
+def read_field_map(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> FieldMap | None:
+    """Read ``scoring.json`` and compare it with the model; None if there is none.
+
+    Raises:
+        ModelError: it cannot be read, or names or counts do not fit the model; one sentence that says where.
+    """
+    if not path.exists():
+        return None
+    try:
+        data = path.read_bytes()[: MAX_SIZE + 1]
+        if len(data) > MAX_SIZE:
+            raise ModelError(f"{path} has more than {MAX_SIZE} bytes: it is no scoring.json")
+        fields = msgspec.json.decode(data, type=FieldMap)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be used: {error}") from error
+    wrong = _wrong_name(fields, inputs, outputs) or _wrong_size(fields, inputs) or _wrong_batch(fields, inputs)
+    if wrong:
+        raise ModelError(f"{path} does not fit the model: {wrong}")
+    return fields
+
+
+def _wrong_name(fields: FieldMap, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
+    for noun, said, specs in (("input", fields.inputs, inputs), ("output", fields.outputs, outputs)):
+        names = [spec.name for spec in specs]
+        for name in said:
+            if name not in names:
+                return f"there is no {noun} {name}, only {', '.join(names)}"
+    return ""
+
+
+def _wrong_size(fields: FieldMap, inputs: Sequence[TensorSpec]) -> str:
+    for spec in inputs:
+        said = fields.inputs.get(spec.name)
+        if isinstance(said, list) and spec.shape and spec.shape[-1] not in (None, len(said)):
+            return f"it has {len(said)} fields for the input {spec.name}, which takes {spec.shape[-1]}"
+    return ""
+
+
+def _wrong_batch(fields: FieldMap, inputs: Sequence[TensorSpec]) -> str:
+    fixed = [spec.name for spec in inputs if spec.form != "tensor" or spec.shape[:1] != (None,)]
+    return f"batch is true, but the first dimension of {fixed[0]} is fixed" if fields.batch and fixed else ""
+
+
+def _fields(said: str | Field | list[str | Field]) -> Field | list[Field]:
+    if isinstance(said, list):
+        return [Field(one) if isinstance(one, str) else one for one in said]
+    return Field(said) if isinstance(said, str) else said
+
+
+def _outputs(said: str | Output | list[str | Output]) -> list[Output]:
+    return [Output(one) if isinstance(one, str) else one for one in (said if isinstance(said, list) else [said])]
+
+
+def _shown(prediction: dict[str, object], outputs: list[tuple[str, Output]]) -> dict[str, object]:
+    if not outputs:
+        return prediction
+    return {output.name or of: shown(prediction[of], output, of) for of, output in outputs}

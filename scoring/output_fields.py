@@ -1,0 +1,73 @@
+"""The value of one output → a field of the prediction: labels, the best few, a threshold."""
+
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from .errors import RunError
+
+
+class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One field that ``scoring.json`` makes of an output; a text alone stands for an Output of that name.
+
+    Attributes:
+        name: the field's, by default the output's.
+        labels: names of the classes, in order: a whole number becomes its label, a list of scores an object by label.
+        top: of a list of scores the best so many, ``[{"label", "score"}, …]``.
+        threshold: a number becomes true from it on, or one of two labels; of a list of scores the labels that reach it.
+    """
+
+    name: str = ""
+    labels: list[str] = []
+    top: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    threshold: float | None = None
+
+
+def shown(value: object, output: Output, of: str) -> object:
+    """Give an output's value as the field shows it.
+
+    Args:
+        value: a number, a text, an array, or a dict of scores by label.
+        output: what the field is.
+        of: the output's name, for errors.
+
+    Raises:
+        RunError: labels, top or threshold do not fit the value.
+    """
+    if not output.labels and output.top is None and output.threshold is None:
+        return value
+    if isinstance(value, np.ndarray) and value.ndim and value.size == value.shape[-1]:
+        value = _by_label(value.reshape(-1).tolist(), output, of)
+    if isinstance(value, dict):
+        return _scores(value, output)
+    if isinstance(value, int | float | np.generic) and output.top is None:
+        return _number(value.item() if isinstance(value, np.generic) else value, output, of)
+    raise RunError(f"scoring.json asks for labels, top or threshold of {of}, which is no number and no list of numbers")
+
+
+def _by_label(scores: list[object], output: Output, of: str) -> dict[object, object]:
+    labels: list[str] | range = output.labels or range(len(scores))
+    if len(labels) != len(scores):
+        raise RunError(f"scoring.json has {len(labels)} labels for {of}, which has {len(scores)} scores: name each")
+    return dict(zip(labels, scores, strict=True))
+
+
+def _scores(scores: dict[object, object], output: Output) -> object:
+    pairs: list[tuple[object, float]] = [(label, float(score)) for label, score in scores.items()]  # type: ignore[arg-type]
+    if output.threshold is not None:
+        pairs = [(label, score) for label, score in pairs if score >= output.threshold]
+    if output.top is not None:
+        best = sorted(pairs, key=lambda pair: -pair[1])[: output.top]
+        return [{"label": label, "score": score} for label, score in best]
+    return scores if output.threshold is None else [label for label, _ in pairs]
+
+
+def _number(value: object, output: Output, of: str) -> object:
+    if output.threshold is not None:
+        value = value >= output.threshold  # type: ignore[operator]
+        if not output.labels:
+            return value
+    if not isinstance(value, int) or not 0 <= value < len(output.labels):
+        raise RunError(f"scoring.json has labels for {of} from 0 to {len(output.labels) - 1}: the model gave {value}")
+    return output.labels[value]

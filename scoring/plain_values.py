@@ -1,0 +1,168 @@
+"""What a script returned, as a JSON body: numpy, pandas, dates, bytes, decimals and whatever else has a plain form."""
+
+import datetime
+import decimal
+import enum
+import json
+import math
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .errors import ScoringError
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+_MOST_NESTED = 200
+
+
+def encode(value: object, *, reject_nan: bool = False) -> bytes:
+    """Give a value as a JSON body; NaN and infinities become null.
+
+    Raises:
+        ScoringError: JSON has no form for it, or it holds a NaN or an infinity and those are to be rejected.
+    """
+    try:
+        if reject_nan:
+            plain = as_plain(value)
+            if not _is_finite(plain):
+                raise ScoringError("the prediction holds NaN or an infinity, and SCORING_NAN is reject")
+            value = plain
+        return orjson.dumps(value, option=_OPTIONS, default=_known)
+    except TypeError:
+        return _slowly(value)
+    except RecursionError as error:
+        raise ScoringError("the prediction cannot be sent as JSON: it is nested too deep") from error
+
+
+def as_plain(value: object, depth: int = 0) -> Any:
+    """Give a value as Python's own dicts, lists, texts and numbers, all through.
+
+    Raises:
+        TypeError: it has no such form.
+        RecursionError: it is nested too deep, or holds itself.
+    """
+    if depth > _MOST_NESTED:
+        raise RecursionError
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, Mapping):
+        return {_key(key): as_plain(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(inner, depth + 1) for inner in value]
+    for kind, form in _FORMS_OF_OUR_OWN:
+        if isinstance(value, kind):
+            return as_plain(form(value), depth + 1)
+    return as_plain(_known(value), depth + 1)
+
+
+def frame_records(value: object) -> list[object] | None:
+    """Give a data frame as its rows, each a dict; None if the value is no data frame."""
+    to_dict = getattr(value, "to_dict", None)
+    if to_dict is None or not hasattr(value, "columns") or not hasattr(value, "iloc"):
+        return None
+    records: list[object] = to_dict(orient="records")
+    return records
+
+
+def _known(value: Any) -> object:
+    """Give an encoder a form of a value that it does not know by itself."""
+    for kind, form in _FORMS:
+        if isinstance(value, kind):
+            return form(value)
+    if (records := frame_records(value)) is not None:
+        return records
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if type(value).__name__ == "NAType":  # pandas.NA
+        return None
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
+
+
+def _slowly(value: object) -> bytes:
+    """Encode what orjson refuses: keys that are numpy's, large integers, half surrogate pairs."""
+    try:
+        return json.dumps(_null_for_nan(as_plain(value)), separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise ScoringError(f"the prediction cannot be sent as JSON: {error}") from error
+    except RecursionError as error:
+        raise ScoringError("the prediction cannot be sent as JSON: it is nested too deep") from error
+
+
+def _key(key: object) -> str | int | float | bool | None:
+    plain = as_plain(key)
+    if isinstance(plain, dict | list):
+        raise TypeError(f"a key of type {type(key).__name__} has no JSON form")
+    return plain  # type: ignore[no-any-return]
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return b64encode(data).decode()
+
+
+def _number(value: decimal.Decimal) -> int | float:
+    return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+
+
+def _time(value: np.datetime64 | np.timedelta64) -> str | float | None:
+    if np.isnat(value):
+        return None
+    return str(value) if isinstance(value, np.datetime64) else float(value / np.timedelta64(1, "s"))
+
+
+def _array(value: Any) -> object:
+    if value.dtype.names:
+        return [dict(zip(value.dtype.names, row, strict=True)) for row in value.reshape(-1)]
+    return list(value) if value.dtype.kind in "Mm" and value.ndim else value.tolist()
+
+
+def _date(value: datetime.datetime | datetime.date | datetime.time) -> str | None:
+    return None if value != value else value.isoformat()  # noqa: PLR0124 - pandas' NaT is no equal of itself
+
+
+_FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
+    (bytes | bytearray | memoryview, lambda value: _text(bytes(value))),
+    (datetime.datetime | datetime.date | datetime.time, _date),
+    (decimal.Decimal, _number),
+    (datetime.timedelta, datetime.timedelta.total_seconds),
+    (np.datetime64 | np.timedelta64, _time),
+    (np.ndarray, _array),
+    (uuid.UUID | PurePath | BaseException, str),
+    (Mapping, dict),
+    (tuple, list),
+)
+"""What orjson does not know, and what it becomes."""
+
+_FORMS_OF_OUR_OWN: tuple[tuple[Any, Callable[[Any], object]], ...] = (
+    (enum.Enum, lambda value: value.value),
+    (str, str),
+    (float, float),
+    (int, int),
+)
+"""What orjson knows and json does not, or not as the same."""
+
+
+def _is_finite(plain: object) -> bool:
+    if isinstance(plain, float):
+        return math.isfinite(plain)
+    if isinstance(plain, dict):
+        return all(map(_is_finite, plain.values()))
+    return not isinstance(plain, list) or all(map(_is_finite, plain))
+
+
+def _null_for_nan(plain: Any) -> Any:
+    if isinstance(plain, float):
+        return plain if math.isfinite(plain) else None
+    if isinstance(plain, dict):
+        return {key: _null_for_nan(inner) for key, inner in plain.items()}
+    return [_null_for_nan(inner) for inner in plain] if isinstance(plain, list) else plain

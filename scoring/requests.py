@@ -1,0 +1,97 @@
+"""Requests ↔ what a session takes and gives: fields by input name in, outputs by name out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .errors import RequestError
+from .onnx_types import TensorSpec
+from .tensors import Array, whole
+
+_CASTS: dict[str, tuple[type, ...]] = {"f": (float, int), "i": (int,), "u": (int,), "b": (bool,), "U": (str,)}
+
+
+def value_of(request: object, spec: TensorSpec, *, only_input: bool) -> object:
+    """Give what a request holds for an input: the field of its name; with one input the bare value too.
+
+    Raises:
+        RequestError: the field is missing; the sentence names it and those that are there.
+    """
+    if isinstance(request, dict):
+        if spec.name in request:
+            return request[spec.name]
+        if spec.optional:
+            return None
+        if spec.form == "map" and only_input:
+            return request
+        raise RequestError(f"the field {spec.name} is missing (there: {there(request)}){_advice(request, spec)}")
+    if only_input:
+        return request
+    raise RequestError(f"the field {spec.name} is missing: expected an object with the model's inputs as fields")
+
+
+def there(request: Mapping[object, object]) -> str:
+    """Name the fields that a request has."""
+    return ", ".join(sorted(str(name)[:40] for name in request)[:8]) or "none"
+
+
+def _advice(request: Mapping[object, object], spec: TensorSpec) -> str:
+    """Say how to gather numbers that came as fields of their own into the one input that takes as many."""
+    numbers = [str(name)[:40] for name, value in request.items() if isinstance(value, int | float)]
+    size = spec.shape[-1] if len(spec.shape) in (1, 2) else None
+    if spec.form != "tensor" or size is None or not size <= len(numbers):
+        return ""
+    names = ", ".join(f'"{name}"' for name in numbers[:2])
+    more = ", …" if size > 2 else ""
+    return f': send it, or gather {size} fields in scoring.json, {{"inputs": {{"{spec.name}": [{names}{more}]}}}}'
+
+
+def fed(value: object, spec: TensorSpec) -> object:
+    """Give the value of one request in the form that a session takes: an array, a list of arrays, a dict or None.
+
+    Raises:
+        RequestError: it has the wrong type or shape; the sentence names the field.
+    """
+    if value is None and spec.optional:
+        return None
+    if spec.form == "tensor":
+        return whole(value, spec)
+    if spec.form == "sequence":
+        if not isinstance(value, list | tuple):
+            raise RequestError(f"the field {spec.name} holds no list: expected {spec.said(row=False)}")
+        return [whole(each, spec) for each in value]
+    return _map(value, spec)
+
+
+def _map(value: object, spec: TensorSpec) -> object:
+    if not isinstance(value, Mapping) or not value:
+        raise RequestError(f"the field {spec.name} holds no object with entries: expected {spec.said(row=False)}")
+    key = int if spec.key == "int64" else str
+    right = _CASTS[spec.kind]
+    odd = next((k for k, v in value.items() if not isinstance(v, right)), None)
+    if odd is not None:
+        raise RequestError(f"the field {spec.name} has at {str(odd)[:40]} no {spec.dtype.name}")
+    try:
+        return {key(k): right[0](v) for k, v in value.items()}
+    except (ValueError, OverflowError) as error:
+        raise RequestError(f"the field {spec.name} holds {error}: expected {spec.said(row=False)}") from None
+
+
+def rows(tensor: Array | list[dict[object, object]]) -> Sequence[object]:
+    """Give one value per row: Python numbers where a row is a single one, dicts of a ZipMap, arrays else."""
+    if isinstance(tensor, list):
+        return [_named(each) for each in tensor]
+    return tensor.reshape(-1).tolist() if tensor.ndim == 1 or tensor.shape[1:] == (1,) else list(tensor)
+
+
+def unpacked(value: object) -> object:
+    """Give the output of a call that is one request: a number if it is one, dicts with names as keys, arrays else."""
+    if isinstance(value, np.ndarray):
+        return value.item() if value.size == 1 else value
+    if isinstance(value, list):
+        return [unpacked(each) if isinstance(each, dict) else each for each in value]
+    return _named(value) if isinstance(value, dict) else value
+
+
+def _named(value: Mapping[object, object]) -> dict[str, object]:
+    return {str(key): each for key, each in value.items()}

@@ -1,0 +1,71 @@
+"""What a script gives that speaks HTTP: AMLResponse, ours or the real one, and whatever else looks like it."""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from .errors import RequestError, RunError, ScoringError
+
+_PLAIN = (str, bytes, dict, list, tuple, int, float, bool, type(None))
+_TEXTS = ("text/", "application/json", "application/xml")
+_FAILED = 400
+_SERVERS_FAULT = 500
+
+
+class Response(NamedTuple):
+    """A response, whoever's class it is.
+
+    Attributes:
+        body: as is.
+        status: of HTTP.
+        content_type: what the script said; without that JSON, text or bytes, as the body is.
+    """
+
+    body: bytes
+    status: int
+    content_type: str
+
+    @classmethod
+    def of(cls, value: Any) -> "Response":
+        """Read any response that has ``get_data()``, ``status_code`` and ``headers``."""
+        body = value.get_data()
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        headers = {str(name).lower(): str(text) for name, text in dict(value.headers).items()}
+        said = headers.get("content-type", "")
+        # Flask says this of every body whose type nobody named.
+        return cls(body, int(value.status_code), _look(body) if said in ("", "text/html; charset=utf-8") else said)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the body is text in UTF-8."""
+        return self.content_type.startswith(_TEXTS)
+
+
+def is_response(value: object) -> bool:
+    """Say whether a value is a response: it has a status and data."""
+    return not isinstance(value, _PLAIN) and hasattr(value, "status_code") and hasattr(value, "get_data")
+
+
+def refused(value: object) -> ScoringError | None:
+    """Give the error that a response with status 400 or more stands for; None if it is a good one or none at all."""
+    if not is_response(value):
+        return None
+    response = Response.of(value)
+    if response.status < _FAILED:
+        return None
+    said = response.body[:500].decode(errors="replace").strip() or "no text"
+    sentence = f"the script answered with status {response.status}: {said}"
+    return RunError(sentence) if response.status >= _SERVERS_FAULT else RequestError(sentence)
+
+
+def _look(body: bytes) -> str:
+    try:
+        orjson.loads(body)
+        return "application/json"
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    return "text/plain; charset=utf-8"

@@ -1,0 +1,204 @@
+"""Tries a scoring script: loads it, calls init(), scores a sample, measures it; what `scoring-module check` tells."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+
+from .codecs import Body, rows_of
+from .compat.model_location import VARIABLE
+from .errors import ModelError, RunError, ScoringError, ScriptError
+from .loaded import MODELS
+from .predictions import Outcome, Prediction
+from .results import ResultOptions, leaving
+from .script import Script, load
+from .swallowed import PROPERTY
+
+SIZES = (1, 8, 32, 128)
+"""Batch sizes that are measured, as far as the script takes them."""
+
+SECONDS = 0.7
+"""What the measurement of one size takes at most."""
+
+_MOST_CALLS = 300
+_MOST_BODIES = 100
+
+
+@dataclass
+class Trial:
+    """What was found out about a scoring directory.
+
+    Attributes:
+        directory: absolute.
+        script: the file's name.
+        kind: see Script; empty if it does not load.
+        is_async: whether run() is awaited.
+        max_size: requests in one run() at most.
+        replaced: what a stand-in stood in for → what the stand-in does.
+        model_dir: AZUREML_MODEL_DIR as the script sees it.
+        models: path, execution provider and SHA-256 of every OnnxModel that init() made.
+        described: what a bare model takes and gives, in sentences.
+        sample_from: where the sample is from; empty without one.
+        sample: the first body, cut.
+        answers: the bodies that leave for it, cut.
+        milliseconds: of one run() by its number of requests.
+        merged: whether several messages may share a run(), as far as that is known now.
+        why: the reason.
+        notes: what people should know though it works.
+        error: why it does not work, in one sentence; empty if it does.
+        user_traceback: of the error, in the user's own files.
+    """
+
+    directory: str
+    script: str
+    kind: str = ""
+    is_async: bool = False
+    max_size: int = 0
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    model_dir: str = ""
+    models: list[dict[str, str]] = field(default_factory=list)
+    described: list[str] = field(default_factory=list)
+    sample_from: str = ""
+    sample: str = ""
+    answers: list[str] = field(default_factory=list)
+    milliseconds: dict[int, float] = field(default_factory=dict)
+    merged: bool = False
+    why: str = ""
+    notes: list[str] = field(default_factory=list)
+    error: str = ""
+    user_traceback: str = ""
+
+
+def try_script(directory: Path, name: str, bodies: Sequence[Body], options: ResultOptions) -> Trial:
+    """Load, initialise, score and measure; whatever goes wrong is in the trial's ``error``.
+
+    Args:
+        directory: with score.py or a model.
+        name: of the script.
+        bodies: to score; if there are none, the directory's or the script's own sample.
+        options: how results become bodies.
+    """
+    trial = Trial(str(directory), name)
+    MODELS.clear()
+    try:
+        script = load(directory, name)
+        _describe(trial, script)
+        script.init()
+        trial.models = [{"path": str(each.path), "provider": each.provider, "sha256": each.sha256} for each in MODELS]
+        trial.sample_from, bodies = ("--sample", bodies) if bodies else _own_sample(trial, script, directory)
+        if bodies:
+            _score(trial, script, bodies[:_MOST_BODIES], options)
+        else:
+            trial.notes.append("nothing was scored: give --sample FILE, or put a body into sample.json beside it")
+        trial.merged, trial.why = _merging(script, directory, bodies)
+    except ScoringError as error:
+        trial.error = str(error)
+        trial.user_traceback = error.user_traceback if isinstance(error, ScriptError | RunError) else ""
+    return trial
+
+
+def _describe(trial: Trial, script: Script) -> None:
+    trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
+    trial.max_size = script.max_size if script.rows else 1
+    trial.replaced = script.replaced
+    trial.model_dir = os.environ.get(VARIABLE, "")
+
+
+def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:
+    """Give where the sample is from and the sample: sample.json, the schema's, or zeros for a bare model."""
+    file = directory / "sample.json"
+    if file.is_file():
+        return "sample.json", [Body(file.read_bytes(), "application/json")]
+    if script.sample is not None:
+        return "the input schema", [Body(json.dumps(script.sample).encode(), "application/json")]
+    if script.kind != "onnx":
+        return "", []
+    from .describe import describe  # noqa: PLC0415 - ONNX Runtime, for a bare model only
+    from .onnx_model import OnnxModel  # noqa: PLC0415
+    from .zeros import zero_request  # noqa: PLC0415
+
+    model = OnnxModel()
+    trial.described = describe(model)
+    return "zeros", [Body(json.dumps(zero_request(model)).encode(), "application/json")]
+
+
+def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: ResultOptions) -> None:
+    """Score every body; raises what the first bad one stands for."""
+    requests: list[object] = []
+    trial.sample = _cut(bodies[0].data)
+    for number, body in enumerate(bodies, 1):
+        try:
+            decoded, is_rows = _decoded(script, body)
+            outcomes = _all_outcomes(script, decoded)
+            answers = [_cut(each.body) for each in leaving(outcomes, options, rows=is_rows)]
+        except ScoringError as error:
+            sentence = f"the sample{f' in line {number}' if len(bodies) > 1 else ''} is not scored: {error}"
+            trace = error.user_traceback if isinstance(error, RunError) else ""
+            raise RunError(sentence, trace) from error
+        if number == 1:
+            trial.answers = answers
+        if any(isinstance(each, Prediction) and PROPERTY in each.properties for each in outcomes):
+            trial.notes.append(f"the answer to body {number} looks like an exception that the script caught")
+        requests += decoded
+    _measure(trial, script, requests)
+
+
+def _decoded(script: Script, body: Body) -> tuple[list[object], bool]:
+    request = script.decode(body)
+    rows = rows_of(request) if script.rows else None
+    return ([request], False) if rows is None else (rows, True)
+
+
+def _all_outcomes(script: Script, requests: list[object]) -> list[Outcome]:
+    """Score requests to the last one; raises the first error."""
+    outcomes: list[Outcome] = []
+    while len(outcomes) < len(requests):
+        outcomes += script.score(requests[len(outcomes) : len(outcomes) + script.max_size])
+    error = next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None)
+    if error is not None:
+        raise error
+    return outcomes
+
+
+def _measure(trial: Trial, script: Script, requests: Sequence[object]) -> None:
+    for size in SIZES:
+        if size > trial.max_size:
+            return
+        batch = list(islice(cycle(requests), size))
+        trial.milliseconds[size] = round(1e3 * _seconds_of(partial(script.score, batch)), 4)
+
+
+def _seconds_of(call: Callable[[], object]) -> float:
+    """Give the median of a call's seconds."""
+    taken: list[float] = []
+    end = time.perf_counter() + SECONDS
+    while not taken or (len(taken) < _MOST_CALLS and time.perf_counter() < end):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return sorted(taken)[len(taken) // 2]
+
+
+def _merging(script: Script, directory: Path, bodies: Sequence[Body]) -> tuple[bool, str]:
+    """Say whether several messages may share a run(), and why."""
+    if script.kind in ("batched", "onnx"):
+        return True, f"run() takes lists, of {script.max_size} at most"
+    if script.kind != "classic":
+        return False, f"a script of kind {script.kind} gets one request a call"
+    try:
+        from .proof import prove  # noqa: PLC0415 - classic scripts only
+
+        texts = [text for body in bodies if isinstance(text := script.decode(body), str)]
+        verdict = prove(script.call, texts)
+    except (ImportError, ModelError, ScriptError):
+        return False, "not proved"
+    return verdict.proved, verdict.why
+
+
+def _cut(body: bytes) -> str:
+    text = body[:400].decode(errors="replace")
+    return text if len(body) <= 400 else f"{text}… ({len(body)} bytes)"

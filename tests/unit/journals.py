@@ -1,0 +1,43 @@
+"""Journals for tests: opened, killed, opened again."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from module.journal import Journal
+from module.messages import Accepted, InputMessage, Offer
+
+Open = Callable[..., Journal]
+
+
+def numbered(number: int, body: bytes | None = None, **system: str) -> InputMessage:
+    """Give a message with an id and a body of its own."""
+    return InputMessage(body or b'{"n": %d}' % number, "amlInput", {"message_id": f"m{number}", **system})
+
+
+def fill(journal: Journal, numbers: range, size: int = 0) -> None:
+    """Append numbered messages, each of at least so many bytes; all must be accepted."""
+    for number in numbers:
+        assert journal.offer(numbered(number, b"%0*d" % (size, number) if size else None)) is Offer.ACCEPTED
+
+
+async def all_of(journal: Journal, count: int) -> list[Accepted]:
+    """Take exactly ``count`` messages."""
+    taken: list[Accepted] = []
+    while len(taken) < count:
+        taken += await journal.take(count - len(taken))
+    return taken
+
+
+def ids(taken: list[Accepted]) -> list[int]:
+    """Give the numbers of messages that numbered() made."""
+    return [int(each.message.system["message_id"][1:]) for each in taken]
+
+
+def killed(journal: Journal, directory: Path, to: Path) -> Path:
+    """Give what ``kill -9`` would leave behind at this moment: a copy of the files, without a word to the journal.
+
+    The journal thread is quiet while a test stands between two awaits of nothing; copies are taken then.
+    """
+    shutil.copytree(directory, to, dirs_exist_ok=True)
+    return to

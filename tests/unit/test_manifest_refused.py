@@ -1,0 +1,100 @@
+"""Mistakes in templates: each is refused by its name, and no secret is in the sentence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from template_edits import PASSWORD, VALUES, Edit, agent, build, edited, ours, routes
+
+from module.errors import SettingsError
+
+TO_GONE = 'FROM /messages/* INTO BrokeredEndpoint("/modules/gone/inputs/i")'
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        ("batch.maxsize", "8", "batch.maxsize of module scoring is unknown: did you mean batch.maxSize?"),
+        ("batch.maxSize", "-1", "batch.maxSize of module scoring does not fit: expected `int` >= 0"),
+        ("batch.maxSize", "many", "batch.maxSize of module scoring does not fit: expected `int`, got `str`"),
+        ("log.level", "loud", "log.level of module scoring does not fit: invalid enum value 'loud'"),
+        ("a b", "1", "a b of module scoring has a '.', '$', '#' or space in its name"),
+        ("model.name", "x" * 5000, "model.name of module scoring is longer than 4 KB"),
+        (".".join("abcdefghijkl"), "1", "is nested deeper than 10 levels"),
+    ],
+)
+def test_a_wrong_desired_property_is_named(place: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        build(twin=((place, value),))
+    assert sentence in str(caught.value)
+
+
+def scheme(content: dict[str, Any]) -> None:
+    agent(content)["runtime"]["settings"]["registryCredentials"]["scoring"]["address"] = "https://r.azurecr.io"
+
+
+def other_image(image: str) -> Edit:
+    def edit(content: dict[str, Any]) -> None:
+        agent(content)["modules"]["other"] = ours(content) | {"settings": {"image": image}}
+
+    return edit
+
+
+def route(text: str, name: str = "r") -> Edit:
+    return lambda content: routes(content).update({name: {"route": text}})
+
+
+def env(name: str, value: str) -> Edit:
+    return lambda content: ours(content)["env"].update({name: {"value": value}})
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (scheme, "registry address of scoring in {} begins with https://, write it without"),
+        (other_image("https://r/other:1"), "image of module other in {} begins with https://, write it without"),
+        (other_image("${MODULES.other}"), "${MODULES.other} at $edgeAgent.properties.desired.modules.other.settings"),
+        (other_image("$registry/other:1"), "$registry at $edgeAgent.properties.desired.modules.other.settings.image"),
+        (route(TO_GONE), "routes in {} lead to several modules"),
+        (route("FROM /messages/modules/gone/outputs/* INTO $upstream"), "takes messages from module gone, which is"),
+        (route("FROM /messages/*"), "route r in {} leads neither INTO $upstream nor"),
+        (route("FROM /messages/* INTO $upstream", "a.b"), "at modulesContent.$edgeHub.properties.desired.routes"),
+        (route("FROM /messages/* WHERE ${LIMIT} < 3 INTO $upstream"), "${LIMIT} at $edgeHub.properties.desired.routes"),
+        (env("SCORING_ROUTES", '{"in": ["out"]}'), "leads to input amlInput, which SCORING_ROUTES"),
+        (env("SCORING_ROUTES", "in → out"), "env SCORING_ROUTES of module scoring is not JSON"),
+        (env("SCORING_MAX_BATCHSIZE", "3"), "is no setting: did you mean SCORING_MAX_BATCH_SIZE?"),
+        (env("SCORING_STOP_TIMEOUT_S", "soon"), "of module scoring is soon, which is no number"),
+        (lambda content: ours(content).pop("status"), "modules.scoring: 'status' is a required property"),
+        (lambda content: ours(content).update(status="on"), 'status: breaks the rule enum ["running","stopped"]'),
+        (lambda content: content.pop("$edgeHub"), "no route in {} leads to a module"),
+        (lambda content: agent(content).update(schemaVersion="1.0"), "has schemaVersion 1.0: write 1.1"),
+        (lambda content: agent(content)["modules"].clear(), "module scoring, which routes in {} lead to, is not among"),
+        (lambda content: ours(content)["settings"].update(createOptions="{"), "of module scoring are not JSON"),
+    ],
+)
+def test_a_mistake_in_the_template_is_named(tmp_path: Path, edit: Edit, sentence: str) -> None:
+    template = edited(tmp_path, edit)
+    with pytest.raises(SettingsError) as caught:
+        build(template)
+    assert sentence.replace("{}", str(template)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+def test_a_route_to_a_module_that_is_not_deployed_is_named(tmp_path: Path) -> None:
+    edit = route(TO_GONE)
+    with pytest.raises(
+        SettingsError, match=r"route r in .* leads to module gone, which is not deployed: there are scoring"
+    ):
+        build(edited(tmp_path, edit), module="scoring")
+
+
+def test_a_missing_or_empty_value_is_named_with_its_place() -> None:
+    """Never left in the deployment, as iotedgedev does when its .env is missing."""
+    values = {**VALUES, "CONTAINER_REGISTRY_PASSWORD_scoring": ""}
+    del values["CONTAINER_REGISTRY_SERVER"]
+    with pytest.raises(SettingsError) as caught:
+        build(values=values)
+    place = "$edgeAgent.properties.desired.runtime.settings.registryCredentials.scoring"
+    assert f"$CONTAINER_REGISTRY_PASSWORD_scoring at {place}.password" in str(caught.value)
+    assert f"$CONTAINER_REGISTRY_SERVER at {place}.address" in str(caught.value)

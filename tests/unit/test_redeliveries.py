@@ -1,0 +1,81 @@
+"""What is taken for a redelivery, and what never is: to drop a message that was none would lose it."""
+
+from pathlib import Path
+
+import pytest
+from journals import Open, all_of, fill, killed, numbered
+from msgspec import structs
+from parts import message
+
+from module.journal import redeliveries
+from module.journal.redeliveries import fingerprint
+from module.messages import InputMessage, Offer
+
+FIRST = InputMessage(
+    b'{"n": 1}', "amlInput", {"message_id": "m1", "device_id": "d", "module_id": "m", "creation_time": "t"}, {"k": "v"}
+)
+
+OTHERS = [
+    structs.replace(FIRST, body=b'{"n": 2}'),  # a device that uses an id again
+    structs.replace(FIRST, input="other"),  # two routes into two inputs
+    structs.replace(FIRST, system={**FIRST.system, "message_id": "m2"}),  # equal bodies
+    structs.replace(FIRST, system={**FIRST.system, "device_id": "e"}),
+    structs.replace(FIRST, system={**FIRST.system, "module_id": "n"}),
+    structs.replace(FIRST, system={**FIRST.system, "creation_time": "u"}),
+    structs.replace(FIRST, properties={"k": "w"}),
+    structs.replace(FIRST, properties={}),
+]
+
+
+async def test_a_redelivery_is_dropped_once_on_each_connection(open_journal: Open) -> None:
+    """A second equal one on the same connection is a message of its own."""
+    journal = open_journal()
+    assert journal.offer(FIRST) is Offer.ACCEPTED
+    for _ in range(2):
+        journal.connected()
+        assert journal.offer(FIRST, maybe_again=True) is Offer.DUPLICATE
+        assert journal.offer(FIRST, maybe_again=True) is Offer.ACCEPTED
+    assert journal.waiting() == 3
+
+
+@pytest.mark.parametrize("other", OTHERS)
+async def test_what_differs_in_anything_is_never_dropped(open_journal: Open, other: InputMessage) -> None:
+    """Input, sender, id, system properties, properties and body all count."""
+    journal = open_journal()
+    assert journal.offer(FIRST) is Offer.ACCEPTED
+    journal.connected()
+    assert journal.offer(other, maybe_again=True) is Offer.ACCEPTED
+    assert journal.offer(FIRST, maybe_again=True) is Offer.DUPLICATE
+
+
+async def test_without_an_id_nothing_is_dropped(open_journal: Open) -> None:
+    """Nobody can know whether a sensor sent the same value again."""
+    journal = open_journal()
+    for _ in range(3):
+        journal.connected()
+        assert journal.offer(message({"n": 1}), maybe_again=True) is Offer.ACCEPTED
+
+
+async def test_a_redelivery_is_known_after_a_kill_and_after_it_is_done(open_journal: Open, tmp_path: Path) -> None:
+    """The ack of the last message may not have reached the hub, answered or not."""
+    journal = open_journal(tmp_path / "a")
+    fill(journal, range(3))
+    taken = await all_of(journal, 3)
+    await journal.done([each.seq for each in taken])
+    after = open_journal(killed(journal, tmp_path / "a", tmp_path / "b"))
+    after.connected()
+    assert after.offer(numbered(2), maybe_again=True) is Offer.DUPLICATE
+    assert after.offer(numbered(3), maybe_again=True) is Offer.ACCEPTED
+
+
+async def test_the_last_256_are_remembered(open_journal: Open) -> None:
+    """In memory and in the file: no more and no fewer, also where the numbers have gaps."""
+    journal = open_journal()
+    fill(journal, range(300))
+    await journal.release()
+    journal = open_journal()
+    journal.connected()
+    remembered = [n for n in range(300) if journal._redeliveries.is_one(fingerprint(numbered(n)))]
+    assert remembered == list(range(44, 300))
+    assert redeliveries.REMEMBERED == 256
+    assert journal._reader.execute("SELECT count(*) FROM recent").fetchone() == (256,)
