@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
@@ -36,6 +37,9 @@ def main() -> None:
         code = _explain(error)
     except KeyboardInterrupt:
         code = 130
+    except Exception:
+        traceback.print_exc()
+        code = 1
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads of the SDK and a run() that never returns must not keep the process from ending.
@@ -63,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "run", _run, "the module: what the image starts", _settings_help())
     _add_simulate(commands)
     _add_replay(commands)
+    _add_checking(commands)
+    _add_deploying(commands)
     return parser
 
 
@@ -90,6 +96,21 @@ def _add_simulate(commands: _Commands) -> None:
 
     parser = _add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", "")
     add_arguments(parser)
+
+
+def _add_checking(commands: _Commands) -> None:
+    from . import checking, quarantine_command
+
+    checking.register(commands, _add)
+    quarantine_command.register(commands, _add)
+
+
+def _add_deploying(commands: _Commands) -> None:
+    from .packaging import commands as package_commands
+    from .packaging import deploy_commands
+
+    package_commands.register(commands, _add)
+    deploy_commands.register(commands, _add)
 
 
 def _add_replay(commands: _Commands) -> None:

@@ -1,7 +1,7 @@
 """Reads and checks IoT Edge deployment manifests and templates: modules, edgeHub routes and module twins."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ DEFAULT_PRIORITY = 2_000_000_000
 """What edgeHub gives a route without a priority (`RouteFactory.DefaultPriority`): below all of 0 to 9."""
 
 _ENDPOINT = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/([^/"']+)""", re.IGNORECASE)
+_UPSTREAM = re.compile(r"\bINTO\s+\$upstream\b", re.IGNORECASE)
+_SOURCE = re.compile(r"^\s*FROM\s+/messages/modules/([^/\s]+)", re.IGNORECASE)
 _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
@@ -31,6 +33,17 @@ class RouteSpec(msgspec.Struct, frozen=True):
     priority: int = DEFAULT_PRIORITY
     time_to_live: int = msgspec.field(default=0, name="timeToLiveSecs")
 
+    def endpoint(self) -> tuple[str, str] | None:
+        """Give module and input that the route leads to, two empty texts for $upstream, None if neither is there."""
+        if found := _ENDPOINT.search(self.route):
+            return found[1].strip(), found[2].strip()
+        return ("", "") if _UPSTREAM.search(self.route) else None
+
+    def source_module(self) -> str:
+        """Give the one module that the route takes messages from; empty if it takes those of several or of devices."""
+        found = _SOURCE.match(self.route)
+        return found[1] if found and "*" not in found[1] else ""
+
 
 @dataclass(frozen=True, slots=True)
 class EdgeManifest:
@@ -41,16 +54,19 @@ class EdgeManifest:
         modules: names of the deployed modules, without the two system modules.
         routes: route name → route.
         desired: module name → desired properties of its twin.
+        images: module name → its image as written; "" if none is written.
     """
 
     path: Path
     modules: tuple[str, ...]
     routes: dict[str, RouteSpec]
     desired: dict[str, dict[str, Any]]
+    images: dict[str, str] = field(default_factory=dict)
 
     def routed_modules(self) -> list[str]:
         """Give the names of the modules that a route leads to, in the order of the routes."""
-        return list(dict.fromkeys(found[1] for spec in self.routes.values() if (found := _ENDPOINT.search(spec.route))))
+        endpoints = [spec.endpoint() for spec in self.routes.values()]
+        return list(dict.fromkeys(found[0] for found in endpoints if found and found[0]))
 
     def our_module(self, name: str | None = None) -> str:
         """Give the module that is meant: ``name`` if given, else the only one that routes lead to.
@@ -76,7 +92,12 @@ def read(path: Path) -> EdgeManifest:
     Raises:
         SettingsError: it cannot be read, is not JSON or not a deployment; the sentence names the file and the place.
     """
-    content = _content(path)
+    return parse(path, document(path))
+
+
+def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
+    """Take a deployment apart that ``document()`` gave, maybe changed since; raises as ``read()`` does."""
+    content = _object(path, "modulesContent", document["modulesContent"])
     hub = _desired_of(path, content, _HUB)
     agent = _desired_of(path, content, _AGENT)
     routes = _object(path, f"{_HUB} {_DESIRED}.routes", hub.get("routes", {}))
@@ -87,19 +108,31 @@ def read(path: Path) -> EdgeManifest:
         modules=tuple(dict.fromkeys([*modules, *twins])),
         routes={name: _route(path, name, value) for name, value in routes.items()},
         desired=twins,
+        images={name: _image(path, name, value) for name, value in modules.items()},
     )
 
 
-def _content(path: Path) -> dict[str, Any]:
+def document(path: Path) -> dict[str, Any]:
+    """Read the JSON document of a deployment or template as it is; its ``modulesContent`` is an object.
+
+    Raises:
+        SettingsError: it cannot be read, is not JSON or not a deployment.
+    """
     try:
-        document = orjson.loads(path.read_bytes())
+        found = orjson.loads(path.read_bytes())
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error
     except orjson.JSONDecodeError as error:
         raise SettingsError(f"{path} is not JSON (comments are not allowed): {error}") from error
-    if not isinstance(document, dict) or "modulesContent" not in document:
+    if not isinstance(found, dict) or "modulesContent" not in found:
         raise SettingsError(f"{path} is not an IoT Edge deployment: it has no modulesContent at the top")
-    return _object(path, "modulesContent", document["modulesContent"])
+    _object(path, "modulesContent", found["modulesContent"])
+    return found
+
+
+def _image(path: Path, module: str, value: object) -> str:
+    settings = _object(path, f"module {module}", value).get("settings", {})
+    return str(_object(path, f"module {module} settings", settings).get("image", ""))
 
 
 def _desired_of(path: Path, content: dict[str, Any], module: str) -> dict[str, Any]:

@@ -17,14 +17,16 @@ class Inbox(Protocol):
     Attributes:
         uuid: of this inbox; with a message's seq it names an output message whose input had no id.
         durable: whether what is not done survives the process.
-        trouble: why nothing can be accepted at present; empty if all is well.
         on_room: called, from any thread, when there may be room again.
     """
 
     uuid: str
     durable: bool
-    trouble: str
-    on_room: Callable[[], None]
+    on_room: Callable[[], object]
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be accepted or finished at present; empty if all is well."""
 
     def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
         """Take charge of a message if there is room; from any thread, never blocks for long, never raises."""
@@ -69,8 +71,8 @@ class MemoryInbox:
     def __init__(self, max_messages: int = 4096, max_bytes: int = 64 << 20) -> None:
         """Take the bounds; belongs to the event loop that is running."""
         self.uuid = uuid.uuid4().hex
-        self.trouble = ""
-        self.on_room: Callable[[], None] = lambda: None
+        self.trouble = ""  # memory never fails
+        self.on_room: Callable[[], object] = lambda: None
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._loop = asyncio.get_running_loop()

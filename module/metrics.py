@@ -31,6 +31,7 @@ class Metrics:
         self.answered = self._counter("scoring_answered", "Messages whose answers are all confirmed")
         self.nothing = self._counter("scoring_nothing", "Messages that a script answered with NOTHING")
         self.errors = self._counter("scoring_errors", "Messages answered on the errors output")
+        self.suspect = self._counter("scoring_suspect", "Messages whose prediction looks like a caught exception")
         self.published = self._counter("scoring_published", "Output messages confirmed")
         self.batch_size = self._histogram("scoring_batch_size", "Requests in one run()", _SIZES)
         self.run_seconds = self._histogram("scoring_run_seconds", "Seconds of one batch on the scoring thread")

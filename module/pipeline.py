@@ -11,6 +11,7 @@ from scoring.codecs import Body, rows_of
 from scoring.errors import RunError, ScoringError
 from scoring.predictions import Outcome
 from scoring.script import Script
+from scoring.swallowed import PROPERTY
 
 from .errors import TransportError
 from .inbox import Inbox
@@ -134,6 +135,9 @@ class Pipeline:
             self._metrics.nothing.inc()
             return ""
         if messages[0].properties["AzureMLResponse"] != "ERROR":
+            if any(PROPERTY in message.properties for message in messages):
+                self._metrics.suspect.inc()
+                self._sparsely.warning("suspect", "a prediction looks like an exception that the script caught")
             return ""
         self._metrics.errors.inc()
         error = next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None)

@@ -1,18 +1,16 @@
 """Which messages leave for an input message: predictions on the outputs of its route, or one on the errors output."""
 
 import hashlib
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
-import orjson
-
-from scoring.codecs import encode_json
 from scoring.errors import RequestError, RunError, ScoringError
-from scoring.predictions import NOTHING, Outcome, Prediction
+from scoring.predictions import Outcome
+from scoring.results import Leaving, ResultOptions, leaving
 
-from .messages import Accepted, InputMessage, OutputMessage
+from .error_body import error_body
+from .messages import Accepted, OutputMessage
+from .property_bag import MAX_BAG, bag_size, fitting
 
 MAX_SIZE = 250_000
 """Bytes of body and properties that leave at most; over edgeHub's limit the SDK's session reconnects for ever."""
@@ -31,12 +29,14 @@ class Routes:
         errors: the output for messages that cannot be scored.
         inbox_uuid: names answers to messages without an id.
         stamp: properties added to every prediction, such as ``model``.
+        results: how results become bodies.
     """
 
     outputs: Mapping[str, Sequence[str]]
     errors: str
     inbox_uuid: str
     stamp: Mapping[str, str] = field(default_factory=dict)
+    results: ResultOptions = field(default_factory=ResultOptions)
 
     def answers(self, accepted: Accepted, outcomes: Sequence[Outcome], *, rows: bool) -> list[OutputMessage]:
         """Give the messages that answer one input message; none if all it got is NOTHING.
@@ -57,10 +57,9 @@ class Routes:
     def error(self, accepted: Accepted, error: ScoringError) -> OutputMessage:
         """Give the message that says on the errors output why an input message could not be scored."""
         message = accepted.message
-        body = _error_body(message, error)
-        carried = message.properties if _encoded_size(message.properties) < _MAX_BAG - 100 else {}
-        properties = {**carried, "AzureMLResponse": "ERROR"}
-        return self._message(accepted, self.errors, 0, body, properties)
+        properties = {**fitting(message.properties, MAX_BAG), "AzureMLResponse": "ERROR"}
+        body = error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
+        return self._message(accepted, self.errors, 0, Leaving(body), properties)
 
     def _predictions(self, accepted: Accepted, outcomes: Sequence[Outcome], rows: bool) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}
@@ -68,25 +67,26 @@ class Routes:
         if default is None:
             raise ScoringError(f"the input {accepted.message.input} has no route: name it in SCORING_ROUTES")
         carried = {**accepted.message.properties, **self.stamp, "AzureMLResponse": "OK"}
-        for prediction in _joined(outcomes) if rows else _several(outcomes[0]):
-            body = encode_json(prediction.value)
-            for output in default if prediction.output is None else (prediction.output,):
+        for answer in leaving(outcomes, self.results, rows=rows):
+            properties = {**carried, **answer.properties}
+            _check_size(answer.body, properties)
+            for output in default if answer.output is None else (answer.output,):
                 number = count[output] = count.get(output, -1) + 1
-                message = self._message(accepted, output, number, body, {**carried, **prediction.properties})
-                _check_size(message)
-                yield message
+                yield self._message(accepted, output, number, answer, properties)
 
     def _message(
-        self, accepted: Accepted, output: str, number: int, body: bytes, properties: dict[str, str]
+        self, accepted: Accepted, output: str, number: int, answer: Leaving, properties: dict[str, str]
     ) -> OutputMessage:
         given = accepted.message.system.get("message_id")
         identity = f"{given or f'{self.inbox_uuid}-{accepted.seq}'}.{output}.{number}"
         if len(identity) > _MAX_ID:
             identity = hashlib.sha256(identity.encode()).hexdigest()
-        system = {"message_id": identity, "content_type": "application/json", "content_encoding": "utf-8"}
+        system = {"message_id": identity, "content_type": answer.content_type}
+        if answer.content_encoding:
+            system["content_encoding"] = answer.content_encoding
         if correlation := accepted.message.system.get("correlation_id") or given:
             system["correlation_id"] = correlation
-        return OutputMessage(body, output, system, properties)
+        return OutputMessage(answer.body, output, system, properties)
 
 
 def _named(error: Outcome, row: int | None) -> ScoringError:
@@ -97,64 +97,13 @@ def _named(error: Outcome, row: int | None) -> ScoringError:
     return kind(f"row {row}: {error}")
 
 
-def _several(outcome: Outcome) -> Iterator[Prediction]:
-    """Give the predictions that leave for one request."""
-    if outcome is NOTHING:
+def _check_size(body: bytes, properties: Mapping[str, str]) -> None:
+    characters = sum(len(name) + len(text) for name, text in properties.items())
+    if 12 * characters + len(body) < MAX_BAG:  # one character takes 12 bytes at most
         return
-    if isinstance(outcome, Prediction):
-        yield outcome
-    elif isinstance(outcome, list) and outcome and all(isinstance(each, Prediction) for each in outcome):
-        yield from outcome
-    else:
-        yield Prediction(outcome)
-
-
-def _joined(outcomes: Sequence[Outcome]) -> Iterator[Prediction]:
-    """Give the predictions of several rows, those with equal output and properties joined to one array."""
-    arrays: dict[tuple[object, ...], list[object]] = {}
-    for outcome in outcomes:
-        for prediction in _several(outcome):
-            key = (prediction.output, *sorted(prediction.properties.items()))
-            arrays.setdefault(key, []).append(prediction.value)
-    for (output, *properties), values in arrays.items():
-        yield Prediction(values, output, dict(properties))  # type: ignore[arg-type]
-
-
-def _check_size(message: OutputMessage) -> None:
-    bag = _encoded_size(message.properties)
-    if bag > _MAX_BAG:
-        raise ScoringError(f"the properties of the prediction are {bag} bytes: at most {_MAX_BAG} can be sent")
-    if bag + len(message.body) > MAX_SIZE:
-        size = bag + len(message.body)
+    bag = bag_size(properties)
+    size = len(body) + bag
+    if size > MAX_SIZE:
         raise ScoringError(f"the prediction is {size} bytes with its properties: at most {MAX_SIZE} can be sent")
-
-
-def _encoded_size(properties: Mapping[str, str]) -> int:
-    """Give the bytes of properties in a topic, url-encoded; for short ones only a bound, which costs less."""
-    characters = sum(len(key) + len(value) for key, value in properties.items())
-    if characters < 1_000:
-        return 12 * characters + 2 * len(properties)
-    return sum(len(quote(key, safe="")) + len(quote(value, safe="")) + 2 for key, value in properties.items())
-
-
-def _error_body(message: InputMessage, error: ScoringError) -> bytes:
-    """Give the body of an errors message, the original inside it cut until the whole fits."""
-    sentence = str(error)[:_MAX_SENTENCE].encode(errors="replace").decode()
-    said = {"type": type(error).__name__, "message": sentence, "input": message.input}
-    known: dict[str, object] = {"system": message.system, "properties": message.properties}
-    body, is_cut = message.body, False
-    while True:
-        original = {**known, **_body_field(body, is_cut=is_cut), "truncated": is_cut}
-        whole = orjson.dumps({"error": said, "original": original})
-        if len(whole) <= MAX_SIZE - _MAX_BAG:
-            return whole
-        if not body:
-            known = {}
-        body, is_cut = body[: len(body) // 2], True
-
-
-def _body_field(body: bytes, *, is_cut: bool) -> dict[str, object]:
-    try:
-        return {"body": body.decode() if is_cut else orjson.loads(body)}
-    except (orjson.JSONDecodeError, UnicodeDecodeError):
-        return {"base64": b64encode(body).decode()}
+    if bag > MAX_BAG:
+        raise ScoringError(f"the properties of the prediction are {bag} bytes: at most {MAX_BAG} can be sent")

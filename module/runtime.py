@@ -8,13 +8,16 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 from msgspec import structs
 
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
+from scoring.errors import ScriptError
 from scoring.loaded import MODELS
+from scoring.results import ResultOptions
 from scoring.scoring_thread import ScoringThread
 from scoring.script import Script, load
 
@@ -135,7 +138,7 @@ class _Module:
             await hub.start()
             self._status.not_ready = ""
             _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.said())
-            watch = watchdog.watch(scoring.thread.ident)
+            watch = watchdog.watch(scoring.thread.stack)
             await self._serve(hub, inbox, pipeline, watch, reporter.keep_reporting())
         except asyncio.CancelledError:
             if not self._stopping.is_set():
@@ -155,6 +158,7 @@ class _Module:
             modelVersion=self._settings.model_version,
             modelHash=model.sha256 if model else "",
             provider=model.provider if model else "",
+            merged=partial(_merged, script),
             delivery=self._settings.delivery,
             lastError="",
         )
@@ -163,6 +167,9 @@ class _Module:
         gauge("scoring_waiting_bytes", "Bytes that they take", inbox.waiting_bytes)
         gauge("scoring_held", "Input messages without room, held un-acked", lambda: hub.held)
         gauge("scoring_connects", "Connections to edgeHub that were made", lambda: hub.connects)
+        gauge(
+            "scoring_merging", "1 while messages share a run()", lambda: bool(script.merging and script.merging.is_on)
+        )
         gauge("scoring_inbox_trouble", "1 while the inbox cannot be written", lambda: bool(inbox.trouble))
         self._status.trouble = lambda: inbox.trouble or hub.trouble
 
@@ -193,6 +200,12 @@ class _Module:
         await self._stopping.wait()
 
 
+def _merged(script: Script) -> str:
+    if script.merging is None:
+        return f"a request at a time ({script.kind})" if script.max_size == 1 else f"batches of {script.max_size}"
+    return f"{'yes' if script.merging.is_on else 'no'}: {script.merging.why}"
+
+
 def _inbox(settings: Settings) -> Inbox:
     max_bytes = settings.max_waiting_mb << 20
     if settings.delivery == "on-receipt":
@@ -210,8 +223,13 @@ def _inbox(settings: Settings) -> Inbox:
 async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
     thread = ScoringThread(asyncio.get_running_loop())
-    script = await thread.call(load, settings.dir, settings.script)
-    await thread.call(script.init)
+    try:
+        async with asyncio.timeout(settings.init_timeout_s):
+            script = await thread.call(load, settings.dir, settings.script)
+            await thread.call(script.init)
+    except TimeoutError:
+        sentence = f"init() did not return within {settings.init_timeout_s:g} s (SCORING_INIT_TIMEOUT_S)"
+        raise ScriptError(sentence, thread.stack()) from None
     limits = BatchLimits(settings.max_batch_size or script.max_size, settings.max_delay_ms / 1000)
     return _Scoring(script, thread, Batcher(script, thread, limits, watchdog))
 
@@ -226,11 +244,14 @@ def _pipeline(
     failed: Callable[[str], None] = lambda sentence: None,
 ) -> Pipeline:
     stamp = {"model": settings.model_name, "modelVersion": settings.model_version}
+    results = ResultOptions(settings.result, settings.nan, settings.unwrap, settings.split)
     return Pipeline(
         inbox=inbox,
         script=scoring.script,
         batcher=scoring.batcher,
-        routes=Routes(settings.routes, settings.errors_output, inbox.uuid, {k: v for k, v in stamp.items() if v}),
+        routes=Routes(
+            settings.routes, settings.errors_output, inbox.uuid, {k: v for k, v in stamp.items() if v}, results
+        ),
         publish=publish,
         metrics=metrics,
         read_ahead=2 * scoring.batcher.max_size,

@@ -32,6 +32,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "message"],
         Meta(description="`auto`: a JSON array of objects or arrays is a row each; `message`: one request"),
     ] = "auto"
+    body: Annotated[
+        Literal["auto", "json", "jsonl", "csv", "msgpack", "text", "bytes"],
+        Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
+    ] = "auto"
+    max_body_mb: Annotated[float, Meta(gt=0, description="a decompressed body at most, in MB")] = 16.0
+    result: Annotated[
+        Literal["message", "exact"],
+        Meta(description="`message`: a text that is JSON leaves as that JSON; `exact`: as a JSON string"),
+    ] = "message"
+    nan: Annotated[
+        Literal["null", "reject"], Meta(description="NaN and infinities leave as `null`, or `reject`: as an error")
+    ] = "null"
+    unwrap: Annotated[bool, Meta(description="1: a list of one element leaves as the element")] = False
+    split: Annotated[bool, Meta(description="1: every element of a list leaves as a message of its own")] = False
+    merge: Annotated[
+        Literal["off", "prove", "always"],
+        Meta(description="messages of a script that takes one: in one run() where that is `prove`d to change nothing"),
+    ] = "prove"
+    proof_memory_mb: Annotated[Count, Meta(description="memory of the process that proves it, in MB")] = 2048
+    proof_timeout_s: Annotated[Seconds, Meta(description="time of the process that proves it")] = 120.0
     max_batch_size: Annotated[
         int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
     ] = 0
@@ -55,7 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_timeout_s: Annotated[Seconds, Meta(description="a run() that takes longer hangs: exit 1, with its stack")] = (
         300.0
     )
+    init_timeout_s: Annotated[
+        Seconds, Meta(description="an init() that takes longer hangs: exit 3, with its stack")
+    ] = 600.0
     stop_timeout_s: Annotated[Seconds, Meta(description="SIGTERM to exit at most; Docker kills at 10")] = 8.0
+    capture_dir: Annotated[str, Meta(description="what the script's data collectors collect; empty: nothing")] = ""
     http_port: Annotated[int, Meta(ge=0, le=65535, description="/metrics, /livez, /readyz; 0: none")] = 9600
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"
     log_format: Annotated[
@@ -108,5 +132,6 @@ def describe() -> list[Described]:
         meta = next(m for m in reversed(get_args(hint)) if isinstance(m, Meta) and m.description)
         default = getattr(defaults, field)
         text = msgspec.json.encode(default).decode() if isinstance(default, dict) else str(default)
+        text = str(int(default)) if isinstance(default, bool) else text
         rows.append(Described(f"SCORING_{field.upper()}", text, str(meta.description)))
     return rows

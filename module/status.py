@@ -10,12 +10,12 @@ class Status:
 
     Attributes:
         not_ready: why it cannot serve; empty once it can.
-        facts: name → value, in camelCase as twins have it.
+        facts: name → value or what gives it, in camelCase as twins have it.
         trouble: says why a started module cannot serve at present, empty if it can.
     """
 
     not_ready: str = "starting"
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str | Callable[[], str]] = field(default_factory=dict)
     trouble: Callable[[], str] = str
 
     def why_not_ready(self) -> str:
@@ -28,8 +28,9 @@ class Status:
 
     def report(self) -> dict[str, str]:
         """Give status and facts together."""
-        return {"status": self.why_not_ready() or "ready", **self.facts}
+        facts = {name: fact if isinstance(fact, str) else fact() for name, fact in self.facts.items()}
+        return {"status": self.why_not_ready() or "ready", **facts}
 
     def said(self) -> str:
         """Give the facts in one line for the log."""
-        return ", ".join(f"{name} {value}" for name, value in self.facts.items() if value)
+        return ", ".join(f"{name} {value}" for name, value in self.report().items() if value and name in self.facts)

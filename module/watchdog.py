@@ -6,9 +6,8 @@ edgeAgent probes nothing: a hung process would stay "running" for ever. The conn
 
 import asyncio
 import logging
-import sys
 import time
-import traceback
+from collections.abc import Callable
 
 from .errors import RunHungError
 from .inbox import Inbox
@@ -42,7 +41,7 @@ class Watchdog:
         self._inbox.running([])
         self._metrics.observe_batch(size, seconds)
 
-    async def watch(self, scoring_thread: int | None) -> None:
+    async def watch(self, stack_of_scoring: Callable[[], str]) -> None:
         """Return never; raise when run() hangs.
 
         Raises:
@@ -51,7 +50,7 @@ class Watchdog:
         while True:
             await asyncio.sleep(min(_CHECK, self._run_timeout / 4))
             if self._since is not None and time.monotonic() - self._since > self._run_timeout:
-                stack = "".join(traceback.format_stack(sys._current_frames().get(scoring_thread or 0)))
+                stack = stack_of_scoring()
                 _log.error("run() hangs with %d messages; the scoring thread is here:\n%s", len(self._running), stack)
                 self._inbox.explain(f"run() took longer than {self._run_timeout:g} s:\n{stack}")
                 raise RunHungError(f"run() did not return within {self._run_timeout:g} s (SCORING_RUN_TIMEOUT_S)")

@@ -14,6 +14,7 @@ from .compat.rawhttp import AMLRequest
 from .content_encoding import plain
 from .errors import RequestError, ScoringError
 from .kinds import HEADERS, Entry
+from .merging import Merging
 from .predictions import Outcome, Prediction
 from .responses import refused
 from .swallowed import PROPERTY, VALUE, Swallowed
@@ -65,7 +66,7 @@ def call_of(entry: Entry, awaiting: "Awaiting") -> Call:
     return by_name
 
 
-def score_of(entry: Entry, call: Call, directory: Path) -> Score:
+def score_of(entry: Entry, call: Call, directory: Path, merging: Merging | None) -> Score:
     """Give a score() that never raises; see Script."""
     swallowed = Swallowed(entry.run)
 
@@ -80,7 +81,15 @@ def score_of(entry: Entry, call: Call, directory: Path) -> Score:
     if entry.kind in ("batched", "onnx"):
         bisect = entry.options.bisect
         return lambda requests: [outcome(each) for each in score_batch(call, requests, directory, bisect=bisect)]
-    return _one_by_one(entry, call, outcome, directory)
+    one_by_one = _one_by_one(entry, call, outcome, directory)
+    if merging is None:
+        return one_by_one
+
+    def score(requests: list[object]) -> list[Outcome]:
+        merged = merging.score(call, requests)
+        return one_by_one(requests) if merged is None else [outcome(result) for result in merged]
+
+    return score
 
 
 def _one_by_one(entry: Entry, call: Call, outcome: Callable[[object], Outcome], directory: Path) -> Score:

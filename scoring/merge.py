@@ -7,6 +7,7 @@ shape and whose other fields are equal can be one request with all the rows, if 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 Path = tuple[str, ...]
 
@@ -30,19 +31,25 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Mergeable:
-    """A request that holds rows."""
+    """A request that holds rows: a text for a classic script, an object of arguments for one with a schema."""
 
     shape: Shape
     document: object
     rows: list[object]
+    is_text: bool
 
 
-def mergeable(text: str) -> Mergeable | None:
+def mergeable(request: object) -> Mergeable | None:
     """Find the rows of a request: the one array of arrays or objects in it, at most two fields deep; None if none."""
+    is_text = isinstance(request, str)
     try:
-        document = json.loads(text)
-    except ValueError:
+        document = json.loads(request) if isinstance(request, str) else request
+        return _with_one_array(document, is_text)
+    except (ValueError, TypeError, RecursionError):  # TypeError: arguments that are no JSON
         return None
+
+
+def _with_one_array(document: object, is_text: bool) -> Mergeable | None:
     found = list(_arrays(document, (), 2))
     if len(found) != 1:
         return None
@@ -51,16 +58,17 @@ def mergeable(text: str) -> Mergeable | None:
     if any(_look(other) != row for other in rows[1:]):
         return None
     rest = json.dumps(_with_rows(document, path, []), sort_keys=True)
-    return Mergeable(Shape(path, len(rows), row, rest), document, rows)
+    return Mergeable(Shape(path, len(rows), row, rest), document, rows, is_text)
 
 
-def merge(requests: Sequence[Mergeable]) -> str:
+def merge(requests: Sequence[Mergeable]) -> object:
     """Give one request with the rows of all, which have one shape."""
     rows = [row for request in requests for row in request.rows]
-    return json.dumps(_with_rows(requests[0].document, requests[0].shape.path, rows))
+    document = _with_rows(requests[0].document, requests[0].shape.path, rows)
+    return json.dumps(document) if requests[0].is_text else document
 
 
-def split(result: object, parts: int, rows: int) -> list[object] | None:
+def split(result: Any, parts: int, rows: int) -> list[object] | None:
     """Give the result of a merged call as one result a part, each of ``rows`` rows; None if it has no such form.
 
     A list with an entry a row is cut; of an object every list with an entry a row is, and what is no list goes to all.
@@ -71,13 +79,13 @@ def split(result: object, parts: int, rows: int) -> list[object] | None:
         except ValueError:
             return None
         return None if inner is None else [json.dumps(each) for each in inner]
-    total = parts * rows
-    if hasattr(result, "tolist"):
-        result = result.tolist()
-    if isinstance(result, list) and len(result) == total:
-        return [result[start : start + rows] for start in range(0, total, rows)]
-    if not isinstance(result, dict):
-        return None
+    if _is_list(result):
+        starts = range(0, parts * rows, rows)
+        return [result[start : start + rows] for start in starts] if len(result) == parts * rows else None
+    return _split_fields(result, parts, rows) if isinstance(result, dict) else None
+
+
+def _split_fields(result: dict[str, Any], parts: int, rows: int) -> list[object] | None:
     cut = {key: split(value, parts, rows) for key, value in result.items() if _is_list(value)}
     if not cut or any(pieces is None for pieces in cut.values()):
         return None
@@ -85,7 +93,8 @@ def split(result: object, parts: int, rows: int) -> list[object] | None:
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, list) or hasattr(value, "tolist")
+    """Whether a value is a list or a numpy array with a first dimension; slices of an array stay arrays."""
+    return isinstance(value, list) or bool(getattr(value, "ndim", 0))
 
 
 def _arrays(value: object, path: Path, depth: int) -> list[tuple[Path, list[object]]]:

@@ -1,12 +1,12 @@
 """Merges requests of a classic script where that is proved harmless, and stops for good at the first difference."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .merge import Mergeable, merge, mergeable, split
-from .predictions import Outcome
 from .proof import LEAST, SAMPLES, Child
 
 CHECK_EVERY = 1000
@@ -25,12 +25,12 @@ class Merging:
         why: the sentence that says why or why not.
     """
 
-    def __init__(self, directory: Path, script: str, mode: str, samples: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, script: str, mode: str, samples: Sequence[object] = ()) -> None:
         """Take the mode (``off``, ``prove``, ``always``) and samples that are known before the first message."""
         self._directory, self._script = directory, script
         self._memory_mb = int(os.environ.get("SCORING_PROOF_MEMORY_MB") or 2048)
         self._seconds = float(os.environ.get("SCORING_PROOF_TIMEOUT_S") or 120)
-        self._samples: dict[str, None] = dict.fromkeys(samples)
+        self._samples = {json.dumps(sample, sort_keys=True): sample for sample in samples}
         self._child: Child | None = None
         self._attempts = 0 if mode == "prove" else _ATTEMPTS
         self._is_checked = mode == "prove"
@@ -38,13 +38,13 @@ class Merging:
         self.is_on = mode == "always"
         self.why = {"off": "switched off", "always": "switched on, not proved"}.get(mode, "not proved yet")
 
-    def score(self, call: Callable[[str], object], texts: Sequence[str]) -> list[Outcome] | None:
+    def score(self, call: Callable[[object], object], given: Sequence[object]) -> list[object] | None:
         """Score the first requests of one shape in one call; None if they have to be scored one by one."""
         self._hear_the_child()
         if not self.is_on:
-            self._collect(texts)
+            self._collect(given)
             return None
-        requests = _of_one_shape(texts)
+        requests = _of_one_shape(given)
         if len(requests) < 2:
             return None
         try:
@@ -56,24 +56,24 @@ class Merging:
             return None
         self._calls += 1
         if self._is_checked and self._calls % CHECK_EVERY == 0 and self._child is None:
-            self._begin(texts[: len(requests)])
-        return list(outcomes)
+            self._begin(given[: len(requests)])
+        return outcomes
 
-    def _collect(self, texts: Sequence[str]) -> None:
+    def _collect(self, given: Sequence[object]) -> None:
         """Keep copies of the first messages until they are enough for a proof."""
         if self._attempts >= _ATTEMPTS or self._child is not None:
             return
-        shape = next((request.shape for text in self._samples if (request := mergeable(text))), None)
-        for text in texts:
-            request = mergeable(text)
+        shape = next((known.shape for sample in self._samples.values() if (known := mergeable(sample))), None)
+        for each in given:
+            request = mergeable(each)
             if request is not None and shape in (None, request.shape):
                 shape = request.shape
-                self._samples[text] = None
+                self._samples[json.dumps(each, sort_keys=True)] = each
         if len(self._samples) >= max(LEAST, SAMPLES >> (2 - self._attempts)):
             self._attempts += 1
-            self._begin(list(self._samples)[-SAMPLES:])
+            self._begin(list(self._samples.values())[-SAMPLES:])
 
-    def _begin(self, samples: Sequence[str]) -> None:
+    def _begin(self, samples: Sequence[object]) -> None:
         self._child = Child(self._directory, self._script, samples, memory_mb=self._memory_mb, seconds=self._seconds)
 
     def _hear_the_child(self) -> None:
@@ -99,11 +99,11 @@ class Merging:
         _log.warning("requests are no longer merged: %s", why)
 
 
-def _of_one_shape(texts: Sequence[str]) -> list[Mergeable]:
+def _of_one_shape(given: Sequence[object]) -> list[Mergeable]:
     """Give the first requests as far as they have the shape of the first."""
     requests: list[Mergeable] = []
-    for text in texts:
-        request = mergeable(text)
+    for each in given:
+        request = mergeable(each)
         if request is None or (requests and request.shape != requests[0].shape):
             break
         requests.append(request)

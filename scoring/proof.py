@@ -27,8 +27,8 @@ LEAST = 3
 _SIZES = (2, 3, 5, 8, 16)
 _SEED = 20180901
 
-Call = Callable[[str], object]
-"""run() of a classic script: the body as text → what it returns. Raises what run() raises."""
+Call = Callable[[object], object]
+"""run() for one decoded request → what it returns. Raises what run() raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ class Verdict:
     final: bool = True
 
 
-def prove(call: Call, samples: Sequence[str]) -> Verdict:
+def prove(call: Call, samples: Sequence[object]) -> Verdict:
     """Score samples of one shape separately and merged, and compare; runs in the child."""
-    requests = [request for sample in dict.fromkeys(samples) if (request := mergeable(sample)) is not None]
+    different = {json.dumps(sample, sort_keys=True): sample for sample in samples}
+    requests = [request for sample in different.values() if (request := mergeable(sample)) is not None]
     if len(requests) < LEAST or len({request.shape for request in requests}) != 1:
         return Verdict(False, f"needs {LEAST} different samples with rows of one shape", final=False)
     try:
@@ -91,7 +92,9 @@ def _exact(result: object) -> str:
 class Child:
     """A proof under way in another process, with a limit on its memory and its time."""
 
-    def __init__(self, directory: Path, script: str, samples: Sequence[str], *, memory_mb: int, seconds: float) -> None:
+    def __init__(
+        self, directory: Path, script: str, samples: Sequence[object], *, memory_mb: int, seconds: float
+    ) -> None:
         """Start it; what does not start is a proof that fails."""
         self._answer: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open until the child has answered
         question = {"directory": str(directory), "script": script, "samples": list(samples), "memory_mb": memory_mb}
@@ -137,14 +140,14 @@ def _main() -> None:
     """Be the child: the question on standard input, the verdict on the file descriptor named."""
     import resource  # noqa: PLC0415 - only here, and not on every platform
 
-    from .script import load_classic  # noqa: PLC0415 - the child alone needs it
+    from .script import load_one_by_one  # noqa: PLC0415 - the child alone needs it
 
     question = json.load(sys.stdin)
     limit = question["memory_mb"] << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     os.nice(10)
     try:
-        verdict = prove(load_classic(Path(question["directory"]), question["script"]), question["samples"])
+        verdict = prove(load_one_by_one(Path(question["directory"]), question["script"]), question["samples"])
     except BaseException as error:
         verdict = Verdict(False, f"the script does not load a second time: {type(error).__name__}: {error}")
     with os.fdopen(int(sys.argv[1]), "w") as answer:

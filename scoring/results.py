@@ -12,7 +12,7 @@ from .plain_values import as_plain, encode, frame_records
 from .predictions import NOTHING, Nothing, Outcome, Prediction
 from .responses import Response, is_response
 
-_JSON = "application/json"
+_JSON, _UTF8 = "application/json", "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Leaving(NamedTuple):
     output: str | None = None
     properties: Mapping[str, str] = {}
     content_type: str = _JSON
-    content_encoding: str = "utf-8"
+    content_encoding: str = _UTF8
 
 
 def leaving(outcomes: Sequence[Outcome], options: ResultOptions, *, rows: bool) -> Iterator[Leaving]:
@@ -56,7 +56,8 @@ def leaving(outcomes: Sequence[Outcome], options: ResultOptions, *, rows: bool) 
     """
     for prediction in _joined(outcomes) if rows else _several(outcomes[0]):
         for value in _parts(prediction.value, options):
-            yield _body(value, options)._replace(output=prediction.output, properties=prediction.properties)
+            body, content_type, encoding = _body(value, options)
+            yield Leaving(body, prediction.output, prediction.properties, content_type, encoding)
 
 
 def _several(outcome: Outcome) -> Iterator[Prediction]:
@@ -123,19 +124,20 @@ def _elements(value: Any) -> list[object] | None:
     return None
 
 
-def _body(value: object, options: ResultOptions) -> Leaving:
+def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
+    """Give the body of a message, its content type and its content encoding."""
     if value is None:
-        return Leaving(b"{}")
+        return b"{}", _JSON, _UTF8
     if isinstance(value, bytes | bytearray):
         value = as_plain(value)
     if isinstance(value, str) and options.text == "message":
         body = _json_text(value, options)
         if body is not None:
-            return Leaving(body)
+            return body, _JSON, _UTF8
     elif is_response(value):
         response = Response.of(value)
-        return Leaving(response.body, None, {}, response.content_type, "utf-8" if response.is_text else "")
-    return Leaving(encode(value, reject_nan=options.nan == "reject"))
+        return response.body, response.content_type, _UTF8 if response.is_text else ""
+    return encode(value, reject_nan=options.nan == "reject"), _JSON, _UTF8
 
 
 def _json_text(text: str, options: ResultOptions) -> bytes | None:

@@ -1,7 +1,9 @@
 """The scoring thread: the one thread where init() and every run() happen."""
 
 import asyncio
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar, TypeVarTuple, cast
@@ -42,8 +44,12 @@ class ScoringThread:
 
     @property
     def ident(self) -> int | None:
-        """The thread's identifier, for a stack dump."""
+        """The thread's identifier."""
         return self._thread.ident
+
+    def stack(self) -> str:
+        """Give the stack of whatever the thread is at."""
+        return "".join(traceback.format_stack(sys._current_frames().get(self.ident or 0)))
 
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:

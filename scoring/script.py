@@ -18,9 +18,10 @@ from .compat.rawhttp import forget_rawhttp
 from .compat.schemas import schema_sample
 from .errors import ModelError, ScriptError
 from .kinds import BatchOptions, Entry, Kind, batched, entry_of
+from .merging import Merging
 from .traces import blame, own_traceback
 
-__all__ = ["BatchOptions", "Script", "batched", "load", "load_classic"]
+__all__ = ["BatchOptions", "Script", "batched", "load", "load_one_by_one"]
 
 _serial = itertools.count(1)
 
@@ -46,6 +47,7 @@ class Script:
         is_async: whether run() is awaited.
         replaced: what the script uses and a stand-in stood in for → what that does; grows as the script imports.
         sample: the request that its schema's samples make up; None without.
+        merging: whether its requests share calls; None where there is nothing to merge.
     """
 
     kind: Kind
@@ -59,6 +61,7 @@ class Script:
     is_async: bool = False
     replaced: Mapping[str, str] = field(default_factory=dict)
     sample: Mapping[str, object] | None = None
+    merging: Merging | None = None
 
 
 def load(directory: Path, name: str = "score.py") -> Script:
@@ -85,31 +88,41 @@ def load(directory: Path, name: str = "score.py") -> Script:
     entry = entry_of(module, path)
     awaiting = Awaiting()
     call = call_of(entry, awaiting)
+    sample = schema_sample(entry.run)
+    merging = _merging(entry, directory, name, sample)
     return Script(
         "onnx" if bare else entry.kind,
         path,
         lambda: _init(entry, awaiting, directory),
-        score_of(entry, call, directory),
+        score_of(entry, call, directory, merging),
         decode_of(entry),
         rows=entry.kind == "batched",
         max_size=entry.options.max_size,
         call=call,
         is_async=inspect.iscoroutinefunction(inspect.unwrap(entry.run)),
         replaced=stand_ins.replaced,
-        sample=schema_sample(entry.run),
+        sample=sample,
+        merging=merging,
     )
 
 
-def load_classic(directory: Path, name: str = "score.py") -> Call:
-    """Load a classic script, call its init() and give its run(): body as text → result, raising what it raises.
+def _merging(entry: Entry, directory: Path, name: str, sample: Mapping[str, object] | None) -> Merging | None:
+    """Give the merging of a script that gets one request a call; headers and raw requests are each their own."""
+    if entry.kind not in ("classic", "schema") or entry.headers:
+        return None
+    return Merging(directory, name, os.environ.get("SCORING_MERGE") or "prove", [sample] if sample else [])
+
+
+def load_one_by_one(directory: Path, name: str = "score.py") -> Call:
+    """Load a script that gets one request a call, call its init() and give its run(), raising what it raises.
 
     Raises:
         ScriptError: it does not load, or it is of another kind.
         ModelError: its model does not.
     """
     script = load(directory, name)
-    if script.kind != "classic":
-        raise ScriptError(f"{script.path.name} is {script.kind}, not classic: it takes no plain text")
+    if script.merging is None:
+        raise ScriptError(f"the requests of {script.path.name} cannot be merged: it is of the kind {script.kind}")
     script.init()
     return script.call
 

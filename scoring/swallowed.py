@@ -35,7 +35,7 @@ _MENTIONS = re.compile("err|exception", re.IGNORECASE)
 _ERRORS = re.compile(
     r"^[\w.]*(Error|Exception|Interrupt|Iteration)\b|^Traceback \(|^'[^']*'$|Expecting |could not convert|"
     r"out of (range|bounds)|has no attribute|unsupported operand|invalid literal|object is not|not supported between|"
-    r"(is|are) not defined|No such file|missing \d+ required|must be (a |an )?\w+, not|list indices|"
+    r"(is|are) not defined|No such file|missing \d+ required|must be .{1,60}, not |list indices|"
     r"cannot (be |convert|reshape)|[Ee]xpected .*(array|input|shape)|NoneType|division by zero"
 )
 _MADE_BY_TRACEBACK = {"format_exc", "exc_info", "format_exception", "print_exc"}

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle, islice
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from .codecs import Body, rows_of
 from .compat.model_location import VARIABLE
-from .errors import ModelError, RunError, ScoringError, ScriptError
+from .errors import RequestError, RunError, ScoringError, ScriptError
 from .loaded import MODELS
 from .predictions import Outcome, Prediction
+from .proof import prove
 from .results import ResultOptions, leaving
 from .script import Script, load
 from .swallowed import PROPERTY
@@ -94,7 +96,7 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
             _score(trial, script, bodies[:_MOST_BODIES], options)
         else:
             trial.notes.append("nothing was scored: give --sample FILE, or put a body into sample.json beside it")
-        trial.merged, trial.why = _merging(script, directory, bodies)
+        trial.merged, trial.why = _merging(script, bodies)
     except ScoringError as error:
         trial.error = str(error)
         trial.user_traceback = error.user_traceback if isinstance(error, ScriptError | RunError) else ""
@@ -183,19 +185,17 @@ def _seconds_of(call: Callable[[], object]) -> float:
     return sorted(taken)[len(taken) // 2]
 
 
-def _merging(script: Script, directory: Path, bodies: Sequence[Body]) -> tuple[bool, str]:
+def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:
     """Say whether several messages may share a run(), and why."""
     if script.kind in ("batched", "onnx"):
         return True, f"run() takes lists, of {script.max_size} at most"
-    if script.kind != "classic":
+    if script.merging is None:
         return False, f"a script of kind {script.kind} gets one request a call"
-    try:
-        from .proof import prove  # noqa: PLC0415 - classic scripts only
-
-        texts = [text for body in bodies if isinstance(text := script.decode(body), str)]
-        verdict = prove(script.call, texts)
-    except (ImportError, ModelError, ScriptError):
-        return False, "not proved"
+    requests = []
+    for body in bodies:
+        with suppress(RequestError):
+            requests.append(script.decode(body))
+    verdict = prove(script.call, requests)
     return verdict.proved, verdict.why
 
 

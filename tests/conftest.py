@@ -8,6 +8,8 @@ import hypothesis
 import pytest
 from small_models import make_all
 
+_SET_BY_LOADING = ("AZUREML_MODEL_DIR", "AML_APP_ROOT")
+
 # Examples take what a shared machine gives them: a time limit for each would fail by chance.
 hypothesis.settings.register_profile("shared machine", deadline=None, max_examples=60, database=None, print_blob=True)
 hypothesis.settings.load_profile("shared machine")
@@ -33,8 +35,11 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     before = set(sys.modules)
     monkeypatch.chdir(Path.cwd())
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delenv("AZUREML_MODEL_DIR", raising=False)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    for variable in _SET_BY_LOADING:
+        monkeypatch.setenv(variable, "")
+        monkeypatch.delenv(variable)
     yield monkeypatch
     for name in set(sys.modules) - before:
-        if name.startswith(("scoring_script_", "own_helper")):
+        if name.startswith("scoring_script_") or "of_this_test" in name:
             del sys.modules[name]

@@ -1,19 +1,18 @@
-"""The journal's SQLite file: tables, statements, salvage of a damaged one."""
+"""The journal's SQLite file: its tables, and how it is opened."""
 
 import logging
 import sqlite3
-import time
 import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 from ..errors import JournalError
+from . import salvage
 
 _log = logging.getLogger(__name__)
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, message BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS recent (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, fingerprint BLOB NOT NULL);
@@ -23,16 +22,29 @@ CREATE TABLE IF NOT EXISTS suspects (seq INTEGER PRIMARY KEY, deaths INTEGER NOT
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
-BUSY_TIMEOUT = 5.0
+NAME = "journal.sqlite3"
+
+_BUSY_TIMEOUT = 5.0
 """Seconds that one connection waits for the other's transaction."""
 
+_SURROUNDINGS = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+}
+"""Result codes that blame the disk or another process; any other one while opening blames the file."""
 
-def connect(path: Path, sync: Literal["normal", "full"]) -> sqlite3.Connection:
+
+def connect(path: Path, sync: Literal["normal", "full"] = "normal") -> sqlite3.Connection:
     """Open a connection in WAL mode; statements commit one by one unless BEGIN says otherwise.
 
     ``normal`` survives a killed process, ``full`` a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
     """
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {sync}")
     connection.execute("PRAGMA journal_size_limit = 16777216")
@@ -40,78 +52,59 @@ def connect(path: Path, sync: Literal["normal", "full"]) -> sqlite3.Connection:
     return connection
 
 
-def prepare(path: Path) -> str:
+def prepare(path: Path, last: int = 0) -> str:
     """Create the tables if they are not there, salvage a damaged file first; gives the journal's uuid.
 
+    Args:
+        path: the file.
+        last: the last seq that was ever accepted, as far as known.
+
     Raises:
-        JournalError: the directory cannot be written.
+        JournalError: it cannot be opened for a reason that lies outside of it.
     """
     try:
-        return _prepare(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise JournalError(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)") from error
-        _salvage(path, str(error))
-        return _prepare(path)
+        salvage.put_in_place(path)
+        try:
+            return _prepare(path)
+        except sqlite3.DatabaseError as error:
+            if code_of(error) in _SURROUNDINGS:
+                raise
+            _log.error("the journal is damaged (%s): what can be read is saved", error)
+            salvage.save(path, SCHEMA, last)
+            return _prepare(path)
+    except (sqlite3.Error, OSError) as error:
+        raise JournalError(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)") from error
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """Give SQLite's primary result code of an error (https://sqlite.org/rescode.html), 0 if it has none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Say whether an error means that the file itself is broken: no retry helps then."""
+    return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def last_given(connection: sqlite3.Connection) -> int:
+    """Give the last seq that the file gave to a message, done or not."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def skip_to(connection: sqlite3.Connection, last: int) -> None:
+    """Give no seq up to this one again: it names the answers to a message that had no id."""
+    if last > last_given(connection):
+        with connection:
+            connection.execute("BEGIN")
+            connection.execute("INSERT INTO messages VALUES (?, 0, x'')", (last,))
+            connection.execute("DELETE FROM messages WHERE seq = ?", (last,))
 
 
 def _prepare(path: Path) -> str:
-    with closing(connect(path, "normal")) as connection:
+    with closing(connect(path)) as connection:
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
-        connection.executescript(_SCHEMA)
+        connection.executescript(SCHEMA)
         connection.execute("INSERT OR IGNORE INTO facts VALUES ('uuid', ?)", (uuid.uuid4().hex,))
         return str(connection.execute("SELECT value FROM facts WHERE name = 'uuid'").fetchone()[0])
-
-
-def _salvage(path: Path, reason: str) -> None:
-    """Put the damaged file aside and copy every message that can still be read into a new one."""
-    damaged = path.with_name("damaged.sqlite3")
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{damaged}{suffix}").unlink(missing_ok=True)
-        if Path(f"{path}{suffix}").exists():
-            Path(f"{path}{suffix}").rename(f"{damaged}{suffix}")
-    saved = 0
-    _prepare(path)
-    with closing(connect(path, "full")) as new:
-        new.execute("BEGIN")
-        for row in _readable(damaged):
-            new.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?)", row)
-            saved += 1
-        new.execute("COMMIT")
-    _log.error("the journal was damaged (%s): %d messages were saved from it, it is kept as %s", reason, saved, damaged)
-
-
-def _readable(damaged: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Give the rows that can be read, one look-up each once the scan has hit a damaged page."""
-    try:
-        with closing(sqlite3.connect(damaged, timeout=BUSY_TIMEOUT)) as old:
-            seq = 0
-            while True:
-                try:
-                    row = old.execute(
-                        "SELECT seq, size, message FROM messages WHERE seq > ? ORDER BY seq LIMIT 1", (seq,)
-                    ).fetchone()
-                except sqlite3.DatabaseError:
-                    yield from _one_by_one(old, seq + 1)
-                    return
-                if row is None:
-                    return
-                seq = row[0]
-                yield row
-    except sqlite3.DatabaseError as error:
-        _log.error("nothing more can be read from the damaged journal: %s", error)
-
-
-def _one_by_one(old: sqlite3.Connection, first: int, most: int = 1_000_000) -> Iterator[tuple[int, int, bytes]]:
-    end = time.monotonic() + 20
-    last = old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-    for seq in range(first, min(first + most, (last[0] if last else first) + 1)):
-        if time.monotonic() > end:
-            return
-        try:
-            row = old.execute("SELECT seq, size, message FROM messages WHERE seq = ?", (seq,)).fetchone()
-        except sqlite3.DatabaseError:
-            continue
-        if row is not None:
-            yield row

@@ -9,7 +9,6 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,14 +17,18 @@ from typing import Literal
 
 import msgspec
 
+from ..errors import JournalError
 from ..messages import Accepted, InputMessage, Offer
 from . import file
+from .backlog import Backlog
+from .finished import Finished
 from .note import Note
 from .place import lock
 from .redeliveries import Redeliveries, fingerprint
 from .suspects import Suspects
+from .troubles import Troubles
 
-_IN_MEMORY = 1024
+_READ_AHEAD = 64
 _LINGER = 0.002
 _RETRY = 1.0
 
@@ -35,7 +38,11 @@ _decode = msgspec.msgpack.Decoder(InputMessage).decode
 
 
 class Journal:
-    """Accepted and not yet finished messages in a SQLite file."""
+    """Accepted and not yet finished messages in a SQLite file.
+
+    Attributes:
+        lost: messages that were accepted, are not done, and could not be read any more: damage to the file.
+    """
 
     durable = True
 
@@ -56,31 +63,40 @@ class Journal:
         """
         self._loop = asyncio.get_running_loop()
         self._max_messages, self._max_bytes = max_messages, max_bytes
-        self._max_quarantined = max_quarantined
-        self.on_room: Callable[[], None] = lambda: None
-        self.trouble = ""
+        self.on_room: Callable[[], object] = lambda: None
+        self._troubles = Troubles()
         self._lock_file = lock(directory)
-        self._path = directory / "journal.sqlite3"
-        self.uuid = file.prepare(self._path)
-        self._appender = file.connect(self._path, sync)
-        self._reader = file.connect(self._path, "normal")
-        self._note = Note(directory / "note")
-        self._suspects = Suspects(self._reader, self._note.left, directory / "crash.txt")
-        self._appending, self._state = threading.Lock(), threading.Lock()
-        self._fresh: deque[Accepted] = deque()
-        self._given = 0  # last seq that went into _fresh
-        self._sizes: dict[int, int] = dict(self._reader.execute("SELECT seq, size FROM messages ORDER BY seq"))
-        self._last = next(reversed(self._sizes), 0)
-        self._bytes = sum(self._sizes.values())
+        try:
+            self._note = Note(directory / "note")
+            self.uuid = file.prepare(directory / file.NAME, self._note.last_seq)
+            self._appender = file.connect(directory / file.NAME, sync)
+            self._reader = file.connect(directory / file.NAME)
+            self._suspects = Suspects(self._reader, self._note.left, directory / "crash.txt")
+            sizes = dict(self._reader.execute("SELECT seq, size FROM messages ORDER BY seq"))
+            self.lost = self._lost(len(sizes))
+            file.skip_to(self._reader, self._note.last_seq)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"the journal in {directory} cannot be opened: {error} (SCORING_JOURNAL_DIR)") from error
+        self._note.begin(file.last_given(self._reader), len(sizes))
+        self._backlog = Backlog(sizes)
         self._redeliveries = Redeliveries(self._appender)
+        self._finished = Finished(self._reader, self._suspects, max_quarantined)
+        self._appending, self._waking = threading.Lock(), threading.Lock()
         self._taker: asyncio.Future[None] | None = None
         self._closed = False
-        self._commands: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._finished: list[tuple[int, str]] = []
-        self._forgotten: list[asyncio.Future[None]] = []
+        self._commands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
         self._thread.start()
-        self._say_what_is_left()
+
+    def _lost(self, found: int) -> int:
+        """Compare what is there with what the last process noted: say what is left, and what is lost."""
+        if found:
+            _log.info("%d messages are left in the journal from the last run: they come first", found)
+        beyond_the_end = min(self._note.waited, self._note.last_seq - file.last_given(self._reader))
+        lost = max(0, self._note.waited - found, beyond_the_end)
+        if lost:
+            _log.error("%d messages of the journal are lost: they were acked, and they cannot be read any more", lost)
+        return lost
 
     # Taking charge: on the transport's thread
 
@@ -94,81 +110,64 @@ class Journal:
         with self._appending:
             if maybe_again and self._redeliveries.is_one(mark):
                 return Offer.DUPLICATE
-            if self._is_full(len(encoded)) or not self._append(encoded, mark):
+            if self._closed or not self._backlog.has_room(len(encoded), self._max_messages, self._max_bytes):
                 return Offer.FULL
+            try:
+                seq = self._append(encoded, mark)
+            except sqlite3.Error as error:
+                self._failed("written", error)
+                return Offer.FULL
+            self._troubles.end("written")
             self._redeliveries.remember(mark)
-            accepted = self._accepted(self._last, message)
-            with self._state:
-                self._sizes[self._last] = len(encoded)
-                self._bytes += len(encoded)
-                if self._given == self._last - 1 and len(self._fresh) < _IN_MEMORY:
-                    self._fresh.append(accepted)
-                    self._given = self._last
-                taker, self._taker = self._taker, None
-        if taker is not None:
-            self._loop.call_soon_threadsafe(_wake, taker)
+            self._note.accepted(seq)
+            self._backlog.add(self._accepted(seq, message), len(encoded))
+        self._wake_taker()
         return Offer.ACCEPTED
 
     def connected(self) -> None:
         """Hear that a connection begins: each remembered message may come once more on it."""
         self._redeliveries.begin()
 
-    def _is_full(self, size: int) -> bool:
-        with self._state:
-            is_full = len(self._sizes) >= self._max_messages or self._bytes + size > self._max_bytes
-            return self._closed or (is_full and bool(self._sizes))
-
-    def _append(self, encoded: bytes, mark: bytes) -> bool:
+    def _append(self, encoded: bytes, mark: bytes) -> int:
         execute = self._appender.execute
-        try:
+        with self._appender:
             execute("BEGIN IMMEDIATE")
             insert = "INSERT INTO messages (size, message) VALUES (?, ?)"
             seq = execute(insert, (len(encoded), encoded)).lastrowid or 0
             self._redeliveries.write(seq, mark)
-            execute("COMMIT")
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
-                execute("ROLLBACK")
-            self._troubled(f"the journal cannot be written: {error}")
-            return False
-        if self.trouble:
-            _log.warning("the journal can be written again")
-            self.trouble = ""
-        self._last = seq
-        self._note.accepted(seq)
-        return True
-
-    def _troubled(self, sentence: str) -> None:
-        if not self.trouble:
-            _log.error("%s; nothing is acked until it can be", sentence)
-        self.trouble = sentence
-        self._commands.put(lambda: None)  # begins the retries
+        return seq
 
     # Giving: on the event loop
 
     async def take(self, count: int) -> list[Accepted]:
-        """Give up to ``count`` messages in order, waiting for the first; none after close(), the rest stays here."""
+        """Give up to ``count`` messages in order, waiting for the first; none after close(), the rest stays here.
+
+        Raises:
+            JournalError: the file is damaged; the next start saves what can be read.
+        """
         while True:
-            with self._state:
-                if self._closed:
-                    return []
-                if self._fresh:
-                    return [self._fresh.popleft() for _ in range(min(count, len(self._fresh)))]
-                is_behind = self._given < self._last
-                taker = self._taker = self._loop.create_future()
-            if is_behind:
+            with self._waking:  # before the look, so that nothing that comes after it is missed
+                self._taker = taker = self._loop.create_future()
+            if self._troubles.damage:
+                raise JournalError(self._troubles.damage)
+            if self._closed:
+                return []
+            if taken := self._backlog.take(count):
+                return taken
+            if self._backlog.unread():
                 self._commands.put(self._read_more)
             await taker
 
     def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
-        """Delete messages, those with a reason into the quarantine; the future is done when that is committed."""
+        """Delete messages, those with a reason into the quarantine.
+
+        The future is done when that is committed, and cancelled if release() comes first.
+        """
         forgotten: asyncio.Future[None] = self._loop.create_future()
-        with self._state:
-            is_first = not self._finished
-            self._finished += [(seq, (reasons or {}).get(seq, "")) for seq in seqs]
-            self._forgotten.append(forgotten)
-        if is_first:
+        if self._finished.add([(seq, (reasons or {}).get(seq, "")) for seq in seqs], forgotten):
             self._commands.put(self._delete)
+        if not self._thread.is_alive():
+            _settle(self._finished.futures(), cancel=True)
         return forgotten
 
     def running(self, seqs: list[int]) -> None:
@@ -181,119 +180,117 @@ class Journal:
 
     def close(self) -> None:
         """Accept and give nothing more; what is not done waits in the file for the next process."""
-        with self._state:
-            self._closed = True
-            taker, self._taker = self._taker, None
-        if taker is not None:
-            _wake(taker)
+        self._closed = True
+        self._wake_taker()
 
     async def release(self) -> None:
         """End the journal thread and let another process have the file."""
+        self.close()
         self._commands.put(None)
         await asyncio.to_thread(self._thread.join, 5)
-        self._note.running(())  # a clean end: what is inside run() is no suspect
-        for connection in (self._appender, self._reader):
-            connection.close()
-        self._note.close()
-        self._lock_file.close()
+        _settle(self._finished.futures(), cancel=True)
+        with self._appending:
+            self._note.close()
+            for part in (self._appender, self._reader, self._suspects, self._lock_file):
+                part.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be accepted or finished at present; empty if all is well."""
+        return self._troubles.said
 
     def waiting(self) -> int:
         """Say how many messages are accepted and not done."""
-        return len(self._sizes)
+        return len(self._backlog)
 
     def waiting_bytes(self) -> int:
         """Say how many bytes they take."""
-        return self._bytes
-
-    def _accepted(self, seq: int, message: InputMessage) -> Accepted:
-        alone, condemned = self._suspects.verdict(seq)
-        return Accepted(seq, message, time.monotonic(), alone=alone, condemned=condemned)
+        return self._backlog.bytes
 
     # The journal thread
 
     def _serve(self) -> None:
         while True:
             try:
-                command = self._commands.get(timeout=_RETRY if self.trouble else None)
+                command = self._commands.get(timeout=_RETRY if self._troubles or self._finished else None)
             except Empty:
-                self._delete()
-                self.on_room()
-                continue
+                command = self._retry
             if command is None:
                 self._delete()
                 return
-            command()
+            try:
+                command()
+            except Exception:
+                _log.exception("the journal thread goes on after an error of ours: please report this")
 
-    def _read_more(self) -> None:
-        """Read the next messages that were not kept in memory."""
-        try:
-            rows = self._reader.execute(
-                "SELECT seq, message FROM messages WHERE seq > ? ORDER BY seq LIMIT ?", (self._given, _IN_MEMORY // 4)
-            ).fetchall()
-        except sqlite3.Error as error:
-            self._troubled(f"the journal cannot be read: {error}")
-            return
-        with self._state:
-            for seq, encoded in rows:
-                self._fresh.append(self._accepted(seq, _decode(encoded)))
-                self._given = seq
-            if not rows:
-                self._given = self._last
-            taker, self._taker = self._taker, None
-        if taker is not None:
-            self._loop.call_soon_threadsafe(_wake, taker)
-
-    def _delete(self) -> None:
-        """Delete what is finished, all of it in one transaction; a moment's wait makes the groups larger."""
-        if self._finished and not self._closed:
-            time.sleep(_LINGER)
-        with self._state:
-            finished, forgotten = self._finished, self._forgotten
-            self._finished, self._forgotten = [], []
-        if not finished:
-            return
-        try:
-            self._commit_deletion(finished)
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
-                self._reader.execute("ROLLBACK")
-            with self._state:
-                self._finished, self._forgotten = finished + self._finished, forgotten + self._forgotten
-            self._troubled(f"the journal cannot be written: {error}")
-            return
-        with self._state:
-            self._bytes -= sum(self._sizes.pop(seq, 0) for seq, _ in finished)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_wake, *forgotten)
+    def _retry(self) -> None:
+        self._delete()
+        self._wake_taker()
         self.on_room()
 
-    def _commit_deletion(self, finished: list[tuple[int, str]]) -> None:
-        execute = self._reader.execute
-        execute("BEGIN IMMEDIATE")
-        for seq, reason in finished:
-            if reason:
-                execute(
-                    "INSERT OR REPLACE INTO quarantine SELECT seq, datetime('now'), ?, size, message FROM messages "
-                    "WHERE seq = ?",
-                    (reason, seq),
-                )
-        self._reader.executemany("DELETE FROM messages WHERE seq = ?", [(seq,) for seq, _ in finished])
-        self._suspects.cleared(seq for seq, _ in finished)
-        if any(reason for _, reason in finished):
-            execute(
-                "DELETE FROM quarantine WHERE seq NOT IN (SELECT seq FROM quarantine ORDER BY seq DESC LIMIT ?)",
-                (self._max_quarantined,),
-            )
-        execute("COMMIT")
+    def _read_more(self) -> None:
+        """Read the next messages that are not in memory."""
+        unread = self._backlog.unread()
+        if unread is None:
+            return
+        query = "SELECT seq, message FROM messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        try:
+            rows = self._reader.execute(query, (*unread, _READ_AHEAD)).fetchall()
+        except sqlite3.Error as error:
+            self._failed("read", error)
+            return
+        self._troubles.end("read")
+        up_to = rows[-1][0] if len(rows) == _READ_AHEAD else unread[1]
+        self._backlog.read([accepted for row in rows if (accepted := self._decoded(*row))], up_to)
+        self._wake_taker()
 
-    def _say_what_is_left(self) -> None:
-        if self._sizes:
-            _log.info("%d messages are left in the journal from the last run: they come first", len(self._sizes))
-        if self._note.last_seq > self._last and self._last:
-            _log.debug("the last run accepted message %d", self._note.last_seq)
+    def _decoded(self, seq: int, encoded: bytes) -> Accepted | None:
+        try:
+            return self._accepted(seq, _decode(encoded))
+        except (msgspec.DecodeError, TypeError) as error:
+            self.lost += 1
+            _log.error("message %d of the journal is damaged and goes to the quarantine: %s", seq, error)
+            self._finished.add([(seq, f"its record is damaged: {error}")])
+            return None
+
+    def _delete(self) -> None:
+        """Delete what is finished; a moment's wait makes the groups larger."""
+        if self._finished and not self._closed:
+            time.sleep(_LINGER)
+        try:
+            seqs, futures = self._finished.delete(self._note.finished)
+        except sqlite3.Error as error:
+            self._failed("shortened", error)
+            return
+        self._troubles.end("shortened")
+        self._backlog.remove(seqs)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_settle, futures)
+        self.on_room()
+
+    # On any thread
+
+    def _accepted(self, seq: int, message: InputMessage) -> Accepted:
+        alone, condemned = self._suspects.verdict(seq)
+        return Accepted(seq, message, time.monotonic(), alone=alone, condemned=condemned)
+
+    def _wake_taker(self) -> None:
+        with self._waking:
+            taker, self._taker = self._taker, None
+        if taker is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_settle, [taker])
+
+    def _failed(self, doing: str, error: sqlite3.Error) -> None:
+        self._troubles.add(doing, error)
+        if self._troubles.damage:
+            self._wake_taker()
+        self._commands.put(lambda: None)  # begins the retries
 
 
-def _wake(*futures: asyncio.Future[None]) -> None:
+def _settle(futures: Iterable[asyncio.Future[None]], *, cancel: bool = False) -> None:
     for future in futures:
-        if not future.done():
+        if cancel:
+            future.cancel()
+        elif not future.done():
             future.set_result(None)

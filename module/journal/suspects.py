@@ -2,7 +2,7 @@
 
 A random kill must never condemn a good message. A native crash leaves a stack dump (Python's faulthandler writes it
 from the signal), and so does a run() that hangs: then two deaths alone condemn. A death without a dump may be a kill
-from outside, or the kernel's for lack of memory: that takes MOST_UNEXPLAINED deaths of one message, alone each time.
+from outside, or the kernel's for lack of memory: that takes five deaths of one message, alone each time.
 """
 
 import faulthandler
@@ -11,8 +11,10 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-DEATHS = 2
-MOST_UNEXPLAINED = 5
+EXPLAINED = 5
+UNEXPLAINED = 2
+CONDEMNED = 10
+"""What a death with a stack dump and one without it weigh, and what a condemned message has gathered."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +35,13 @@ class Suspects:
         if stacks:
             _log.error("the last process crashed inside run():\n%s", stacks[:4000])
         with connection:
+            connection.execute("BEGIN")
             connection.executemany("INSERT OR IGNORE INTO suspects VALUES (?, 0)", [(seq,) for seq in left])
             if len(left) == 1:
-                worth = MOST_UNEXPLAINED if stacks else DEATHS
-                connection.execute("UPDATE suspects SET deaths = deaths + ? WHERE seq = ?", (worth, left[0]))
-        rows = connection.execute("SELECT s.seq, s.deaths FROM suspects s JOIN messages m ON m.seq = s.seq")
-        self._deaths: dict[int, int] = dict(rows)
+                weight = EXPLAINED if stacks else UNEXPLAINED
+                connection.execute("UPDATE suspects SET deaths = deaths + ? WHERE seq = ?", (weight, left[0]))
+            connection.execute("DELETE FROM suspects WHERE seq NOT IN (SELECT seq FROM messages)")
+        self._deaths: dict[int, int] = dict(connection.execute("SELECT seq, deaths FROM suspects"))
         self._file = dump.open("w")
         faulthandler.enable(self._file)
 
@@ -47,7 +50,7 @@ class Suspects:
         deaths = self._deaths.get(seq)
         if deaths is None:
             return False, ""
-        if deaths >= DEATHS * MOST_UNEXPLAINED:
+        if deaths >= CONDEMNED:
             return True, "the process died more than once while run() had only this message"
         return True, ""
 
@@ -56,8 +59,17 @@ class Suspects:
         self._file.write(why)
         self._file.flush()
 
-    def cleared(self, seqs: Iterable[int]) -> None:
-        """Forget finished messages, inside the transaction that finishes them."""
+    def delete(self, seqs: Iterable[int]) -> None:
+        """Delete finished messages from the file, inside the transaction that finishes them."""
+        cleared = [(seq,) for seq in seqs if seq in self._deaths]
+        self._connection.executemany("DELETE FROM suspects WHERE seq = ?", cleared)
+
+    def forget(self, seqs: Iterable[int]) -> None:
+        """Forget finished messages once that is committed."""
         for seq in seqs:
-            if self._deaths.pop(seq, None) is not None:
-                self._connection.execute("DELETE FROM suspects WHERE seq = ?", (seq,))
+            self._deaths.pop(seq, None)
+
+    def close(self) -> None:
+        """Stop waiting for a crash."""
+        faulthandler.disable()
+        self._file.close()

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,13 @@ VARIABLES = (
     "IOTEDGE_WORKLOADURI",
     "IOTEDGE_APIVERSION",
 )
-_MAX_PAUSE = 60.0
+_PAUSE, _MAX_PAUSE = 0.25, 60.0
+_STABLE, _MAX_FLAP = 10.0, 5.0
+"""Seconds that a connection must last for the pause before the next one to be short again; its longest."""
+
 _CALL_TIMEOUT = 30.0
+_STOP_TIMEOUT = 1.5
+"""Seconds that a call of the SDK may take, and its end when the process stops: edgeAgent waits for 10 in all."""
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +94,7 @@ class EdgeHub:
         self._pending: dict[_Pending, None] = {}
         self._lost = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self._pause = _PAUSE
         self.connects = 0
         self.trouble = "not connected to edgeHub"
 
@@ -119,18 +126,23 @@ class EdgeHub:
             if not first.done():
                 first.set_result(None)
             self._connected(client)
+            since = time.monotonic()
             await self._until_lost()
             self.trouble = "the connection to edgeHub is lost"
             _log.warning("%s: a new client is made", self.trouble)
             self._tap = self._client = None
-            await _shut_down(client)
+            await _shut_down(client, _CALL_TIMEOUT)
+            # Two processes with one identity throw each other out: not as fast as they can.
+            self._pause = _PAUSE if time.monotonic() - since > _STABLE else min(2 * self._pause, _MAX_FLAP)
+            await asyncio.sleep(self._pause)
 
     async def _connect_patiently(self) -> Any:
         end = time.monotonic() + self._hub_timeout
-        pause = 0.25
+        pause = _PAUSE
         while True:
             try:
-                return await self._connect()
+                async with asyncio.timeout(max(_PAUSE, end - time.monotonic())):
+                    return await self._connect()
             except SettingsError:
                 raise
             except Exception as error:
@@ -144,36 +156,41 @@ class EdgeHub:
             pause = min(2 * pause, _MAX_PAUSE)
 
     async def _connect(self) -> Any:
-        # Blocking calls to the workload API: not on the event loop, and not for ever.
+        # Blocking calls to the workload API: not on the event loop, not for ever, and not on threads that still wait.
+        self._loop.set_default_executor(_Impatient())
         async with asyncio.timeout(_CALL_TIMEOUT):
             client = await asyncio.to_thread(
                 IoTHubModuleClient.create_from_edge_environment, connection_retry=False, auto_connect=False
             )
         try:
-            self._lost.clear()
+            self._lost = lost = asyncio.Event()  # a new one: an old client may report its end late
             self._begin()
-            tap = Tap(client, self._offer_while_taking, self._lost.set)
+            tap = Tap(client, self._offer_while_taking, lost.set)
             async with asyncio.timeout(_CALL_TIMEOUT):
                 await client.connect()
                 # Makes the SDK subscribe, and waits for that: not on the event loop. The tap takes the messages.
                 await asyncio.to_thread(setattr, client, "on_message_received", _never)
         except BaseException:
-            await _shut_down(client)
+            await _shut_down(client, _CALL_TIMEOUT)
             raise
         self.connects += 1
         self.trouble = ""
         self._tap, self._client = tap, client
-        for pending in self._pending:
+        for pending in list(self._pending):
             self._publish(tap, pending)
+        tap.make_room()  # what came before this was held if there was no room then
         return client
 
     async def _until_lost(self) -> None:
-        """Wait for the end of the connection, or until it confirms nothing any more."""
+        """Wait for the end of the connection, or until it confirms nothing any more, or its thread has died."""
         while not self._lost.is_set():
             try:
-                async with asyncio.timeout(self._stall_timeout / 4):
+                async with asyncio.timeout(min(1.0, self._stall_timeout / 4)):
                     await self._lost.wait()
             except TimeoutError:
+                if self._tap is not None and not self._tap.is_served:
+                    _log.warning("the thread of the MQTT client has died")
+                    return
                 oldest = next(iter(self._pending), None)
                 if oldest is not None and time.monotonic() - oldest.since > self._stall_timeout:
                     _log.warning("edgeHub has confirmed nothing for %g s", self._stall_timeout)
@@ -195,7 +212,11 @@ class EdgeHub:
                     pending.confirmation.set_result(None)
 
         pending.since = time.monotonic()
-        tap.publish(pending.message).add_done_callback(settle)
+        try:
+            tap.publish(pending.message).add_done_callback(settle)
+        except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
+            del self._pending[pending]
+            pending.confirmation.set_exception(TransportError(f"a message cannot be sent: {error}"))
 
     @property
     def held(self) -> int:
@@ -216,29 +237,41 @@ class EdgeHub:
         self._taking = False
 
     async def stop(self) -> None:
-        """Disconnect; what is not confirmed yet fails."""
+        """Disconnect; what is not confirmed yet stays so."""
         if self._keeping is not None:
             self._keeping.cancel()
+            await asyncio.wait((self._keeping,), timeout=_STOP_TIMEOUT)
         client, self._tap, self._client = self._client, None, None
         if client is not None:
-            await _shut_down(client)
+            try:
+                await _shut_down(client, _STOP_TIMEOUT)
+            except TransportError as error:
+                _log.warning("%s", error)
+
+
+class _Impatient(ThreadPoolExecutor):
+    """The loop's executor; the SDK's blocking calls have no time-out, and the loop's end must not wait for them."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let go of the threads, whatever they do."""
+        super().shutdown(wait=False, cancel_futures=True)
 
 
 async def _never(message: object) -> None:
     _log.error("an input message passed the tap by: please report this")
 
 
-async def _shut_down(client: Any) -> None:
+async def _shut_down(client: Any, limit: float) -> None:
     """Shut a client down.
 
     Raises:
         TransportError: it does not end; only a new process helps then.
     """
     try:
-        async with asyncio.timeout(_CALL_TIMEOUT):
+        async with asyncio.timeout(limit):
             await client.shutdown()
     except TimeoutError as error:
-        raise TransportError(f"the SDK's client did not shut down within {_CALL_TIMEOUT:g} s") from error
+        raise TransportError(f"the SDK's client did not shut down within {limit:g} s") from error
     except Exception as error:
         _log.debug("a client did not end cleanly: %s", _reason(error))
 

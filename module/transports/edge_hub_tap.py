@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -37,6 +38,11 @@ AGAIN = 300.0
 
 SOON = 10.0
 """Seconds of holding an ack back that no hub's ack time-out is shorter than (edgeHub: 30)."""
+
+_SETTLE, _MAX_SETTLE = 0.002, 0.05
+
+_USED = ("_out_messages", "_send_puback", "_sock_recv", "_sock_send", "_thread")
+"""What the tap uses of paho that is not public."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +82,7 @@ class Tap:
         self._is_alive = True
         self._unconfirmed: dict[int, asyncio.Future[None]] = {}
         self._confirmed: deque[int] = deque()
+        self._settling: asyncio.TimerHandle | None = None
         self._attach()
 
     def _attach(self) -> None:
@@ -83,6 +90,8 @@ class Tap:
         self._sdk_on_message, self._sdk_on_publish = paho.on_message, paho.on_publish
         self._sdk_on_disconnect = paho.on_disconnect
         paho.on_message, paho.on_publish, paho.on_disconnect = self._on_message, self._on_publish, self._on_disconnect
+        # paho lets TLS errors end its thread without a word; a connection error ends the connection.
+        paho._sock_send, paho._sock_recv = _plainly(paho._sock_send), _plainly(paho._sock_recv)
         paho.max_inflight_messages_set(0)  # the pipeline bounds what is unconfirmed
         if hasattr(paho, "manual_ack_set"):
             paho.manual_ack_set(True)
@@ -97,6 +106,12 @@ class Tap:
         """How many input messages wait, un-acked, for room in the inbox."""
         return len(self._held)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether paho's thread lives: if it died, nothing would come or go, and nobody would hear of it."""
+        thread = self._paho._thread
+        return thread is not None and thread.is_alive()
+
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Send an output message at QoS 1; on the event loop. The future fails when the connection is lost first."""
         confirmation: asyncio.Future[None] = self._loop.create_future()
@@ -105,16 +120,17 @@ class Tap:
             return confirmation
         packet_id = self._paho.publish(self._events + output_bag(message), message.body, 1).mid
         self._unconfirmed[packet_id] = confirmation
+        if self._settling is None:
+            self._settling = self._loop.call_later(_SETTLE, self._settle, _SETTLE)
         return confirmation
 
     def make_room(self) -> None:
         """Offer the held messages again, in order, and ack those that are accepted; from any thread."""
-        if not self._held:
-            return
-        with self._lock:
+        with self._lock:  # also for a look: a message without room may be on its way into _held
             while self._held and self._try(self._held[0].message):
                 held = self._held.popleft()
-                self._ack(held.packet_id)
+                with suppress(OSError):  # the connection has just ended: the hub sends it again
+                    self._ack(held.packet_id)
                 if time.monotonic() - held.since > SOON:
                     self._again_until = time.monotonic() + AGAIN  # the hub may have stopped waiting for the ack
 
@@ -124,7 +140,11 @@ class Tap:
             self._sdk_on_message(paho, userdata, packet)
             is_accepted = True
         else:
-            is_accepted = self._accept(packet)
+            try:
+                is_accepted = self._accept(packet)
+            except Exception:
+                _log.exception("an input message is not taken after an error of ours: please report this")
+                is_accepted = False
         if hasattr(paho, "manual_ack_set"):
             if is_accepted and packet.qos:
                 self._ack(packet.mid)
@@ -136,8 +156,11 @@ class Tap:
         with self._lock:
             if not self._held and self._try(message):
                 return True
-            if len(self._held) < MAX_HELD:
-                self._held.append(_Held(message, packet.mid, time.monotonic()))
+            now = time.monotonic()
+            if again := next((held for held in self._held if _is_again(held, message, now)), None):
+                again.packet_id = packet.mid
+            elif len(self._held) < MAX_HELD:
+                self._held.append(_Held(message, packet.mid, now))
             else:
                 _log.warning("more than %d input messages wait without room: one is left to its redelivery", MAX_HELD)
             return False
@@ -152,14 +175,18 @@ class Tap:
             self._sdk_on_publish(paho, userdata, packet_id)
             return
         self._confirmed.append(packet_id)
-        if len(self._confirmed) == 1:  # else the loop has been called already
-            self._call_soon(self._settle_all)
 
-    def _settle_all(self) -> None:
+    def _settle(self, pause: float) -> None:
+        """Settle what has been confirmed, and look again later while anything is not.
+
+        No message waits for its confirmation, so nobody is woken for one: groups cost a fraction.
+        """
+        pause = _SETTLE if self._confirmed else min(2 * pause, _MAX_SETTLE)
         while self._confirmed:
             confirmation = self._unconfirmed.pop(self._confirmed.popleft(), None)
             if confirmation is not None and not confirmation.done():
                 confirmation.set_result(None)
+        self._settling = self._loop.call_later(pause, self._settle, pause) if self._unconfirmed else None
 
     def _on_disconnect(self, paho: Any, userdata: Any, code: Any) -> None:
         with self._lock:
@@ -171,7 +198,9 @@ class Tap:
         if not self._is_alive:
             return
         self._is_alive = False
-        self._settle_all()
+        self._settle(_SETTLE)
+        if self._settling is not None:
+            self._settling.cancel()
         unconfirmed, self._unconfirmed = self._unconfirmed, {}
         for confirmation in unconfirmed.values():
             if not confirmation.done():
@@ -185,6 +214,25 @@ class Tap:
             _log.debug("the event loop is closed: a callback of the MQTT client is dropped")
 
 
+def _plainly(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let a socket call of paho fail with what paho expects of one: would block, or connection error."""
+
+    def plain(argument: Any) -> Any:
+        try:
+            return call(argument)
+        except (BlockingIOError, ConnectionError):
+            raise
+        except OSError as error:
+            raise ConnectionResetError(str(error)) from error
+
+    return plain
+
+
+def _is_again(held: _Held, message: InputMessage, now: float) -> bool:
+    """Say whether the hub has lost patience with a held message and sends it again."""
+    return now - held.since > SOON and "message_id" in message.system and held.message == message
+
+
 def _inside(client: Any) -> tuple[Any, str, str]:
     """Give the SDK's paho client, the device id and the module id."""
     installed = version("azure-iot-device")
@@ -194,7 +242,7 @@ def _inside(client: Any) -> tuple[Any, str, str]:
         while not hasattr(stage, "transport"):
             stage = stage.next
         paho = stage.transport._mqtt_client
-        fits = installed.startswith(FITTING) and all(hasattr(paho, name) for name in ("_out_messages", "_send_puback"))
+        fits = installed.startswith(FITTING) and all(hasattr(paho, name) for name in _USED)
     except AttributeError:
         fits = False
     if not fits:

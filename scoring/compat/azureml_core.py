@@ -3,7 +3,14 @@
 from typing import Any
 
 from .model_location import find_model
-from .retired import Retired
+from .retired import Retired, retired
+
+__all__ = ["VERSION", "Dataset", "Datastore", "Environment", "Experiment", "Model", "Run", "Webservice", "Workspace"]
+
+Dataset, Datastore, Environment, Experiment, Webservice, Workspace = (
+    retired("azureml.core", name)
+    for name in ("Dataset", "Datastore", "Environment", "Experiment", "Webservice", "Workspace")
+)
 
 
 class Model(metaclass=Retired):

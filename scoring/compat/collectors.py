@@ -16,6 +16,8 @@ from pathlib import Path
 from ..errors import ScoringError
 from ..plain_values import as_plain, encode
 
+__all__ = ["BasicCorrelationContext", "Collector", "ModelDataCollector"]
+
 MAX_BYTES = 10_000_000
 """Bytes of one file at most."""
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from .retired import retired
 
-_SCHEMA = "parameter types and decorators without swagger"
-_RAW = "a request object without Flask"
+_SCHEMA = "converts parameters alike"
+_RAW = "speaks HTTP without Flask"
 _LOCAL = "writes to SCORING_CAPTURE_DIR, if that is set"
 _QUIET = "does nothing"
 
@@ -23,9 +23,9 @@ STAND_INS: dict[str, tuple[str, str]] = {
     "azureml.core.model": ("azureml_core", "Model.get_model_path() finds models on this device"),
     "azureml.core.run": ("azureml_core", "Run.get_context() gives a run that logs nothing"),
     "azureml.contrib.services.aml_request": ("rawhttp", _RAW),
-    "azureml.contrib.services.aml_response": ("rawhttp", _RAW),
+    "azureml.contrib.services.aml_response": ("aml_response", _RAW),
     "azureml_inference_server_http.api.aml_request": ("rawhttp", _RAW),
-    "azureml_inference_server_http.api.aml_response": ("rawhttp", _RAW),
+    "azureml_inference_server_http.api.aml_response": ("aml_response", _RAW),
     "azureml.monitoring": ("collectors", _LOCAL),
     "azureml.datacollector": ("collectors", _LOCAL),
     "azureml.ai.monitoring": ("collectors", _LOCAL),
@@ -76,7 +76,7 @@ class StandIns:
         """Log once that something is replaced."""
         if name not in self.replaced:
             self.replaced[name] = what
-            _log.info("the script uses %s, which is not installed: a stand-in %s", name, what)
+            _log.info("the script uses %s, which is not installed: a stand-in is used (%s)", name, what)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Give a stand-in for a module that nobody else has found; part of the protocol of ``sys.meta_path``."""
@@ -87,9 +87,9 @@ class StandIns:
         if name in STAND_INS:
             self.say(name, STAND_INS[name][1])
         elif (real := _renamed(name)) != name:
-            self.say(name, f"is {real} itself")
+            self.say(name, f"{real} itself")
         elif not _is_package(name):
-            self.say(name, "can be imported, and fails when it is used")
+            self.say(name, "can be imported, fails when it is used")
         return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -104,8 +104,8 @@ class StandIns:
         else:
             source = importlib.import_module(_renamed(name)) if _renamed(name) != name else None
         if source is not None:
-            names = (each for each in vars(source) if not each.startswith("__"))
-            module.__dict__.update({each: getattr(source, each) for each in names})
+            names = {each: value for each, value in vars(source).items() if not each.startswith("__")}
+            module.__dict__.update(names, **{"__all__": getattr(source, "__all__", list(names))})
         if name.startswith("azureml"):
             module.__dict__["__getattr__"] = lambda attribute: _attribute(name, attribute)
 
@@ -140,7 +140,7 @@ def _renamed(name: str) -> str:
 
 def _attribute(module: str, name: str) -> object:
     """Give what a stand-in lacks: a module that has a stand-in itself, else something that fails when it is used."""
-    if name.startswith("__"):
+    if name.startswith("_"):
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     full = f"{module}.{name}"
     return importlib.import_module(full) if full in STAND_INS or _is_package(full) else retired(module, name)

@@ -6,6 +6,7 @@
 import builtins
 import importlib
 import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from typing import Any
 
 Say = Callable[[str, str], None]
 
+_NOT_OWN = {"site-packages", "azureml-models", "node_modules", "__pycache__"}
 _MOST_FILES, _MOST_BYTES = 200, 1 << 20
 _REMOVED = {
     **{name: getattr(builtins, name) for name in ("float", "int", "bool", "object", "str", "complex")},
@@ -37,18 +39,23 @@ def put_back(directory: Path, say: Say) -> None:
         for name in names:
             if name not in vars(numpy):
                 setattr(numpy, name, _REMOVED[name] if name in _REMOVED else getattr(numpy, _RENAMED[name]))
-                say(f"numpy.{name}", "is put back")
+                say(f"numpy.{name}", "put back")
 
 
 def _sources(directory: Path) -> Iterator[str]:
     """Give the texts of the user's own Python files; a virtual environment beside them is none of those."""
-    own = (path for path in sorted(directory.rglob("*.py")) if "site-packages" not in path.parts)
-    for path in islice(own, _MOST_FILES):
+    for path in islice(_python_files(directory), _MOST_FILES):
         try:
             if path.stat().st_size <= _MOST_BYTES:
                 yield path.read_text(errors="replace")
         except OSError:
             continue
+
+
+def _python_files(directory: Path) -> Iterator[Path]:
+    for folder, inner, files in os.walk(directory):
+        inner[:] = sorted(name for name in inner if name not in _NOT_OWN and not name.startswith("."))
+        yield from (Path(folder) / name for name in sorted(files) if name.endswith(".py"))
 
 
 def _put_back_read_json(pandas: Any, say: Say) -> None:
@@ -63,4 +70,4 @@ def _put_back_read_json(pandas: Any, say: Say) -> None:
 
     read_json.__scoring__ = True  # type: ignore[attr-defined]
     pandas.read_json = read_json
-    say("pandas.read_json(<text>)", "is put back")
+    say("pandas.read_json(<text>)", "put back")

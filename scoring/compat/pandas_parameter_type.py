@@ -8,6 +8,8 @@ import pandas as pd  # type: ignore[import-untyped, unused-ignore]
 
 from .parameter_types import AbstractParameterType, check_shape
 
+__all__ = ["PandasParameterType"]
+
 _ORIENTS = ("split", "records", "index", "columns", "values", "table")
 
 

@@ -6,6 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+__all__ = ["AbstractParameterType", "NumpyParameterType", "StandardPythonParameterType"]
+
 
 @runtime_checkable
 class _Convertible(Protocol):
@@ -35,8 +37,9 @@ class AbstractParameterType:
         return input_data
 
     def example(self) -> Any:
-        """Give the sample as a JSON value."""
-        return _json_value(self.sample_input)
+        """Give the sample as a JSON value; a script's own type may say it as inference_schema asks for it."""
+        said = getattr(self, "input_to_swagger", None)
+        return _json_value(self.sample_input) if said is None else said()["example"]
 
 
 class StandardPythonParameterType(AbstractParameterType):

@@ -2,6 +2,8 @@
 
 import logging
 
+__all__ = ["INSTRUMENTATION_KEY", "enable_telemetry", "log_traceback", "set_verbosity", "update_custom_dimensions"]
+
 INSTRUMENTATION_KEY = ""
 
 

@@ -1,4 +1,4 @@
-"""Stands for azureml's ``aml_request`` and ``aml_response``: @rawhttp, and a request and a response without Flask.
+"""Stands for azureml's ``aml_request``: @rawhttp, and a request without Flask.
 
 Scripts import them from ``azureml.contrib.services`` (until 2023) or from ``azureml_inference_server_http.api``.
 """
@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from .multipart import FileField, read_form
+
+__all__ = ["AMLRequest", "rawhttp"]  # scripts say import *
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -27,13 +29,17 @@ def rawhttp(func: F) -> F:
 def forget_rawhttp() -> None:
     """Forget that another script asked for it: where the real package is installed, it keeps one flag for all."""
     for name in _REAL:
-        if getattr(sys.modules.get(name), _FLAG, False):
+        if _is_flagged(name):
             setattr(sys.modules[name], _FLAG, False)
 
 
 def wants_rawhttp(run: Callable[..., object]) -> bool:
     """Say whether run() is marked, by us or by the real package."""
-    return hasattr(run, _MARK) or any(getattr(sys.modules.get(name), _FLAG, False) for name in _REAL)
+    return hasattr(run, _MARK) or any(map(_is_flagged, _REAL))
+
+
+def _is_flagged(name: str) -> bool:
+    return name in sys.modules and bool(vars(sys.modules[name]).get(_FLAG))
 
 
 class Headers(Mapping[str, str]):
@@ -125,50 +131,3 @@ class AMLRequest:
         if self._form is None:
             self._form = read_form(self.data, self.content_type)
         return self._form
-
-
-class AMLResponse:
-    """What run() may give to choose status and content type.
-
-    Attributes:
-        data: the body.
-        status_code: 400 and more says that the request failed.
-        headers: ``Content-Type`` among them if the script says one.
-        mimetype: the content type without parameters; empty if the script says none.
-    """
-
-    def __init__(
-        self,
-        message: object,
-        status_code: int = 200,
-        response_headers: Mapping[str, str] | None = None,
-        json_str: bool = False,
-        run_function_failed: bool = False,
-    ) -> None:
-        as_json = json_str or message is None
-        self.data = json.dumps({} if message is None else message).encode() if as_json else _bytes(message)
-        self.status_code = status_code
-        self.headers = dict(response_headers or {})
-        if as_json and "content-type" not in map(str.lower, self.headers):
-            self.headers["Content-Type"] = "application/json"
-
-    @property
-    def mimetype(self) -> str:
-        """The content type without its parameters."""
-        return Headers(self.headers).get("content-type", "").partition(";")[0].strip()
-
-    def get_data(self, as_text: bool = False) -> bytes | str:
-        """Give the body, as text if asked."""
-        return self.data.decode() if as_text else self.data
-
-
-def _bytes(message: object) -> bytes:
-    if isinstance(message, bytes | bytearray):
-        return bytes(message)
-    if isinstance(message, str):
-        return message.encode()
-    if isinstance(message, dict):  # Flask sends the keys of it: nobody wants that
-        return json.dumps(message).encode()
-    if isinstance(message, list | tuple):
-        return b"".join(map(_bytes, message))
-    return str(message).encode()

@@ -10,6 +10,8 @@ from typing import TypeVar, cast
 
 from .parameter_types import AbstractParameterType, converted
 
+__all__ = ["get_input_schema", "get_output_schema", "input_schema", "is_schema_decorated", "output_schema"]
+
 F = TypeVar("F", bound=Callable[..., object])
 
 _INPUTS, _OUTPUT = "__scoring_input_types__", "__scoring_output_type__"

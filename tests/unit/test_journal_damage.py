@@ -93,6 +93,30 @@ async def test_what_can_be_read_is_saved_and_the_rest_is_counted(
     assert taken[-1].seq > COUNT
 
 
+@pytest.mark.parametrize("offset", [0, 15, 16, 18, 19, 20, 21, 44, 47, 52, 56, 59])
+async def test_a_damaged_header_costs_nothing(open_journal: Open, left: Path, offset: int) -> None:
+    """The pages behind it are all there."""
+    with (left / NAME).open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\xab")
+    journal = open_journal(left)
+    assert (journal.lost, ids(await all_of(journal, COUNT))) == (0, list(range(COUNT)))
+
+
+async def test_what_was_undone_with_the_log_does_not_hide_the_loss(open_journal: Open, tmp_path: Path) -> None:
+    """A lost log brings back messages that were done and takes new ones away: as many messages, but others."""
+    journal = open_journal(tmp_path / "first")
+    fill(journal, range(100))
+    journal._reader.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+    await journal.done([each.seq for each in await all_of(journal, 100)])
+    fill(journal, range(100, 160))
+    left = killed(journal, tmp_path / "first", tmp_path / "left")
+    for suffix in ("-wal", "-shm"):
+        (left / f"{NAME}{suffix}").unlink()
+    journal = open_journal(left)
+    assert (journal.waiting(), journal.lost) == (100, 60)
+
+
 async def test_the_loss_is_logged_with_its_number(
     open_journal: Open, left: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,7 +209,7 @@ async def test_damage_while_running_ends_the_process_instead_of_waiting_for_ever
     journal = open_journal()
     fill(journal, range(10))
     error = sqlite3.DatabaseError("database disk image is malformed")
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT  # type: ignore[misc]
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     assert journal_file.is_damage(error)
     journal._failed("read", error)
     with pytest.raises(JournalError, match="next start"):

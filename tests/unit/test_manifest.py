@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from template_edits import (
     IMAGE,
@@ -22,7 +23,8 @@ from template_edits import (
 
 from module import edge_manifest
 from module.errors import SettingsError
-from module.packaging import manifest, schema
+from module.packaging import manifest, module_twin, schema
+from module.settings import Settings
 
 
 def test_the_projects_template_becomes_a_valid_deployment() -> None:
@@ -122,6 +124,18 @@ def test_desired_properties_are_set_and_checked_by_the_settings() -> None:
         "batch": {"maxSize": 8},
         "rows": "message",
     }
+
+
+def test_each_setting_is_in_the_twin_or_fixed_when_the_container_starts() -> None:
+    """A new setting has to be given a place, or a reason for having none; every default fits its place."""
+    fixed = {"dir", "script", "delivery", "journal_dir", "journal_sync", "stop_timeout_s", "http_port"}
+    fixed |= {"init_timeout_s", "capture_dir"}
+    assert {*module_twin.PLACES.values(), *fixed} >= set(Settings.__struct_fields__)
+    defaults = msgspec.json.decode(msgspec.json.encode(Settings(), enc_hook=str))
+    desired: dict[str, Any] = {}
+    for place, name in module_twin.PLACES.items():
+        module_twin.put(desired, place, json.dumps(defaults[name]))
+    module_twin.check_desired("scoring", desired)
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where the values of placeholders and the digests of images come from."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from template_edits import DIGEST, VALUES
 
 from module.errors import PackagingError, SettingsError
 from module.packaging import placeholders
-from module.packaging.image_pin import layout_lookup, pin
+from module.packaging.image_pin import Pinned, pin
+from module.packaging.oci import MANIFEST, Descriptor, Layout
+from module.packaging.reference import ImageName
 
 
 def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
@@ -38,19 +41,39 @@ def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> Non
         placeholders.module_images(tmp_path, "amd64", VALUES)
 
 
-def test_a_tag_is_pinned_by_the_first_that_knows_it(tmp_path: Path) -> None:
-    entry = {"digest": DIGEST, "annotations": {"org.opencontainers.image.ref.name": "r.azurecr.io/scoring:7"}}
-    (tmp_path / "index.json").write_text(json.dumps({"manifests": [entry]}))
-    layout = layout_lookup(tmp_path)
-    assert pin("r.azurecr.io/scoring:7", lambda name, tag: None, layout) == f"r.azurecr.io/scoring@{DIGEST}"
-    assert pin(f"localhost:5000/a/b@{DIGEST}") == f"localhost:5000/a/b@{DIGEST}"
-    with pytest.raises(PackagingError, match=r"nothing knows the digest of r.azurecr.io/scoring:8: push it first"):
-        pin("r.azurecr.io/scoring:8", layout)
-    with pytest.raises(PackagingError, match="is no OCI layout"):
-        pin("r.azurecr.io/scoring:8", layout_lookup(tmp_path / "gone"))
+def knows(digest: str) -> Callable[[ImageName], str]:
+    return lambda name: digest
 
 
-@pytest.mark.parametrize("image", ["scoring:7", "https://r/scoring:7", "r/scoring", "r/scoring@sha256:abc", "r/s:a b"])
-def test_what_is_no_image_is_refused(image: str) -> None:
-    with pytest.raises(SettingsError, match=r"--image .*, write it without|is neither REGISTRY/NAME:TAG nor"):
-        pin(image)
+def breaks(name: ImageName) -> str:
+    raise PackagingError(f"cannot reach {name.host}")
+
+
+def test_a_tag_is_pinned_by_the_registrys_word(tmp_path: Path) -> None:
+    pinned = pin("r.azurecr.io/scoring:7", knows(DIGEST), tmp_path)
+    assert pinned == Pinned(f"r.azurecr.io/scoring@{DIGEST}", "r.azurecr.io")
+
+
+def test_what_is_pinned_stays_and_nothing_is_asked(tmp_path: Path) -> None:
+    image = f"localhost:5000/a/b@{DIGEST}"
+    assert pin(image, breaks, tmp_path) == Pinned(image, "localhost:5000")
+
+
+@pytest.mark.parametrize(
+    ("ask", "note"), [(knows(""), "r.azurecr.io has no scoring:7, push it"), (breaks, "cannot reach r.azurecr.io")]
+)
+def test_else_by_what_build_left_here_and_that_is_said(
+    tmp_path: Path, ask: Callable[[ImageName], str], note: str
+) -> None:
+    Layout(tmp_path).tag("r.azurecr.io/scoring:7", Descriptor(MANIFEST, DIGEST, 1))
+    pinned = pin("r.azurecr.io/scoring:7", ask, tmp_path)
+    assert pinned.image == f"r.azurecr.io/scoring@{DIGEST}"
+    assert pinned.note == f"pinned by what build left here: {note}"
+    with pytest.raises(PackagingError, match=r"r.azurecr.io.*; .* has no image r.azurecr.io/scoring:8, build it first"):
+        pin("r.azurecr.io/scoring:8", ask, tmp_path)
+
+
+@pytest.mark.parametrize("image", ["https://r.azurecr.io/scoring:7", "r.azurecr.io/scoring@sha256:abc", "r/s:a b"])
+def test_what_is_no_image_is_refused(tmp_path: Path, image: str) -> None:
+    with pytest.raises(SettingsError, match="names no image: write REGISTRY/NAME:TAG"):
+        pin(image, breaks, tmp_path)

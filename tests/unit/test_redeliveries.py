@@ -77,5 +77,9 @@ async def test_the_last_256_are_remembered(open_journal: Open) -> None:
     journal.connected()
     remembered = [n for n in range(300) if journal._redeliveries.is_one(fingerprint(numbered(n)))]
     assert remembered == list(range(44, 300))
+    fill(journal, range(300, 301))
+    journal.connected()
+    known = [journal._redeliveries.is_one(fingerprint(numbered(n))) for n in (44, 45, 300)]
+    assert known == [False, True, True], "the oldest one made place"
     assert redeliveries.REMEMBERED == 256
     assert journal._reader.execute("SELECT count(*) FROM recent").fetchone() == (256,)

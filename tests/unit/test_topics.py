@@ -30,7 +30,9 @@ def test_odd_topics_are_read() -> None:
     """No bag, an empty one, a property without a value, one with a raw equals sign, a trailing slash."""
     assert input_message(f"{TOPIC}in", b"").properties == {}
     assert input_message(f"{TOPIC}in/", b"") == InputMessage(b"", "in")
-    assert input_message(f"{TOPIC}a%2Fb/k&j=&l=a=b/", b"") == InputMessage(b"", "a/b", {}, {"k": "", "j": "", "l": "a=b"})
+    assert input_message(f"{TOPIC}a%2Fb/k&j=&l=a=b/", b"") == InputMessage(
+        b"", "a/b", {}, {"k": "", "j": "", "l": "a=b"}
+    )
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)

@@ -1,0 +1,111 @@
+"""`scoring-module check`: tries a scoring directory and says what was found, for people or as JSON."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# What the command needs is imported when it runs: `scoring-module run` starts without it.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from scoring.codecs import Body
+    from scoring.trial import Trial
+
+_KINDS = {
+    "batched": "run() gets up to {max_size} decoded requests",
+    "classic": "run() gets a body as text",
+    "schema": "run() gets the fields of a JSON object by name",
+    "rawhttp": "run() gets a request object",
+    "onnx": "no script: a bare model, up to {max_size} requests a call",
+}
+_EXAMPLES = """\
+examples:
+  scoring-module check --scoring-dir examples/turbofan --sample one-body-a-line.jsonl
+  scoring-module check --scoring-dir examples/turbofan --json | jq .milliseconds
+"""
+
+
+def register(
+    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+) -> None:
+    """Add the sub-command with the command line's own ``add(commands, name, command, summary, epilog)``."""
+    parser = add(commands, "check", _check, "load a scoring script, score a sample, say what was found", _EXAMPLES)
+    parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
+    parser.add_argument(
+        "--sample", type=Path, metavar="FILE", help="a body a line; default: sample.json in DIR, else the script's own"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from scoring.results import ResultOptions
+    from scoring.trial import try_script
+
+    from . import logs, settings
+
+    directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
+    read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
+    logs.configure("warning", "text", sys.stderr)
+    bodies = _bodies(arguments.sample) if arguments.sample else []
+    options = ResultOptions(read.result, read.nan, read.unwrap, read.split)
+    with redirect_stdout(sys.stderr):  # what the script prints is none of our answer
+        trial = try_script(read.dir.resolve(), read.script, bodies, options)
+    print(json.dumps(_as_json(trial), indent=2) if arguments.json else "\n".join(_lines(trial)))
+    if trial.error:
+        if trial.user_traceback:
+            print(trial.user_traceback, file=sys.stderr)
+        print(f"scoring-module: {trial.error}", file=sys.stderr)
+    return 3 if trial.error else 0
+
+
+def _bodies(sample: Path) -> "list[Body]":
+    from scoring.codecs import Body
+
+    from .errors import SettingsError
+    from .transports.jsonl import read_telemetry
+
+    bodies = [Body(message.body) for message in read_telemetry(sample, "sample") if message.body]
+    if not bodies:
+        raise SettingsError(f"there is no body in {sample}: write one a line")
+    return bodies
+
+
+def _as_json(trial: "Trial") -> dict[str, object]:
+    fields = asdict(trial)
+    del fields["user_traceback"]
+    return {"ok": not trial.error, **fields}
+
+
+def _lines(trial: "Trial") -> Iterator[str]:
+    """Give the lines for people: a word, and what there is to say of it."""
+    for word, said in _said(trial):
+        for number, line in enumerate(said):
+            yield f"{word if number == 0 else '':<9} {line}"
+
+
+def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
+    yield "script", [f"{trial.directory}/{trial.script}"]
+    if trial.kind:
+        form = _KINDS[trial.kind].format(max_size=trial.max_size)
+        yield "kind", [f"{trial.kind}: {form}{', and is awaited' if trial.is_async else ''}"]
+    width = max(map(len, trial.replaced), default=0)
+    yield "replaced", [f"{name:<{width}}  {what}" for name, what in trial.replaced.items()]
+    yield "model", [f"{each['path']} on {each['provider']}" for each in trial.models]
+    yield "folder", [f"AZUREML_MODEL_DIR is {trial.model_dir}"] if trial.model_dir else []
+    yield "fields", trial.described
+    yield "sample", [f"{trial.sample}  (from {trial.sample_from})"] if trial.sample else []
+    yield "answer", [*trial.answers] or (["nothing leaves"] if trial.milliseconds else [])
+    yield "time", [_time(size, taken) for size, taken in trial.milliseconds.items()]
+    yield "merged", [f"{'yes' if trial.merged else 'no'}: {trial.why}"] if trial.why else []
+    yield "note", trial.notes
+    yield "result", ["broken: see below" if trial.error else "good"]
+
+
+def _time(size: int, milliseconds: float) -> str:
+    noun = "request " if size == 1 else "requests"
+    return f"{size:>4} {noun} {milliseconds:>10.3f} ms a call {1e3 * milliseconds / size:>10.1f} µs a request"

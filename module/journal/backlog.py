@@ -1,0 +1,77 @@
+"""What waits, as memory knows it: the size of each message that is not done, and the next ones to give as a whole."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+from ..messages import Accepted
+
+MOST = 1024
+MOST_BYTES = 16 << 20
+"""Messages, and bytes of their bodies, that are kept in memory at most; those behind them are read from the file."""
+
+
+class Backlog:
+    """The messages of a journal that are not done; safe to use from any thread."""
+
+    def __init__(self, sizes: dict[int, int]) -> None:
+        """Take the encoded sizes by seq, ascending: nothing of them is in memory yet."""
+        self._lock = threading.Lock()
+        self._sizes = sizes
+        self._bytes = sum(sizes.values())
+        self._fresh: deque[Accepted] = deque()
+        self._fresh_bytes = 0
+        self._last = next(reversed(sizes), 0)
+        self._given = 0  # the last seq that went into _fresh
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    @property
+    def bytes(self) -> int:
+        """Encoded bytes of all that wait."""
+        return self._bytes
+
+    def has_room(self, size: int, max_messages: int, max_bytes: int) -> bool:
+        """Say whether one more message may come; a message larger than the bound may when it is alone."""
+        with self._lock:
+            return not self._sizes or (len(self._sizes) < max_messages and self._bytes + size <= max_bytes)
+
+    def add(self, accepted: Accepted, size: int) -> None:
+        """Count a message that is in the file, and keep it in memory if it is the next one and there is room."""
+        with self._lock:
+            self._sizes[accepted.seq] = size
+            self._bytes += size
+            self._last = accepted.seq
+            if self._given == accepted.seq - 1 and len(self._fresh) < MOST and self._fresh_bytes < MOST_BYTES:
+                self._keep(accepted)
+
+    def unread(self) -> tuple[int, int] | None:
+        """Give (after, up to) of the seqs that are only in the file, None if memory has all."""
+        with self._lock:
+            return (self._given, self._last) if self._given < self._last else None
+
+    def read(self, messages: Iterable[Accepted], up_to: int) -> None:
+        """Take the next messages from the file, all there are up to this seq."""
+        with self._lock:
+            for accepted in messages:
+                if accepted.seq > self._given:
+                    self._keep(accepted)
+            self._given = max(self._given, up_to)
+
+    def take(self, count: int) -> list[Accepted]:
+        """Give up to ``count`` messages in order, of those in memory."""
+        with self._lock:
+            taken = [self._fresh.popleft() for _ in range(min(count, len(self._fresh)))]
+            self._fresh_bytes -= sum(len(accepted.message.body) for accepted in taken)
+            return taken
+
+    def remove(self, seqs: Iterable[int]) -> None:
+        """Forget finished messages."""
+        with self._lock:
+            self._bytes -= sum(self._sizes.pop(seq, 0) for seq in seqs)
+
+    def _keep(self, accepted: Accepted) -> None:
+        self._fresh.append(accepted)
+        self._fresh_bytes += len(accepted.message.body)
+        self._given = accepted.seq

@@ -1,0 +1,125 @@
+"""Saves what can be read from a damaged journal.
+
+A process may die in the middle of it: the saved rows go to a file beside the damaged one, which gets its final name
+only when it is complete, and whoever starts next finishes the move.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+_TABLES = ("facts", "recent", "suspects", "quarantine", "messages")
+_HEADER = {
+    0: b"SQLite format 3\0",
+    18: b"\2\2\0\x40\x20\x20",
+    44: b"\0\0\0\4",
+    52: bytes(4),
+    56: b"\0\0\0\1",
+    64: bytes(4),
+}
+"""What the header of every journal says, by offset (sqlite.org/fileformat.html): one wrong bit hides all rows."""
+
+_TIME = 20.0
+"""Seconds that the search for single rows between damaged pages may take in one table."""
+
+_log = logging.getLogger(__name__)
+
+
+def save(path: Path, schema: str, last: int) -> None:
+    """Put a new file with every readable row in the place of a damaged one, which is kept as ``damaged.sqlite3``.
+
+    Args:
+        path: the journal's file.
+        schema: SQL that makes its tables.
+        last: the last seq that was ever accepted, as far as known.
+
+    Raises:
+        sqlite3.Error, OSError: the new file cannot be written; the old one has the same rows as before.
+    """
+    _mend_header(path)
+    saving = path.with_name("saving.sqlite3")
+    saving.unlink(missing_ok=True)
+    counts = dict.fromkeys(_TABLES, 0)
+    with closing(sqlite3.connect(saving, isolation_level=None)) as new:
+        new.execute("PRAGMA journal_mode = OFF")
+        new.executescript(schema)
+        new.execute("BEGIN")
+        for table in _TABLES:
+            for row in _readable(path, table, last):
+                with suppress(sqlite3.IntegrityError):
+                    new.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - ours
+                    counts[table] += 1
+        new.execute("COMMIT")
+    saving.rename(_saved(path))
+    put_in_place(path)
+    _log.error(
+        "%d messages and %d quarantined ones were saved from the damaged journal, which is kept as %s",
+        counts["messages"],
+        counts["quarantine"],
+        path.with_name("damaged.sqlite3"),
+    )
+
+
+def put_in_place(path: Path) -> None:
+    """Finish the move of a complete saved file, if there is one."""
+    if not _saved(path).exists():
+        return
+    damaged = path.with_name("damaged.sqlite3")
+    for suffix in ("-shm", "-wal", ""):
+        if Path(f"{path}{suffix}").exists():
+            Path(f"{path}{suffix}").replace(f"{damaged}{suffix}")
+    _saved(path).rename(path)
+
+
+def _mend_header(path: Path) -> None:
+    with path.open("r+b") as file:
+        for offset, content in _HEADER.items():
+            file.seek(offset)
+            file.write(content)
+        file.seek(16)
+        size = int.from_bytes(file.read(2), "big")
+        if size != 1 and (size < 512 or size & (size - 1)):
+            file.seek(16)
+            file.write((4096).to_bytes(2, "big"))
+
+
+def _saved(path: Path) -> Path:
+    return path.with_name("saved.sqlite3")
+
+
+def _readable(damaged: Path, table: str, last: int) -> Iterator[tuple[Any, ...]]:
+    """Give the rows that can be read, one look-up each once the scan has hit a damaged page."""
+    after = 0
+    query = f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"  # noqa: S608 - ours
+    try:
+        with closing(sqlite3.connect(damaged)) as old:
+            with suppress(sqlite3.DatabaseError):
+                while found := old.execute(query, (after,)).fetchone():
+                    if found[0] <= after:  # pages that fit together wrongly may lead in a circle
+                        break
+                    after = found[0]
+                    yield found[1:]
+                else:
+                    return
+            yield from _one_by_one(old, table, after + 1, last)
+    except sqlite3.DatabaseError as error:
+        _log.error("nothing more can be read from %s of the damaged journal: %s", table, error)
+
+
+def _one_by_one(old: sqlite3.Connection, table: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    end = time.monotonic() + _TIME
+    with suppress(sqlite3.DatabaseError):
+        last = max(last, old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()[0])
+    for rowid in range(first, max(first + 1000, last + 1)):
+        if time.monotonic() > end:
+            return
+        try:
+            row = old.execute(f"SELECT * FROM {table} WHERE rowid = ?", (rowid,)).fetchone()  # noqa: S608 - ours
+        except sqlite3.DatabaseError:
+            continue
+        if row is not None:
+            yield row

@@ -1,0 +1,40 @@
+"""What the journal cannot do at present: written, read, shortened; each ends by itself when it is possible again."""
+
+import logging
+import sqlite3
+
+from .file import is_damage
+
+_log = logging.getLogger(__name__)
+
+
+class Troubles:
+    """What is wrong at present; told from the transport's thread and from the journal's.
+
+    Attributes:
+        said: in a sentence, empty if all is well.
+        damage: in a sentence, why no retry will help; empty as long as one may.
+    """
+
+    def __init__(self) -> None:
+        self.said = self.damage = ""
+        self._sentences: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._sentences)
+
+    def add(self, doing: str, error: sqlite3.Error) -> None:
+        """Remember that something cannot be done, such as "written"; logged once."""
+        sentence = f"the journal cannot be {doing}: {error}"
+        if doing not in self._sentences:
+            _log.error("%s; nothing is acked until it can be", sentence)
+        self._sentences[doing] = self.said = sentence
+        if is_damage(error):
+            self.damage = f"{sentence}; the next start saves what can be read"
+
+    def end(self, doing: str) -> None:
+        """Hear that something works; cheap when it always did."""
+        if doing in self._sentences:
+            del self._sentences[doing]
+            self.said = "; ".join(tuple(self._sentences.values()))
+            _log.warning("the journal can be %s again", doing)

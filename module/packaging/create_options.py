@@ -1,0 +1,94 @@
+"""createOptions: how edgeAgent asks the container engine for the module's container, and how a twin carries them."""
+
+import json
+import math
+import re
+from typing import Any
+
+from ..errors import SettingsError
+
+PIECE = 512
+"""Characters in one text of a twin at most, as edgeAgent and iotedgedev split it (`TWIN_VALUE_MAX_SIZE`)."""
+
+_PIECES = 8
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_LEAST_MEMORY = 6 << 20  # what Docker takes at least
+
+GPUS = [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}]
+"""``HostConfig.DeviceRequests`` for every GPU of the device."""
+
+
+def join(module: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Give a module's createOptions as one object, written as an object or as text in pieces.
+
+    Raises:
+        SettingsError: they are no JSON object.
+    """
+    whole = settings.get("createOptions", {})
+    if isinstance(whole, str):
+        pieces = [whole, *(settings.get(f"createOptions{at:02}", "") for at in range(1, _PIECES))]
+        try:
+            whole = json.loads("".join(map(str, pieces)) or "{}")
+        except ValueError as error:
+            raise SettingsError(f"createOptions of module {module} are not JSON: {error}") from error
+    if not isinstance(whole, dict) or not isinstance(whole.get("HostConfig", {}), dict):
+        raise SettingsError(f"createOptions of module {module} and their HostConfig must be JSON objects")
+    return whole
+
+
+def split(module: str, options: dict[str, Any]) -> dict[str, str]:
+    """Give createOptions as ``createOptions``, ``createOptions01``… of 512 characters each.
+
+    Raises:
+        SettingsError: they take more than eight.
+    """
+    text = json.dumps(options, separators=(",", ":"))
+    pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
+    if len(pieces) > _PIECES:
+        raise SettingsError(
+            f"createOptions of module {module} have {len(text)} characters, shorten them to {PIECE * _PIECES}"
+        )
+    return {f"createOptions{at:02}" if at else "createOptions": piece for at, piece in enumerate(pieces)}
+
+
+def for_scoring(
+    options: dict[str, Any], *, volume: str, journal_dir: str, stop_timeout: float, gpu: bool, memory: int | None
+) -> dict[str, Any]:
+    """Give the module's own createOptions with what is missing added; what is written stays.
+
+    Args:
+        options: as written in the template.
+        volume: the journal's named volume; added unless something is mounted at journal_dir.
+        journal_dir: the journal's directory in the container.
+        stop_timeout: seconds that the module needs from SIGTERM to its end; edgeAgent's own limit is 10.
+        gpu: ask for the device's GPUs.
+        memory: limit in bytes.
+    """
+    host = dict(options.get("HostConfig", {}))
+    if not _mounted(host, journal_dir):
+        mount = {"Type": "volume", "Source": volume, "Target": journal_dir}
+        host["Mounts"] = [*(host.get("Mounts") or []), mount]
+    if gpu and "Runtime" not in host:
+        host.setdefault("DeviceRequests", GPUS)
+    if memory is not None:
+        host["Memory"] = memory
+    return {"StopTimeout": math.ceil(stop_timeout) + 2, **options, "HostConfig": host}
+
+
+def _mounted(host: dict[str, Any], target: str) -> bool:
+    binds = [str(bind).split(":") for bind in host.get("Binds") or []]
+    targets = [str(mount.get("Target")) for mount in host.get("Mounts") or []]
+    return target in [*targets, *(bind[1] for bind in binds if len(bind) > 1)]
+
+
+def memory_bytes(text: str) -> int:
+    """Give the bytes of a size written as Docker takes it, such as ``512m`` or ``2g``.
+
+    Raises:
+        SettingsError: it is none, or less than the 6 MB that Docker demands.
+    """
+    found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
+    size = int(found[1]) * _UNITS[found[2]] if found else 0
+    if size < _LEAST_MEMORY:
+        raise SettingsError(f"--memory {text} is not a size of at least 6m: write it like 512m or 2g")
+    return size

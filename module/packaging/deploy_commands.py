@@ -1,0 +1,204 @@
+"""The command line of ``scoring-module manifest`` and ``scoring-module deploy``."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import SettingsError
+
+# What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
+# ruff: noqa: PLC0415
+
+_ID = re.compile(r"[a-z0-9_-]{1,128}")
+_MANIFEST = """\
+examples:
+  scoring-module manifest --image myregistry.azurecr.io/scoring:7
+  scoring-module manifest --image myregistry.azurecr.io/scoring:7 --gpu --memory 2g --set batch.maxSize=64
+"""
+_DEPLOY = """\
+the hub: IOTHUB_CONNECTION_STRING (environment or .env), or --hub NAME with IOTHUB_ACCESS_TOKEN or az login
+
+examples:
+  scoring-module deploy --device edge-1 --watch
+  scoring-module deploy --target-condition "tags.line='3'" --priority 20 --watch
+  scoring-module deploy --target-condition "tags.line='3'" --rollback
+"""
+
+
+def register(
+    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+) -> None:
+    """Add the two sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
+    _manifest_arguments(
+        add(commands, "manifest", _manifest, "write the deployment of a template and an image", _MANIFEST)
+    )
+    _deploy_arguments(add(commands, "deploy", _deploy, "roll a deployment out to a device or a fleet", _DEPLOY))
+
+
+def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--image", metavar="NAME:TAG", required=True, help="or NAME@sha256:…; a tag is pinned by its digest")
+    option("--template", type=Path, metavar="FILE", default=Path("deployment.template.json"), help="%(default)s")
+    option("--env", type=Path, metavar="FILE", help="values of the placeholders (default: .env beside the template)")
+    option("--no-env", action="store_true", help="values from the environment alone")
+    option("-o", "--output", type=Path, metavar="FILE", default=Path("deployment.json"), help="%(default)s, mode 0600")
+    option("--layout", type=Path, metavar="DIR", help="where build left the image, if the registry does not answer")
+    option("--ca-file", type=Path, metavar="FILE", help="certificates to trust beside the system's, for the registry")
+    option("--module", metavar="NAME", help="the scoring module, if routes lead to several")
+    option("--platform", metavar="ARCH", default="amd64", help="what ${MODULES.name} means (default: %(default)s)")
+    option("--gpu", action="store_true", help="ask for the device's GPUs")
+    option("--memory", metavar="SIZE", help="the container's limit, such as 512m")
+    option(
+        "--set", metavar="PLACE=VALUE", action="append", default=[], help="a desired property, such as batch.maxSize=64"
+    )
+    option("--layered", action="store_true", help="a layer on a base deployment: our module, its routes, its twin")
+
+
+def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option(
+        "manifest", type=Path, metavar="FILE", nargs="?", default=Path("deployment.json"), help="default: %(default)s"
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--device", metavar="ID", help="one device")
+    where.add_argument("--target-condition", metavar="CONDITION", help="every device whose twin fits, tags.line='3'")
+    option("--priority", type=int, metavar="N", help="0 and more, the highest wins; with --target-condition")
+    option("--id", metavar="NAME", help="of the deployment (default: the module and a hash of the content)")
+    option("--module", metavar="NAME", help="the scoring module, if routes lead to several")
+    option("--hub", metavar="NAME", help="the IoT Hub (default: the connection string's)")
+    option("--env", type=Path, metavar="FILE", default=Path(".env"), help="read if it is there (default: %(default)s)")
+    option("--watch", action="store_true", help="wait until every device has arrived, exit 1 if not in time")
+    option("--timeout", type=float, metavar="SECONDS", default=900.0, help="for --watch (default: %(default)g)")
+    option("--every", type=float, metavar="SECONDS", default=10.0, help="between two looks (default: %(default)g)")
+    option("--rollback", action="store_true", help="take this deployment back")
+    option("--print-commands", action="store_true", help="print the same as az commands and do nothing")
+
+
+def _manifest(arguments: argparse.Namespace) -> int:
+    from . import create_options, manifest, placeholders
+    from .image_pin import pin
+
+    template = arguments.template
+    values = {} if arguments.no_env else placeholders.read_env(arguments.env or template.with_name(".env"))
+    values |= os.environ
+    values |= placeholders.module_images(template.parent, arguments.platform, values)
+    pinned = pin(arguments.image, _asking(manifest.registry_entries(template, values), arguments), arguments.layout)
+    choices = manifest.Choices(
+        template=template,
+        image=pinned.image,
+        module=arguments.module,
+        gpu=arguments.gpu,
+        memory=create_options.memory_bytes(arguments.memory) if arguments.memory else None,
+        twin=tuple(_set(text) for text in arguments.set),
+        layered=arguments.layered,
+    )
+    deployment = manifest.build(choices, values)
+    manifest.write(deployment, arguments.output)
+    print(f"{arguments.output}: module {deployment.module} is {choices.image}, routes {', '.join(deployment.routes)}")
+    if pinned.note:
+        print(pinned.note, file=sys.stderr)
+    if pinned.registry not in deployment.registries:
+        print(f"no credentials for {pinned.registry} in it: devices can pull only if it is public", file=sys.stderr)
+    return 0
+
+
+def _asking(entries: list[dict[str, str]], arguments: argparse.Namespace) -> Callable[[Any], str]:
+    """Give what asks the registry for a digest, with the credentials that the devices will use if there are any."""
+    from .credentials import Access, Credentials
+    from .registry import Registry
+
+    def ask(name: Any) -> str:
+        access = Access(ca_file=str(arguments.ca_file or ""))
+        for entry in entries:
+            if entry["address"] == name.host and entry["password"]:
+                access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
+        return Registry(name.host, name.repository, access).digest_of(name.tag)
+
+    return ask
+
+
+def _set(text: str) -> tuple[str, str]:
+    place, equals, value = text.partition("=")
+    if not (place and equals):
+        raise SettingsError(f"--set {text} is not PLACE=VALUE, such as batch.maxSize=64")
+    return place, value
+
+
+def _deploy(arguments: argparse.Namespace) -> int:
+    from . import hub_access, placeholders, rollout
+    from .iot_hub import IotHub
+
+    _check(arguments)
+    environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
+    ready = rollout.read(arguments.manifest, arguments.module)
+    name = arguments.id or ready.name
+    if arguments.print_commands:
+        print("\n".join(_az(arguments, environment, ready, name)))
+        return 0
+    hub = IotHub(hub_access.access_from(environment, arguments.hub))
+    print(_on_device(hub, arguments, ready) if arguments.device else _on_fleet(hub, arguments, ready, name), flush=True)
+    if arguments.watch:
+        _follow(hub, arguments, ready, name)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.target_condition is not None and not arguments.rollback and arguments.priority is None:
+        raise SettingsError("--target-condition needs --priority N: the highest priority wins on each device")
+    if arguments.device and (arguments.priority is not None or arguments.id):
+        raise SettingsError("--priority and --id are for --target-condition: a device alone has neither")
+    if arguments.priority is not None and arguments.priority < 0:
+        raise SettingsError(f"--priority {arguments.priority} must be 0 or more")
+    if arguments.id and not _ID.fullmatch(arguments.id):
+        raise SettingsError(f"--id {arguments.id} may only have small letters, digits, - and _, 128 at most")
+    if not (arguments.timeout > 0 and arguments.every > 0):
+        raise SettingsError("--timeout and --every must be more than 0 seconds")
+    if arguments.watch and arguments.rollback and not arguments.device:
+        raise SettingsError("--watch cannot follow the --rollback of a fleet: its devices go to other deployments")
+
+
+def _az(arguments: argparse.Namespace, environment: dict[str, str], ready: Any, name: str) -> list[str]:
+    from . import az_commands, hub_access
+
+    host = arguments.hub or hub_access.access_from(environment, None).host
+    hub = host.partition(".")[0]
+    if arguments.device:
+        return az_commands.for_device(hub, arguments.device, ready, roll_back=arguments.rollback)
+    return az_commands.for_fleet(
+        hub,
+        ready,
+        name=name,
+        condition=arguments.target_condition,
+        priority=arguments.priority or 0,
+        roll_back=arguments.rollback,
+    )
+
+
+def _on_device(hub: Any, arguments: argparse.Namespace, ready: Any) -> str:
+    from . import device
+
+    if arguments.rollback:
+        return device.roll_back(hub, arguments.device, arguments.manifest)
+    return device.apply(hub, arguments.device, ready)
+
+
+def _on_fleet(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) -> str:
+    from . import fleet
+
+    if arguments.rollback:
+        return fleet.roll_back(hub, name)
+    return fleet.start(hub, ready, name=name, condition=arguments.target_condition, priority=arguments.priority)
+
+
+def _follow(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) -> None:
+    from . import watch
+
+    limits = {"timeout": arguments.timeout, "every": arguments.every}
+    if arguments.device:
+        watch.device_until_done(hub, arguments.device, ready, **limits)
+    else:
+        watch.fleet_until_done(hub, name, ready, **limits)

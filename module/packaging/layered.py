@@ -1,0 +1,41 @@
+"""A layered deployment: one module, its routes and its twin, put on top of a base deployment on the device."""
+
+from typing import Any
+
+from ..edge_manifest import RouteSpec
+from .module_twin import leaves
+
+_DESIRED = "properties.desired"
+
+
+def layer(document: dict[str, Any], ours: str) -> dict[str, Any]:
+    """Give the layer with our module out of a whole deployment.
+
+    Each value gets a key of its own, ``properties.desired.modules.<module>``: a plain ``properties.desired`` would
+    overwrite what the layers below say. Routes come along that lead to our module or take messages from it; the
+    registry credentials come along too, because the base may have none for this registry.
+    """
+    content = document["modulesContent"]
+    agent, hub = content["$edgeAgent"][_DESIRED], content["$edgeHub"][_DESIRED]
+    credentials = agent["runtime"]["settings"].get("registryCredentials", {})
+    result: dict[str, Any] = {
+        "$edgeAgent": {
+            f"{_DESIRED}.modules.{ours}": agent["modules"][ours],
+            **{f"{_DESIRED}.runtime.settings.registryCredentials.{name}": entry for name, entry in credentials.items()},
+        },
+        "$edgeHub": {f"{_DESIRED}.routes.{name}": route for name, route in hub["routes"].items() if _is(ours, route)},
+    }
+    if twin := content[ours][_DESIRED]:
+        result[ours] = {f"{_DESIRED}.{place}": value for place, value in leaves(twin)}
+    return {"modulesContent": result}
+
+
+def is_layered(content: dict[str, Any]) -> bool:
+    """Say whether ``modulesContent`` is a layer: no module of it has its whole ``properties.desired`` (az iot edge)."""
+    return _DESIRED not in content.get("$edgeAgent", {})
+
+
+def _is(ours: str, route: dict[str, Any]) -> bool:
+    spec = RouteSpec(route["route"])
+    endpoint = spec.endpoint() or ("", "")
+    return ours in (endpoint[0], spec.source_module())

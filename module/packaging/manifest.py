@@ -1,0 +1,190 @@
+"""Turns a deployment template into a deployment: values in place, the image pinned, everything checked by name."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .. import edge_manifest
+from ..edge_manifest import DEFAULT_PRIORITY, RouteSpec
+from ..errors import SettingsError
+from ..settings import Settings
+from . import create_options, layered, manifest_checks, module_twin, schema
+from .placeholders import Expansion
+
+_DESIRED = "properties.desired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the command line says of a deployment.
+
+    Attributes:
+        template: the file to start from.
+        image: the scoring module's image, pinned: ``NAME@sha256:…``.
+        module: the scoring module's name; None: the only one that routes lead to.
+        gpu: ask for the device's GPUs.
+        memory: the container's limit in bytes; None: as in the template.
+        twin: ``(place, value as JSON or text)`` to set in the module's twin.
+        layered: make a layer for a base deployment that has the system modules.
+    """
+
+    template: Path
+    image: str
+    module: str | None = None
+    gpu: bool = False
+    memory: int | None = None
+    twin: tuple[tuple[str, str], ...] = ()
+    layered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment that is ready to be written.
+
+    Attributes:
+        document: the JSON document, ``{"modulesContent": …}``.
+        module: the scoring module's name.
+        routes: names of its edgeHub routes.
+        registries: addresses that it has credentials for.
+    """
+
+    document: dict[str, Any]
+    module: str
+    routes: tuple[str, ...]
+    registries: tuple[str, ...] = field(default=())
+
+
+def build(choices: Choices, values: Mapping[str, str]) -> Deployment:
+    """Make the deployment; ``values`` is what its placeholders stand for.
+
+    Raises:
+        SettingsError: the template, a placeholder, a route, a desired property or the result is wrong; each by name.
+    """
+    document = edge_manifest.document(choices.template)
+    ours = edge_manifest.parse(choices.template, document).our_module(choices.module)
+    _use_image(choices, document, ours)
+    document = _expanded(choices.template, document, values)
+    content = document["modulesContent"]
+    manifest = edge_manifest.parse(choices.template, document)
+    manifest_checks.check_schema_versions(choices.template, content)
+    _fill_modules(choices, content, ours)
+    content["$edgeHub"][_DESIRED]["routes"] = {name: _route(spec) for name, spec in manifest.routes.items()}
+    _fill_twin(choices, content, ours)
+    schema.check(choices.template, document)
+    registries = manifest_checks.check_registries(choices.template, content)
+    manifest_checks.check_routes(manifest, content, ours)
+    if choices.layered:
+        document = layered.layer(document, ours)
+    written = edge_manifest.parse(choices.template, document)
+    return Deployment(document, ours, tuple(written.routes), registries)
+
+
+def registry_entries(template: Path, values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Give the template's registry credentials, ``{"username", "password", "address"}``, as far as values are known."""
+    agent = edge_manifest.document(template)["modulesContent"].get("$edgeAgent", {}).get(_DESIRED, {})
+    entries = agent.get("runtime", {}).get("settings", {}).get("registryCredentials", {})
+    return list(Expansion(values)(entries).values())
+
+
+def write(deployment: Deployment, path: Path) -> None:
+    """Write a deployment so that only its owner can read it: registry passwords are in it.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    write_private(path, orjson.dumps(deployment.document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file with mode 0600, whole or not at all.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _use_image(choices: Choices, document: dict[str, Any], ours: str) -> None:
+    """Put the image in before placeholders are looked for: those of the old image need no value."""
+    agent = document["modulesContent"].get("$edgeAgent", {}).get(_DESIRED, {})
+    module = agent.get("modules", {}).get(ours)
+    if not isinstance(module, dict):
+        raise SettingsError(
+            f"module {ours}, which routes in {choices.template} lead to, is not among the modules of $edgeAgent"
+        )
+    module.setdefault("settings", {})["image"] = choices.image
+
+
+def _expanded(template: Path, document: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    expand = Expansion(values)
+    expanded: dict[str, Any] = {"modulesContent": expand(document["modulesContent"])}
+    if expand.missing:
+        raise SettingsError(
+            f"placeholders in {template} have no value, set them in .env or the environment: "
+            + "; ".join(dict.fromkeys(expand.missing))
+        )
+    return expanded
+
+
+def _fill_modules(choices: Choices, content: dict[str, Any], ours: str) -> None:
+    agent = content["$edgeAgent"][_DESIRED]
+    for name, module in {**agent.get("systemModules", {}), **agent.get("modules", {})}.items():
+        settings = module.get("settings", {})
+        options = create_options.join(name, settings)
+        if name == ours:
+            module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
+            options = _options(choices, name, module["env"], options)
+        others = {key: value for key, value in settings.items() if not key.startswith("createOptions")}
+        module["settings"] = {**others, **create_options.split(name, options)}
+
+
+def _options(choices: Choices, ours: str, env: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    module_twin.check_environment(ours, env)
+    defaults = Settings()
+    stop_timeout = _written(env, "SCORING_STOP_TIMEOUT_S") or str(defaults.stop_timeout_s)
+    if not stop_timeout.replace(".", "", 1).isdecimal():
+        raise SettingsError(f"env SCORING_STOP_TIMEOUT_S of module {ours} is {stop_timeout}, which is no number")
+    return create_options.for_scoring(
+        options,
+        volume=f"{ours}-journal",
+        journal_dir=_written(env, "SCORING_JOURNAL_DIR") or str(defaults.journal_dir),
+        stop_timeout=float(stop_timeout),
+        gpu=choices.gpu,
+        memory=choices.memory,
+    )
+
+
+def _written(env: dict[str, Any], name: str) -> str:
+    return str(env.get(name, {}).get("value", ""))
+
+
+def _route(spec: RouteSpec) -> dict[str, Any]:
+    """Give a route as schema 1.1 has it: an object, with priority and time to live where they are set."""
+    route: dict[str, Any] = {"route": spec.route}
+    if spec.priority != DEFAULT_PRIORITY:
+        route["priority"] = spec.priority
+    if spec.time_to_live:
+        route["timeToLiveSecs"] = spec.time_to_live
+    return route
+
+
+def _fill_twin(choices: Choices, content: dict[str, Any], ours: str) -> None:
+    twin = content.setdefault(ours, {})
+    desired = twin.setdefault(_DESIRED, {})
+    for place, text in choices.twin:
+        module_twin.put(desired, place, text)
+    module_twin.check_desired(ours, desired)
+    for name, other in content.items():
+        if name not in {"$edgeAgent", "$edgeHub", ours} and isinstance(other, dict):
+            module_twin.check_limits(name, other.get(_DESIRED, {}))

@@ -1,0 +1,90 @@
+"""What a deployment may not say although the published schema allows it; each mistake is named."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..edge_manifest import EdgeManifest, RouteSpec
+from ..errors import SettingsError
+from ..settings import Settings
+
+_DESIRED = "properties.desired"
+
+
+def check_schema_versions(path: Path, content: dict[str, Any]) -> None:
+    """Check that both system modules have schema 1.1: older ones ignore routes with a priority.
+
+    Raises:
+        SettingsError: another version, or a system module is missing.
+    """
+    for module in ("$edgeAgent", "$edgeHub"):
+        desired = content.get(module, {}).get(_DESIRED)
+        if not isinstance(desired, dict):
+            raise SettingsError(f"{path} has no {_DESIRED} for {module}")
+        if desired.get("schemaVersion") != "1.1":
+            raise SettingsError(f"{module} in {path} has schemaVersion {desired.get('schemaVersion')}: write 1.1")
+
+
+def check_registries(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
+    """Check registry addresses and images, and give the addresses that have credentials.
+
+    Raises:
+        SettingsError: a scheme is in an address or image, which makes edgeAgent's pull fail (iotedge#924).
+    """
+    agent = content["$edgeAgent"][_DESIRED]
+    credentials = agent["runtime"]["settings"].get("registryCredentials", {})
+    for name, entry in credentials.items():
+        _refuse_scheme(f"registry address of {name} in {path}", entry["address"])
+    for name, module in {**agent["systemModules"], **agent["modules"]}.items():
+        _refuse_scheme(f"image of module {name} in {path}", module["settings"]["image"])
+    return tuple(dict.fromkeys(entry["address"] for entry in credentials.values()))
+
+
+def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> None:
+    """Check that every edgeHub route leads somewhere: to $upstream, or to an input of a module that is deployed.
+
+    Raises:
+        SettingsError: it leads to, or comes from, a module or an input that is not there.
+    """
+    deployed = set(content["$edgeAgent"][_DESIRED]["modules"])
+    inputs = _inputs_of(ours, content)
+    for name, spec in manifest.routes.items():
+        _check_route(f"route {name} in {manifest.path}", spec, deployed, inputs or None, ours)
+
+
+def _check_route(place: str, spec: RouteSpec, deployed: set[str], inputs: set[str] | None, ours: str) -> None:
+    known = ", ".join(sorted(deployed)) or "none"
+    endpoint = spec.endpoint()
+    if endpoint is None:
+        raise SettingsError(f"{place} leads neither INTO $upstream nor INTO BrokeredEndpoint(/modules/M/inputs/I)")
+    module, input_name = endpoint
+    if module and module not in deployed:
+        raise SettingsError(f"{place} leads to module {module}, which is not deployed: there are {known}")
+    source = spec.source_module()
+    if source and source not in deployed:
+        raise SettingsError(f"{place} takes messages from module {source}, which is not deployed: there are {known}")
+    if module == ours and inputs is not None and input_name not in inputs:
+        raise SettingsError(
+            f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
+            f"it has {', '.join(sorted(inputs))}"
+        )
+
+
+def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
+    """Give the inputs that the module answers on; none if it takes any."""
+    env = content["$edgeAgent"][_DESIRED]["modules"][ours].get("env", {})
+    text = env.get("SCORING_ROUTES", {}).get("value", "")
+    routes: dict[str, list[str]] = content[ours][_DESIRED].get("routes") or Settings().routes
+    if text:
+        try:
+            routes = msgspec.json.decode(text, type=dict[str, list[str]])
+        except (msgspec.DecodeError, TypeError) as error:
+            raise SettingsError(f"env SCORING_ROUTES of module {ours} is not JSON, input → outputs: {error}") from error
+    return set() if "*" in routes else set(routes)
+
+
+def _refuse_scheme(place: str, text: str) -> None:
+    scheme, separator, _ = text.partition("://")
+    if separator:
+        raise SettingsError(f"{place} begins with {scheme}://, write it without")

@@ -1,0 +1,121 @@
+"""The module's desired properties: the settings that may differ from device to device, in camelCase and nested.
+
+``batch.maxSize`` stands for ``SCORING_MAX_BATCH_SIZE``; names, types and limits are those of ``settings.Settings``.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, get_type_hints
+
+import msgspec
+
+from ..errors import SettingsError
+from ..settings import Settings, describe
+
+PLACES = {
+    "batch.maxSize": "max_batch_size",
+    "batch.maxDelayMs": "max_delay_ms",
+    "routes": "routes",
+    "errorsOutput": "errors_output",
+    "rows": "rows",
+    "body": "body",
+    "maxBodyMb": "max_body_mb",
+    "result": "result",
+    "nan": "nan",
+    "unwrap": "unwrap",
+    "split": "split",
+    "model.name": "model_name",
+    "model.version": "model_version",
+    "journal.maxWaiting": "max_waiting",
+    "journal.maxWaitingMb": "max_waiting_mb",
+    "journal.maxQuarantined": "max_quarantined",
+    "hub.maxUnconfirmed": "max_unconfirmed",
+    "hub.timeoutS": "hub_timeout_s",
+    "hub.stallTimeoutS": "stall_timeout_s",
+    "run.timeoutS": "run_timeout_s",
+    "log.level": "log_level",
+    "log.format": "log_format",
+}
+"""Place in the twin → field of Settings; what is not here is set by the container's environment alone."""
+
+_MAX_VALUE, _MAX_TWIN, _MAX_DEPTH = 4096, 32_768, 10
+
+
+def check_desired(module: str, desired: dict[str, Any]) -> None:
+    """Check the desired properties of the scoring module.
+
+    Raises:
+        SettingsError: a name is unknown, a value does not fit, or IoT Hub would not take it; named by its place.
+    """
+    check_limits(module, desired)
+    hints = get_type_hints(Settings, include_extras=True)
+    for place, value in leaves(desired):
+        if place not in PLACES:
+            raise SettingsError(f"desired property {place} of module {module} is unknown{_instead(place, PLACES)}")
+        try:
+            msgspec.convert(value, type=hints[PLACES[place]])
+        except msgspec.ValidationError as error:
+            reason = f"{str(error)[0].lower()}{str(error)[1:]}"
+            raise SettingsError(f"desired property {place} of module {module} does not fit: {reason}") from error
+
+
+def check_limits(module: str, desired: dict[str, Any]) -> None:
+    """Check desired properties of any module against IoT Hub's limits: key characters, depth, 4 KB a value, 32 KB."""
+    if len(msgspec.json.encode(desired)) > _MAX_TWIN:
+        raise SettingsError(f"the desired properties of module {module} are larger than the 32 KB of a twin")
+    for place, key, value in _pairs(desired):
+        if not key or any(character in ".$# " or ord(character) < 32 for character in key):
+            raise SettingsError(f"desired property {place} of module {module} has a '.', '$', '#' or space in its name")
+        if place.count(".") >= _MAX_DEPTH:
+            raise SettingsError(f"desired property {place} of module {module} is nested deeper than 10 levels")
+        if isinstance(value, str) and len(value.encode()) > _MAX_VALUE:
+            raise SettingsError(f"desired property {place} of module {module} is longer than 4 KB")
+
+
+def check_environment(module: str, env: Mapping[str, Any]) -> None:
+    """Check that each ``SCORING_…`` variable of the scoring module's ``env`` is a setting.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    known = [row.name for row in describe()]
+    for name in env:
+        if name.startswith("SCORING_") and name not in known:
+            raise SettingsError(f"env {name} of module {module} is no setting{_instead(name, known)}")
+
+
+def put(desired: dict[str, Any], place: str, text: str) -> None:
+    """Set ``place`` (such as ``batch.maxSize``) to a value written as JSON or, where that fails, as plain text."""
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        value = text
+    *parents, last = place.split(".")
+    for parent in parents:
+        inner = desired.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"--set {place}: {parent} is a value already, not a group")
+        desired = inner
+    desired[last] = value
+
+
+def leaves(desired: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Give ``(place, value)`` of every desired property, such as ``("batch.maxSize", 64)``."""
+    for key, value in desired.items():
+        place = f"{above}{key}"
+        if isinstance(value, dict) and place not in PLACES:
+            yield from leaves(value, f"{place}.")
+        else:
+            yield place, value
+
+
+def _pairs(value: Any, above: str = "") -> Iterator[tuple[str, str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield f"{above}{key}", key, inner
+            yield from _pairs(inner, f"{above}{key}.")
+
+
+def _instead(name: str, known: Mapping[str, str] | list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}"

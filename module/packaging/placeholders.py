@@ -1,0 +1,121 @@
+"""Placeholders of deployment templates in iotedgedev's conventions: ``$NAME``, ``${NAME}``, ``${MODULES.name}``."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import SettingsError
+
+_ANY = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
+# Names in small letters are edgeHub's own there: $upstream, $body, $connectionModuleId, $edgeAgent.
+_IN_ROUTES = re.compile(r"\$(?:\{([^}]*)\}|([A-Z]\w*))")
+_VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
+_QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?""")
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """Read a ``.env`` file: a ``NAME=value`` a line, values in quotes or not, lines with ``#`` left out.
+
+    Raises:
+        SettingsError: it is not there, cannot be read, or a line has another form; no value is ever named.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path} is not there: write the placeholders' values into it or choose --env") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read {path}: {getattr(error, 'strerror', 'it is not UTF-8 text')}") from error
+    values = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _VARIABLE.fullmatch(line)
+        if found is None:
+            raise SettingsError(f"{path} line {number} is not NAME=value")
+        values[found[1]] = _unquoted(found[2])
+    return values
+
+
+def _unquoted(text: str) -> str:
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[2] if quoted else re.sub(r"(^|\s+)#.*", "", text)
+
+
+class Expansion:
+    """Puts values in the place of placeholders, and remembers those that have none.
+
+    Attributes:
+        missing: ``NAME at place`` for each placeholder that is not set or empty.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.missing: list[str] = []
+
+    def __call__(self, value: Any, place: str = "", *, in_routes: bool = False) -> Any:
+        """Give a copy of a JSON value with its placeholders filled in; a filled-in value is not looked at again."""
+        if isinstance(value, dict):
+            return {
+                self._text(key, place, _IN_ROUTES): self(
+                    inner, f"{place}.{key}" if place else key, in_routes=in_routes or key == "$edgeHub"
+                )
+                for key, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [self(inner, f"{place}[{at}]", in_routes=in_routes) for at, inner in enumerate(value)]
+        return self._text(value, place, _IN_ROUTES if in_routes else _ANY) if isinstance(value, str) else value
+
+    def _text(self, text: str, place: str, pattern: re.Pattern[str]) -> str:
+        def value_of(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            value = self._values.get(name, "")
+            if not value:
+                self.missing.append(f"{found[0]} at {place}")
+            return value
+
+        return pattern.sub(value_of, text)
+
+
+class _ImageTag(msgspec.Struct):
+    version: str
+    platforms: dict[str, str] = {}
+
+
+class _Image(msgspec.Struct):
+    repository: str
+    tag: _ImageTag
+
+
+class _ModuleFile(msgspec.Struct):
+    image: _Image
+
+
+def module_images(folder: Path, platform: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Give the values of ``MODULES.name`` and ``MODULES.name.platform`` from ``modules/*/module.json`` in a folder.
+
+    Args:
+        folder: where the template is.
+        platform: what ``MODULES.name`` without a platform means, such as ``amd64``.
+        values: what placeholders inside the repositories stand for.
+
+    Raises:
+        SettingsError: a module.json has another form, or a placeholder in it has no value.
+    """
+    images = {}
+    for path in sorted(folder.glob("modules/*/module.json")):
+        try:
+            image = msgspec.json.decode(path.read_bytes(), type=_ModuleFile).image
+        except (OSError, msgspec.DecodeError) as error:
+            raise SettingsError(f"{path} does not name an image as iotedgedev's module.json does: {error}") from error
+        expand = Expansion(values)
+        repository = expand(image.repository, str(path))
+        if expand.missing:
+            raise SettingsError(f"set these in .env or the environment: {'; '.join(expand.missing)}")
+        for built in image.tag.platforms:
+            images[f"MODULES.{path.parent.name}.{built}"] = f"{repository}:{image.tag.version}-{built}"
+        if platform in image.tag.platforms:
+            images[f"MODULES.{path.parent.name}"] = images[f"MODULES.{path.parent.name}.{platform}"]
+    return images

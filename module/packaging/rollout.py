@@ -1,0 +1,77 @@
+"""What is to be rolled out, read from a deployment file: which module, which image, under which name."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .. import edge_manifest
+from ..errors import SettingsError
+from . import schema
+from .layered import is_layered
+
+_CREDENTIALS = "registryCredentials"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A deployment file that may go to devices.
+
+    Attributes:
+        path: the file.
+        content: its ``modulesContent``.
+        module: the scoring module's name.
+        image: its image.
+        layered: whether it is a layer.
+        name: the configuration's id: the module and a hash of the content without its credentials.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    module: str
+    image: str
+    layered: bool
+    name: str
+
+
+def read(path: Path, module: str | None = None) -> Rollout:
+    """Read and check a deployment file.
+
+    Raises:
+        SettingsError: it is a template, a placeholder is left in an image or address, or it is no valid deployment.
+    """
+    document = edge_manifest.document(path)
+    if "$schema-template" in document:
+        raise SettingsError(f"{path} is a template: make a deployment of it with scoring-module manifest")
+    manifest = edge_manifest.parse(path, document)
+    content = document["modulesContent"]
+    layered = is_layered(content)
+    if not layered:
+        schema.check(path, document)
+    for name, image in manifest.images.items():
+        if "$" in image or not image:
+            raise SettingsError(
+                f"the image of module {name} in {path} is {image or 'empty'}: a placeholder has no value"
+            )
+    ours = manifest.our_module(module)
+    if not _NAME.fullmatch(ours):
+        raise SettingsError(f"module name {ours} in {path} may only have letters, digits, - and _")
+    if ours not in manifest.images:
+        raise SettingsError(f"{path} does not deploy module {ours}, which its routes lead to")
+    return Rollout(path, content, ours, manifest.images[ours], layered, f"{ours.lower()}-{_digest(content)}")
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Give a hash by which the same deployment has the same name, whatever the registry's password is today."""
+    return hashlib.sha256(orjson.dumps(without_credentials(content), option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+
+
+def without_credentials(value: Any) -> Any:
+    """Give a copy of a deployment's content in which no registry credentials are left."""
+    if isinstance(value, dict):
+        return {key: without_credentials(inner) for key, inner in value.items() if _CREDENTIALS not in key}
+    return value

@@ -1,0 +1,39 @@
+"""The published JSON Schema of IoT Edge deployments (json.schemastore.org), which a manifest must satisfy."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..errors import SettingsError
+
+_FILE = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"
+_SAYS_NO_VALUE = {"required", "additionalProperties"}
+
+
+def check(path: Path, document: dict[str, Any]) -> None:
+    """Check a deployment that is not layered; ``path`` is what the sentence calls it.
+
+    Raises:
+        SettingsError: it does not satisfy the schema; the sentence names the place, never a value.
+    """
+    errors = sorted(_validator().iter_errors(document), key=lambda error: len(error.absolute_path))
+    if not errors:
+        return
+    first = errors[0]
+    place = ".".join(map(str, first.absolute_path)) or "the top"
+    rule = f"breaks the rule {first.validator} {orjson.dumps(first.validator_value).decode()[:200]}"
+    reason = first.message if first.validator in _SAYS_NO_VALUE else rule
+    raise SettingsError(f"{path} is no valid IoT Edge deployment: at {place}: {reason}")
+
+
+@cache
+def _validator() -> Any:
+    try:
+        from jsonschema import Draft4Validator  # noqa: PLC0415 - the one dependency of this command alone
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "jsonschema is not installed, which checks deployments: pip install 'iotedge-scoring-module[package]'"
+        ) from error
+    return Draft4Validator(orjson.loads(_FILE.read_bytes()))

@@ -1,0 +1,58 @@
+"""`scoring-module quarantine`: lists the messages that could not be scored, puts them back or drops them."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# What the command needs is imported when it runs: `scoring-module run` starts without it.
+# ruff: noqa: PLC0415
+
+_EXAMPLES = """\
+examples:
+  scoring-module quarantine list
+  scoring-module quarantine replay --only 12 13
+  scoring-module quarantine drop
+"""
+
+
+def register(
+    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+) -> None:
+    """Add the sub-command with the command line's own ``add(commands, name, command, summary, epilog)``."""
+    summary = "messages that could not be scored: list them, put them back, drop them"
+    parser = add(commands, "quarantine", _quarantine, summary, _EXAMPLES)
+    parser.add_argument("what", choices=("list", "replay", "drop"))
+    parser.add_argument("--only", type=int, nargs="+", metavar="N", help="these numbers alone (default: all)")
+    parser.add_argument("--journal-dir", type=Path, metavar="DIR", help="default: SCORING_JOURNAL_DIR")
+    parser.add_argument("--json", action="store_true", help="list: a JSON object a line")
+
+
+def _quarantine(arguments: argparse.Namespace) -> int:
+    from .journal import quarantine
+    from .settings import Settings
+
+    given = arguments.journal_dir or os.environ.get("SCORING_JOURNAL_DIR")
+    directory = Path(given) if given else Settings().journal_dir
+    seqs = arguments.only
+    if arguments.what == "list":
+        return _list(directory, seqs, as_json=arguments.json)
+    count = (quarantine.replay if arguments.what == "replay" else quarantine.drop)(directory, seqs)
+    print(f"{count} {'put back' if arguments.what == 'replay' else 'dropped'}")
+    return 0
+
+
+def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
+    from .journal.quarantine import quarantined
+
+    for each in quarantined(directory):
+        if seqs is not None and each.seq not in seqs:
+            continue
+        name = each.message.system.get("message_id", "") if each.message else ""
+        if as_json:
+            print(json.dumps({"seq": each.seq, "at": each.at, "message_id": name, "reason": each.reason}))
+        else:
+            print(f"{each.seq:>8}  {each.at}  {each.size:>7} B  {name}  {each.reason.splitlines()[0]}")
+    return 0

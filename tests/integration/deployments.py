@@ -1,0 +1,32 @@
+"""The project's own template as a deployment file, and the registry password that must never be seen elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+from hub_stub import SECRET
+
+from module.packaging import rollout
+from module.packaging.manifest import Choices, Deployment, build, write
+
+TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
+IMAGE = "myregistry.azurecr.io/scoring@sha256:" + "a" * 64
+VALUES = {
+    "CONTAINER_REGISTRY_SERVER": "myregistry.azurecr.io",
+    "CONTAINER_REGISTRY_USERNAME_scoring": "pull",
+    "CONTAINER_REGISTRY_PASSWORD_scoring": SECRET,
+}
+CONDITION = "tags.line='3'"
+READY = {
+    "lastDesiredVersion": 2,
+    "lastDesiredStatus": {"code": 200},
+    "modules": {"scoring": {"runtimeStatus": "running"}},
+}
+
+
+def deployment(**changes: Any) -> Deployment:
+    return build(Choices(**{"template": TEMPLATE, "image": IMAGE, **changes}), VALUES)
+
+
+def written(folder: Path, what: Deployment, name: str = "deployment.json") -> rollout.Rollout:
+    write(what, folder / name)
+    return rollout.read(folder / name)

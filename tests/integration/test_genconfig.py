@@ -1,0 +1,125 @@
+"""The project's template, taken by the real iotedgedev and satisfying the published schemas."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft4Validator
+from referencing import Registry
+from referencing.jsonschema import DRAFT4
+
+from module.errors import SettingsError
+from module.packaging import manifest, rollout, schema
+from module.packaging.create_options import join
+
+TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+DIGEST = "sha256:" + "b" * 64
+ENV = """\
+CONTAINER_REGISTRY_SERVER=myregistry.azurecr.io
+CONTAINER_REGISTRY_USERNAME_scoring=pull
+CONTAINER_REGISTRY_PASSWORD_scoring=secret
+SCORING_TAG=7
+"""
+
+
+@pytest.fixture(scope="session")
+def iotedgedev(pytestconfig: pytest.Config) -> Path:
+    """Give the command ``iotedgedev``: ``$IOTEDGEDEV``, or installed once in an environment of its own."""
+    if named := os.environ.get("IOTEDGEDEV"):
+        return Path(named)
+    assert pytestconfig.cache is not None
+    folder = pytestconfig.cache.mkdir("iotedgedev")
+    command = folder / "bin" / "iotedgedev"
+    if not command.exists():
+        python = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--retries=0", "--timeout=20"]
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        done = subprocess.run([*python, "iotedgedev>=3.3.9"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            shutil.rmtree(folder)
+            pytest.skip(f"iotedgedev cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+    return command
+
+
+@pytest.fixture
+def solution(tmp_path: Path) -> Path:
+    shutil.copy(TEMPLATE, tmp_path)
+    return tmp_path
+
+
+def genconfig(iotedgedev: Path, folder: Path) -> dict[str, Any]:
+    """Run ``solution genconfig`` and give the deployment; neither stale variables nor a proxy change the outcome."""
+    keep = {name: text for name, text in os.environ.items() if not name.startswith(("CONTAINER_", "SCORING_"))}
+    done = subprocess.run(
+        [iotedgedev, "solution", "genconfig", "-f", "deployment.template.json", "-P", "amd64"],
+        cwd=folder,
+        env=keep,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "createOptions of module scoring validation passed" in done.stdout + done.stderr
+    deployment: dict[str, Any] = json.loads((folder / "config" / "deployment.amd64.json").read_text())
+    return deployment
+
+
+def violations(name: str, document: object) -> list[str]:
+    """Check against a published schema, whose references to its neighbours are looked up in the same folder."""
+    contents = [json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")]
+    registry: Registry[Any] = Registry().with_resources(
+        (content["id"], DRAFT4.create_resource(content)) for content in contents
+    )
+    validator = Draft4Validator(json.loads((SCHEMAS / name).read_text()), registry=registry)
+    return [error.message for error in validator.iter_errors(document)]
+
+
+def test_the_template_satisfies_the_published_template_schema() -> None:
+    document = json.loads(TEMPLATE.read_text())
+    assert violations("azure-iot-edge-deployment-template-3.0.json", document) == []
+    del document["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]["scoring"]["status"]
+    assert violations("azure-iot-edge-deployment-template-3.0.json", document) == ["'status' is a required property"]
+
+
+@pytest.mark.timeout(600)
+def test_iotedgedev_takes_the_template(iotedgedev: Path, solution: Path) -> None:
+    """Its deployment satisfies the schema, and says the same as ours but for the pinned image."""
+    (solution / ".env").write_text(ENV)
+    theirs = genconfig(iotedgedev, solution)
+    schema.check(TEMPLATE, theirs)
+    values = dict(line.split("=") for line in ENV.splitlines())
+    choices = manifest.Choices(template=TEMPLATE, image=f"myregistry.azurecr.io/scoring@{DIGEST}")
+    ours = manifest.build(choices, values).document
+    for document in (theirs, ours):
+        modules = document["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]
+        modules["scoring"]["settings"] = join("scoring", modules["scoring"]["settings"])
+    assert ours == theirs
+
+
+@pytest.mark.timeout(600)
+def test_without_dot_env_iotedgedev_leaves_placeholders_which_we_refuse(iotedgedev: Path, solution: Path) -> None:
+    """It ends with 0 and an image that nothing can pull; deploy does not let that pass, nor does manifest make it."""
+    left = genconfig(iotedgedev, solution)
+    path = solution / "config" / "deployment.amd64.json"
+    assert "$CONTAINER_REGISTRY_SERVER" in json.dumps(left)
+    with pytest.raises(SettingsError, match=r"is \$CONTAINER_REGISTRY_SERVER.*: a placeholder has no value"):
+        rollout.read(path)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "module.cli",
+        "manifest",
+        "--image",
+        f"myregistry.azurecr.io/scoring@{DIGEST}",
+    ]
+    done = subprocess.run(command, cwd=solution, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("scoring-module: .env is not there: write the placeholders' values into it")
+    assert not (solution / "deployment.json").exists()

@@ -1,0 +1,13 @@
+import json
+
+from azureml.core import Model
+
+
+def init():
+    global weight
+    with open(Model.get_model_path(model_name="weight.json")) as file:
+        weight = json.load(file)
+
+
+def run(raw_data):
+    return {"result": weight * json.loads(raw_data)}

@@ -1,0 +1,5 @@
+run = 5
+
+
+def init():
+    pass

@@ -1,0 +1,202 @@
+"""What a script returned becomes what leaves: the settings for it, and results that look like a caught exception."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring import NOTHING, Prediction
+from scoring.compat.aml_response import AMLResponse
+from scoring.errors import RequestError, RunError, ScoringError
+from scoring.plain_values import encode
+from scoring.predictions import Outcome
+from scoring.responses import refused
+from scoring.results import Leaving, ResultOptions, leaving
+from scoring.swallowed import Swallowed, reads_like_an_error
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def bodies(outcome: Outcome, **options: Any) -> list[bytes]:
+    return [left.body for left in leaving([outcome], ResultOptions(**options), rows=False)]
+
+
+def test_a_text_that_is_json_leaves_as_that_json_and_exact_as_a_json_string() -> None:
+    """Of 202 public scripts 37 return json.dumps(…): nobody wants it encoded twice, unless they built on it."""
+    assert bodies('{"rul": 1}') == [b'{"rul": 1}']
+    assert bodies('{"rul": 1}', text="exact") == [b'"{\\"rul\\": 1}"']
+    assert bodies("healthy") == bodies("healthy", text="exact") == [b'"healthy"']
+    assert bodies('{"rul": NaN}') == [b'{"rul":null}']
+    assert bodies(b'{"rul": 1}') == [b'{"rul": 1}']
+
+
+@given(JSON_VALUES)
+def test_whatever_json_can_say_arrives(value: Any) -> None:
+    """The decoded body is the value; None alone is an empty object, as in Azure ML's images."""
+    (body,) = bodies(value, text="exact")
+    assert json.loads(body) == ({} if value is None else value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), [1.0, float("inf")], {"a": np.array([np.nan])}, '{"a": NaN}'])
+def test_nan_is_null_or_rejected(value: object) -> None:
+    """JSON has no NaN; a consumer may prefer an error to a null."""
+    assert b"null" in bodies(value)[0]
+    with pytest.raises(ScoringError, match="SCORING_NAN is reject"):
+        bodies(value, nan="reject")
+    assert bodies([1.0, {"a": (2, np.float32(1))}], nan="reject") == [b'[1.0,{"a":[2,1.0]}]']
+
+
+def test_unwrap_and_split() -> None:
+    """For scripts that put every result into a list, and for consumers that want one message each."""
+    assert bodies([7], unwrap=True) == [b"7"]
+    assert bodies([7, 8], unwrap=True) == [b"[7,8]"]
+    assert bodies('{"a": [1]}', unwrap=True) == [b'{"a": [1]}']
+    assert bodies([7, 8], split=True) == [b"7", b"8"]
+    assert bodies("[7, 8]", split=True) == [b"7", b"8"]
+    assert bodies(np.arange(2), split=True) == [b"0", b"1"]
+    assert bodies(pd.DataFrame({"a": [1, 2]}), split=True) == [b'{"a":1}', b'{"a":2}']
+    assert bodies([], split=True) == []
+    assert bodies("text", split=True) == [b'"text"']
+    assert bodies(Prediction([1, 2], "alerts"), split=True) == [b"1", b"2"]
+
+
+def test_several_predictions_and_nothing() -> None:
+    """NOTHING among predictions leaves nothing."""
+    left = leaving([[Prediction(1), NOTHING, Prediction(2, "alerts")]], ResultOptions(), rows=False)
+    assert [(each.body, each.output) for each in left] == [(b"1", None), (b"2", "alerts")]
+    assert list(leaving([NOTHING], ResultOptions(), rows=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("response", "left"),
+    [
+        (AMLResponse("hello", 200), Leaving(b"hello", content_type="text/plain; charset=utf-8")),
+        (AMLResponse('{"a": 1}', 200), Leaving(b'{"a": 1}')),
+        (AMLResponse({"a": 1}, 200, json_str=True), Leaving(b'{"a": 1}')),
+        (AMLResponse(None, 200), Leaving(b"{}")),
+        (
+            AMLResponse(b"\xff\xd8", 200, {"content-type": "image/jpeg"}),
+            Leaving(b"\xff\xd8", None, {}, "image/jpeg", ""),
+        ),
+        (AMLResponse(b"\xff", 201), Leaving(b"\xff", None, {}, "application/octet-stream", "")),
+    ],
+)
+def test_a_response_leaves_as_it_is(response: AMLResponse, left: Leaving) -> None:
+    """With its content type, else with what the body looks like."""
+    assert list(leaving([response], ResultOptions(), rows=False)) == [left]
+
+
+def test_a_response_for_a_row_is_its_value() -> None:
+    """Rows are answered together as one array."""
+    outcomes = [AMLResponse({"a": 1}, 200, json_str=True), AMLResponse("text", 200), 3]
+    assert [left.body for left in leaving(outcomes, ResultOptions(), rows=True)] == [
+        b'[{"a": 1},"text",3]'.replace(b" ", b"")
+    ]
+
+
+def test_a_response_of_400_and_more_is_an_error() -> None:
+    """Below 500 the request's, from there on the script's."""
+    assert refused(AMLResponse("ok", 200)) is refused({"status_code": 500}) is None
+    assert isinstance(refused(AMLResponse("no such engine", 404)), RequestError)
+    error = refused(AMLResponse("broken", 500))
+    assert isinstance(error, RunError)
+    assert str(error) == "the script answered with status 500: broken"
+
+
+@dataclass
+class Point:
+    x: int
+
+
+def test_values_that_json_does_not_know() -> None:
+    """Keys of numpy, dataclasses, large integers, half surrogate pairs: by the slow way if need be."""
+    assert encode({np.int64(1): 2}) == b'{"1":2}'
+    assert encode(Point(1)) == b'{"x":1}'
+    assert encode({"n": 2**70, "p": Point(1)}) == b'{"n":1180591620717411303424,"p":{"x":1}}'
+    assert encode("\ud800") == b'"\\ud800"'
+    assert encode(pd.NA) == b"null"
+    assert encode([np.timedelta64(90, "s"), np.datetime64("NaT")]) == b"[90.0,null]"
+
+
+@pytest.mark.parametrize("depth", [100, 100_000])
+def test_what_is_nested_too_deep_is_an_error_and_no_crash(depth: int) -> None:
+    """Or holds itself."""
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    if depth == 100:
+        assert encode(value) == b"[" * 101 + b"]" * 101
+    else:
+        with pytest.raises(ScoringError, match="cannot be sent as JSON"):
+            encode(value)
+
+
+def swallowed(source: str, tmp_path: Path) -> Swallowed:
+    """Give the memory for a run() with that body."""
+    path = tmp_path / "score.py"
+    path.write_text(source)
+    names: dict[str, Any] = {}
+    exec(compile(source, str(path), "exec"), names)
+    return Swallowed(names["run"])
+
+
+GIVES_BACK = "def run(d):\n    try:\n        return d()\n    except Exception as e:\n        return str(e)\n"
+RAISES = "def run(d):\n    try:\n        return d()\n    except Exception as e:\n        raise ValueError from e\n"
+
+
+@pytest.mark.parametrize(
+    ("result", "when_given_back", "when_not"),
+    [
+        (ValueError("x"), True, True),
+        ({"error": "could not convert string to float: 'x'"}, True, True),
+        ({"error": "the pump is broken"}, True, False),
+        ('{"error": "the pump is broken", "status": 500}', True, False),
+        ({"error": 0.25}, False, False),
+        ({"error": [0.1, 0.2]}, False, False),
+        ({"error": "", "result": [1]}, False, False),
+        ({"error": "high", "prediction": 3}, False, False),
+        ({"error": "high", "engine": 3}, False, False),
+        ({"errors": ["'rul'"], "message": "failed"}, True, True),
+        ("list index out of range", True, False),
+        (["list index out of range"], True, False),
+        ("KeyError: 'rul'", True, False),
+        ("cat", False, False),
+        ("0.5", False, False),
+        ("[1, 2]", False, False),
+        ([1, 2], False, False),
+        (None, False, False),
+        ("", False, False),
+    ],
+)
+def test_a_result_that_looks_like_a_caught_exception(
+    tmp_path: Path, result: object, when_given_back: bool, when_not: bool
+) -> None:
+    """The rule of scoring/swallowed.py, with and without an except clause that gives back what it caught."""
+    assert swallowed(GIVES_BACK, tmp_path).is_in(result) is when_given_back
+    assert swallowed(RAISES, tmp_path).is_in(result) is when_not
+
+
+def test_a_script_that_gives_values_gives_no_texts_by_intention(tmp_path: Path) -> None:
+    """Then any plain text is the exception's."""
+    memory = swallowed(GIVES_BACK, tmp_path)
+    assert not memory.is_in("the model is cold")
+    assert not memory.is_in([1.5])
+    assert memory.is_in("the model is cold")
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), IndexError("list index out of range"), ZeroDivisionError("division by zero")]
+)
+def test_what_python_says(error: Exception) -> None:
+    """Some of it is known by sight."""
+    assert reads_like_an_error(str(error))
