@@ -6,7 +6,8 @@ ModuleError
 ├── TwinError         a desired patch is refused whole, the last good settings stay
 ├── TransportError    retried; exit 4 after SCORING_HUB_TIMEOUT_S
 ├── JournalError      stop acking and retry; exit 2 at start
-│   └── JournalLockedError another process has it: exit 4
+│   ├── JournalDamagedError  exit 1: the next start saves what can be read
+│   └── JournalLockedError   exit 4: another process has it
 └── PackagingError    exit 1
 
 Each message is one sentence that names what to change.
@@ -47,6 +48,12 @@ class JournalError(ModuleError):
     """The journal cannot be opened, read or written."""
 
     exit_code = 2
+
+
+class JournalDamagedError(JournalError):
+    """The journal turned out to be damaged while running; the next start saves what can be read."""
+
+    exit_code = 1
 
 
 class JournalLockedError(JournalError):

@@ -22,6 +22,7 @@ from scoring.scoring_thread import ScoringThread
 from scoring.script import Script, load
 
 from . import __version__
+from .errors import ModuleError, RunHungError
 from .health import Health
 from .inbox import Inbox, MemoryInbox
 from .journal import Journal, warn_if_it_dies_with_the_container
@@ -143,6 +144,11 @@ class _Module:
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
+        except ModuleError as error:
+            # What is inside run() now is no suspect, unless it is what ends the process.
+            if inbox is not None and not isinstance(error, RunHungError):
+                await inbox.release()
+            raise
         finally:
             await self._health.stop()
         if inbox is not None:
@@ -170,6 +176,7 @@ class _Module:
         gauge(
             "scoring_merging", "1 while messages share a run()", lambda: bool(script.merging and script.merging.is_on)
         )
+        gauge("scoring_journal_lost", "Messages lost to damage of the journal", lambda: getattr(inbox, "lost", 0))
         gauge("scoring_inbox_trouble", "1 while the inbox cannot be written", lambda: bool(inbox.trouble))
         self._status.trouble = lambda: inbox.trouble or hub.trouble
 
@@ -192,6 +199,8 @@ class _Module:
         for task in (serving, *watching):
             task.cancel()
         await hub.stop()
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
         if failure is not None:
             raise failure
         _log.info("stopped")

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from ..errors import JournalError
+from ..errors import JournalDamagedError, JournalError
 from ..messages import Accepted, InputMessage, Offer
 from . import file
 from .backlog import Backlog
@@ -62,6 +62,7 @@ class Journal:
             JournalLockedError: another process has it open.
         """
         self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
         self._max_messages, self._max_bytes = max_messages, max_bytes
         self.on_room: Callable[[], object] = lambda: None
         self._troubles = Troubles()
@@ -143,13 +144,13 @@ class Journal:
         """Give up to ``count`` messages in order, waiting for the first; none after close(), the rest stays here.
 
         Raises:
-            JournalError: the file is damaged; the next start saves what can be read.
+            JournalDamagedError: the file is damaged; the next start saves what can be read.
         """
         while True:
             with self._waking:  # before the look, so that nothing that comes after it is missed
                 self._taker = taker = self._loop.create_future()
             if self._troubles.damage:
-                raise JournalError(self._troubles.damage)
+                raise JournalDamagedError(self._troubles.damage)
             if self._closed:
                 return []
             if taken := self._backlog.take(count):
@@ -277,9 +278,13 @@ class Journal:
     def _wake_taker(self) -> None:
         with self._waking:
             taker, self._taker = self._taker, None
-        if taker is not None:
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(_settle, [taker])
+        if taker is None:
+            return
+        if threading.get_ident() == self._loop_thread:
+            _settle([taker])
+            return
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(_settle, [taker])
 
     def _failed(self, doing: str, error: sqlite3.Error) -> None:
         self._troubles.add(doing, error)

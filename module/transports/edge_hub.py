@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -182,15 +183,12 @@ class EdgeHub:
         return client
 
     async def _until_lost(self) -> None:
-        """Wait for the end of the connection, or until it confirms nothing any more, or its thread has died."""
+        """Wait for the end of the connection, or until it confirms nothing any more."""
         while not self._lost.is_set():
             try:
-                async with asyncio.timeout(min(1.0, self._stall_timeout / 4)):
+                async with asyncio.timeout(self._stall_timeout / 4):
                     await self._lost.wait()
             except TimeoutError:
-                if self._tap is not None and not self._tap.is_served:
-                    _log.warning("the thread of the MQTT client has died")
-                    return
                 oldest = next(iter(self._pending), None)
                 if oldest is not None and time.monotonic() - oldest.since > self._stall_timeout:
                     _log.warning("edgeHub has confirmed nothing for %g s", self._stall_timeout)
@@ -226,8 +224,9 @@ class EdgeHub:
     def make_room(self) -> None:
         """Offer the held input messages again; from any thread, whenever the inbox has got room."""
         tap = self._tap
-        if tap is not None:
-            tap.make_room()
+        if tap is not None and tap.held:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(tap.make_room)
 
     def _offer_while_taking(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
         return self._offer(message, maybe_again=maybe_again) if self._taking else Offer.FULL

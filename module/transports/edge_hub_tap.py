@@ -4,20 +4,17 @@ The SDK acks an input message before its receiver runs and needs 180 to 280 µs 
 client below it: the inbox has taken charge of a message before the PUBACK leaves, and a message costs a fifth. The
 connection, its token, twin and methods stay the SDK's.
 
-Rules that the threads of paho 1.6 and 2 impose:
+The client runs on the event loop (mqtt_on_loop.py), so all of this happens on one thread and needs no lock. Two rules:
 
-* paho's callbacks never block for long and never raise: while one blocks, nothing is sent or confirmed.
-* publish() holds no lock that a callback takes: paho holds its own around both.
+* paho's callbacks never wait and never raise: while one waits, nothing is sent or confirmed.
 * packet ids of our publishes never reach the SDK's operation manager: it keeps for ever what it does not know.
 """
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +22,7 @@ import msgspec
 
 from ..errors import SettingsError, TransportError
 from ..messages import InputMessage, Offer, Offering, OutputMessage
+from .mqtt_on_loop import MqttOnLoop
 from .topics import input_message, output_bag
 
 FITTING = ("2.14.", "2.15.")
@@ -41,7 +39,7 @@ SOON = 10.0
 
 _SETTLE, _MAX_SETTLE = 0.002, 0.05
 
-_USED = ("_out_messages", "_send_puback", "_sock_recv", "_sock_send", "_thread")
+_USED = ("_out_messages", "_send_puback", "_sock_recv", "_sock_send")
 """What the tap uses of paho that is not public."""
 
 _log = logging.getLogger(__name__)
@@ -75,7 +73,6 @@ class Tap:
         self._loop = asyncio.get_running_loop()
         base = f"devices/{device}/modules/{module}/"
         self._inputs, self._events = f"{base}inputs/", f"{base}messages/events/"
-        self._lock = threading.Lock()
         self._held: deque[_Held] = deque()
         self._withheld = 0
         self._again_until = time.monotonic() + AGAIN
@@ -90,8 +87,7 @@ class Tap:
         self._sdk_on_message, self._sdk_on_publish = paho.on_message, paho.on_publish
         self._sdk_on_disconnect = paho.on_disconnect
         paho.on_message, paho.on_publish, paho.on_disconnect = self._on_message, self._on_publish, self._on_disconnect
-        # paho lets TLS errors end its thread without a word; a connection error ends the connection.
-        paho._sock_send, paho._sock_recv = _plainly(paho._sock_send), _plainly(paho._sock_recv)
+        MqttOnLoop(paho)
         paho.max_inflight_messages_set(0)  # the pipeline bounds what is unconfirmed
         if hasattr(paho, "manual_ack_set"):
             paho.manual_ack_set(True)
@@ -106,12 +102,6 @@ class Tap:
         """How many input messages wait, un-acked, for room in the inbox."""
         return len(self._held)
 
-    @property
-    def is_served(self) -> bool:
-        """Whether paho's thread lives: if it died, nothing would come or go, and nobody would hear of it."""
-        thread = self._paho._thread
-        return thread is not None and thread.is_alive()
-
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Send an output message at QoS 1; on the event loop. The future fails when the connection is lost first."""
         confirmation: asyncio.Future[None] = self._loop.create_future()
@@ -125,17 +115,15 @@ class Tap:
         return confirmation
 
     def make_room(self) -> None:
-        """Offer the held messages again, in order, and ack those that are accepted; from any thread."""
-        with self._lock:  # also for a look: a message without room may be on its way into _held
-            while self._held and self._try(self._held[0].message):
-                held = self._held.popleft()
-                with suppress(OSError):  # the connection has just ended: the hub sends it again
-                    self._ack(held.packet_id)
-                if time.monotonic() - held.since > SOON:
-                    self._again_until = time.monotonic() + AGAIN  # the hub may have stopped waiting for the ack
+        """Offer the held messages again, in order, and ack those that are accepted."""
+        while self._held and self._try(self._held[0].message):
+            held = self._held.popleft()
+            self._ack(held.packet_id)
+            if time.monotonic() - held.since > SOON:
+                self._again_until = time.monotonic() + AGAIN  # the hub may have stopped waiting for the ack
 
     def _on_message(self, paho: Any, userdata: Any, packet: Any) -> None:
-        """Take an input message on paho's thread; everything else is the SDK's."""
+        """Take an input message; everything else is the SDK's."""
         if not packet.topic.startswith(self._inputs):
             self._sdk_on_message(paho, userdata, packet)
             is_accepted = True
@@ -153,23 +141,23 @@ class Tap:
 
     def _accept(self, packet: Any) -> bool:
         message = input_message(packet.topic, bytes(packet.payload))
-        with self._lock:
-            if not self._held and self._try(message):
-                return True
-            now = time.monotonic()
-            if again := next((held for held in self._held if _is_again(held, message, now)), None):
-                again.packet_id = packet.mid
-            elif len(self._held) < MAX_HELD:
-                self._held.append(_Held(message, packet.mid, now))
-            else:
-                _log.warning("more than %d input messages wait without room: one is left to its redelivery", MAX_HELD)
-            return False
+        if not self._held and self._try(message):
+            return True
+        now = time.monotonic()
+        if again := next((held for held in self._held if _is_again(held, message, now)), None):
+            again.packet_id = packet.mid
+        elif len(self._held) < MAX_HELD:
+            self._held.append(_Held(message, packet.mid, now))
+            self._loop.call_soon(self.make_room)  # room that came between the offer and now was told to nobody
+        else:
+            _log.warning("more than %d input messages wait without room: one is left to its redelivery", MAX_HELD)
+        return False
 
     def _try(self, message: InputMessage) -> bool:
         return self._offer(message, maybe_again=time.monotonic() < self._again_until) is not Offer.FULL
 
     def _on_publish(self, paho: Any, userdata: Any, packet_id: int) -> None:
-        """Pass on a PUBACK on paho's thread: ours to the event loop, all others to the SDK."""
+        """Note a PUBACK of ours; all others are the SDK's."""
         sent = paho._out_messages.get(packet_id)
         if sent is None or not sent.topic.startswith(self._events):
             self._sdk_on_publish(paho, userdata, packet_id)
@@ -189,8 +177,7 @@ class Tap:
         self._settling = self._loop.call_later(pause, self._settle, pause) if self._unconfirmed else None
 
     def _on_disconnect(self, paho: Any, userdata: Any, code: Any) -> None:
-        with self._lock:
-            self._held.clear()  # the hub sends them again; their packet ids mean nothing on another connection
+        self._held.clear()  # the hub sends them again; their packet ids mean nothing on another connection
         self._call_soon(self._end)
         self._sdk_on_disconnect(paho, userdata, code)
 
@@ -212,20 +199,6 @@ class Tap:
             self._loop.call_soon_threadsafe(callback)
         except RuntimeError:
             _log.debug("the event loop is closed: a callback of the MQTT client is dropped")
-
-
-def _plainly(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Let a socket call of paho fail with what paho expects of one: would block, or connection error."""
-
-    def plain(argument: Any) -> Any:
-        try:
-            return call(argument)
-        except (BlockingIOError, ConnectionError):
-            raise
-        except OSError as error:
-            raise ConnectionResetError(str(error)) from error
-
-    return plain
 
 
 def _is_again(held: _Held, message: InputMessage, now: float) -> bool:
