@@ -15,6 +15,7 @@ from ..settings import Settings, describe
 PLACES = {
     "batch.maxSize": "max_batch_size",
     "batch.maxDelayMs": "max_delay_ms",
+    "batch.merge": "merge",
     "routes": "routes",
     "errorsOutput": "errors_output",
     "rows": "rows",

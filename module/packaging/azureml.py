@@ -1,0 +1,152 @@
+"""Models in an Azure ML workspace, by its own client (extra ``[azureml]``), with the hashes that the folder store has.
+
+The workspace's ``config.json`` is the one that its portal gives. Hashes are kept as properties of the model and
+checked when it is downloaded; a model that somebody registered without them is taken as it comes.
+"""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import PackagingError
+from .model import Model, Reference, check_name, hash_of
+from .trees import hash_tree
+
+T = TypeVar("T")
+_SHA256, _SIZE = "scoring_sha256", "scoring_size"
+
+
+class WorkspaceModels:
+    """Registered models in a workspace."""
+
+    def __init__(self, client: Any) -> None:
+        """Use an ``azure.ai.ml.MLClient``."""
+        self._client = client
+
+    @classmethod
+    def open(cls, config: Path) -> "WorkspaceModels":
+        """Log in as the Azure CLI, the environment or the machine's identity says, to the workspace of a config.json.
+
+        Raises:
+            PackagingError: the client is not installed or the file cannot be read.
+        """
+        try:
+            from azure.ai.ml import MLClient  # noqa: PLC0415 - an extra, and seconds to import
+            from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise PackagingError(
+                "a workspace needs its client: pip install 'iotedge-scoring-module[azureml]'"
+            ) from error
+        logging.getLogger("azure").setLevel(logging.ERROR)
+        client = _asked(
+            f"read the workspace in {config}",
+            lambda: MLClient.from_config(DefaultAzureCredential(), path=str(config), enable_telemetry=False),
+        )
+        return cls(client)
+
+    def register(self, name: str, path: Path, tags: Mapping[str, str] | None = None, description: str = "") -> Model:
+        """Upload a file or folder as the next version of a name.
+
+        Raises:
+            PackagingError: the name or path does not fit, or the workspace refuses it.
+        """
+        check_name(name)
+        files = hash_tree(path)
+        if not files:
+            raise PackagingError(f"there is no model at {path}: give the file or folder to register with --path")
+        from azure.ai.ml.entities import Model as WorkspaceModel  # noqa: PLC0415
+
+        size = sum((path / file).stat().st_size for file in files)
+        wanted = WorkspaceModel(
+            name=name,
+            path=str(path),
+            type="custom_model",
+            tags=dict(tags or {}),
+            description=description,
+            properties={_SHA256: hash_of(files), _SIZE: str(size)},
+        )
+        return _read(_asked(f"register {name}", lambda: self._client.models.create_or_update(wanted)))
+
+    def registered(self, name: str | None = None) -> list[Model]:
+        """Give every registered version, by name and number."""
+        models = self._client.models
+
+        def ask() -> list[Model]:
+            names = [name] if name else sorted(each.name for each in models.list())
+            return [_read(each) for one in names for each in models.list(name=one)]
+
+        return sorted(_asked("list the models", ask), key=lambda model: (model.name, model.version))
+
+    def show(self, reference: str) -> Model:
+        """Give the model that ``name``, ``name:3`` or ``name@sha256:…`` means.
+
+        Raises:
+            PackagingError: there is none.
+        """
+        wanted = Reference.parse(reference)
+        if wanted.version is not None:
+            version = str(wanted.version)
+            return _read(_asked(f"show {reference}", lambda: self._client.models.get(wanted.name, version=version)))
+        found = [model for model in self.registered(wanted.name) if model.sha256.startswith(wanted.sha256)]
+        if not found:
+            raise PackagingError(f"there is no model {reference} in the workspace")
+        return found[-1]
+
+    def download(self, reference: str, target: Path) -> Path:
+        """Download a model's file or folder into a folder and give its path there.
+
+        Raises:
+            PackagingError: there is none, something of its name is there already, or it is not what was registered.
+        """
+        model = self.show(reference)
+        target.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
+        try:
+            _asked(
+                f"download {model}",
+                lambda: self._client.models.download(model.name, str(model.version), download_path=str(draft)),
+            )
+            came = _only(draft / model.name)
+            if model.sha256 and hash_of(hash_tree(came)) != model.sha256:
+                raise PackagingError(f"{model} is not what was registered: it was changed in the workspace's storage")
+            wanted = target / came.name
+            if wanted.exists():
+                raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
+            return came.rename(wanted)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _only(folder: Path) -> Path:
+    """Give a folder's only entry, else the folder: the client puts a model under its name."""
+    entries = list(folder.iterdir()) if folder.is_dir() else []
+    return entries[0] if len(entries) == 1 else folder
+
+
+def _read(found: Any) -> Model:
+    properties = found.properties or {}
+    created = getattr(found.creation_context, "created_at", None)
+    return Model(
+        name=found.name,
+        version=int(found.version),
+        entry=str(found.path).rstrip("/").rpartition("/")[2],
+        sha256=properties.get(_SHA256, ""),
+        size=int(properties.get(_SIZE, 0)),
+        tags=dict(found.tags or {}),
+        description=found.description or "",
+        created=created.isoformat(timespec="seconds") if created else "",
+    )
+
+
+def _asked(doing: str, ask: Callable[[], T]) -> T:
+    """Ask the workspace, and put whatever its client raises (it has many roots) into one sentence."""
+    try:
+        return ask()
+    except PackagingError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(getattr(error, "message", "") or error).split())[:300]
+        raise PackagingError(f"cannot {doing}: {reason or type(error).__name__}") from error

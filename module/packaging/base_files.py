@@ -1,0 +1,141 @@
+"""A base image that lies in a file or folder: an OCI layout, what ``docker save`` wrote, a root file system's tar."""
+
+import tarfile
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import orjson
+
+from ..errors import PackagingError
+from .layers import Gzipped
+from .oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout, Write
+from .pull import choose_platform
+
+_PREFIXES = ("oci:", "docker-archive:")
+
+
+def local_path(name: str) -> Path | None:
+    """Give the path that a base image's name means; None if it is one in a registry."""
+    for prefix in _PREFIXES:
+        if name.startswith(prefix):
+            return Path(name.removeprefix(prefix))
+    return Path(name) if name.startswith((".", "/", "~")) or Path(name).is_file() else None
+
+
+def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descriptor:
+    """Import a local base image, once for each state of it, and give its manifest.
+
+    Raises:
+        PackagingError: it cannot be read, or has no such platform.
+    """
+    file, _, tag = str(path).partition(":") if name.startswith("oci:") else (str(path), "", "")
+    path = Path(file).expanduser()
+    try:
+        state = (path / "index.json" if path.is_dir() else path).stat()
+        key = f"base {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
+        if remembered := layout.note(key):
+            manifest = msgspec.json.decode(remembered, type=Descriptor)
+            if layout.has(manifest) and all(layout.has(_descriptor(each)) for each in _layers(layout, manifest)):
+                return manifest
+        manifest = _from_layout(layout, path, tag, platform) if path.is_dir() else _from_tar(layout, path, platform)
+    except OSError as error:
+        raise PackagingError(f"cannot read the base image {name}: {error.strerror or error}") from error
+    except (tarfile.TarError, KeyError, IndexError, ValueError) as error:
+        raise PackagingError(
+            f"the base image {name} is neither an OCI layout nor a tar of an image: {error}"
+        ) from error
+    layout.remember(key, msgspec.json.encode(manifest))
+    return manifest
+
+
+def _descriptor(layer: dict[str, Any]) -> Descriptor:
+    return msgspec.convert({key: layer[key] for key in ("mediaType", "digest", "size")}, Descriptor)
+
+
+def _layers(layout: Layout, manifest: Descriptor) -> list[dict[str, Any]]:
+    return list(layout.read(manifest.digest)["layers"])
+
+
+def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
+    """Copy the image of a platform out of another OCI layout."""
+
+    def blob(digest: str) -> Path:
+        return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    entries = orjson.loads((folder / "index.json").read_bytes())["manifests"]
+    tagged = [each for each in entries if not tag or each.get("annotations", {}).get(REF_NAME) == tag]
+    if not tagged:
+        raise ValueError(f"its index.json names no image {tag}".rstrip())
+    chosen = tagged[0]
+    document = orjson.loads(blob(chosen["digest"]).read_bytes())
+    if "manifests" in document:
+        chosen = choose_platform(document["manifests"], platform, str(folder))
+        document = orjson.loads(blob(chosen["digest"]).read_bytes())
+    for part in (document["config"], *document["layers"], chosen):
+        with blob(part["digest"]).open("rb") as file:
+            _copy(layout, file, str(part["mediaType"]), str(part["digest"]))
+    return Descriptor(chosen["mediaType"], chosen["digest"], blob(chosen["digest"]).stat().st_size)
+
+
+def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
+    """Import what ``docker save`` wrote, or a root file system as an image of one layer."""
+    with tarfile.open(path) as archive:
+        names = {member.name.removeprefix("./") for member in archive.getmembers()}
+        if "manifest.json" not in names:
+            return _root_file_system(layout, path, platform)
+        listed = orjson.loads(_member(archive, "manifest.json").read())[0]
+        config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
+        layers = [_gzip(layout, _member(archive, each))[0] for each in listed["Layers"]]
+        return _manifest(layout, config, layers)
+
+
+def _root_file_system(layout: Layout, path: Path, platform: str) -> Descriptor:
+    with path.open("rb") as file:
+        layer, diff_id = _gzip(layout, file)
+    os_name, _, architecture = platform.partition("/")
+    config = {
+        "os": os_name,
+        "architecture": architecture,
+        "config": {},
+        "history": [{"created_by": path.name}],
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+    }
+    return _manifest(layout, layout.put_json(config, CONFIG), [layer])
+
+
+def _manifest(layout: Layout, config: Descriptor, layers: list[Descriptor]) -> Descriptor:
+    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
+    return layout.put_json(msgspec.to_builtins(document), MANIFEST)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = archive.extractfile(name)
+    if file is None:
+        raise KeyError(name)
+    return file
+
+
+def _copy(layout: Layout, file: IO[bytes], media_type: str, digest: str) -> Descriptor:
+    def fill(write: Write) -> None:
+        while chunk := file.read(1 << 20):
+            write(chunk)
+
+    return layout.write(fill, media_type, digest)
+
+
+def _gzip(layout: Layout, file: IO[bytes]) -> tuple[Descriptor, str]:
+    """Store a tar as a layer; what is compressed already stays as it is, and its tar's digest is not asked for."""
+    head = file.read(2)
+    file.seek(0)
+    if head == b"\x1f\x8b":
+        return _copy(layout, file, LAYER, ""), ""
+    gzipped = Gzipped()
+
+    def fill(write: Write) -> None:
+        gzipped.write_to = write
+        while chunk := file.read(1 << 20):
+            gzipped.write(chunk)
+        gzipped.finish()
+
+    return layout.write(fill, LAYER), gzipped.diff_id

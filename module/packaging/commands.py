@@ -1,0 +1,213 @@
+"""The command line of ``scoring-module models``, ``build`` and ``push``."""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import PackagingError, SettingsError
+
+# What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
+# ruff: noqa: PLC0415
+
+_Add = Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+_MODELS = """\
+examples:
+  scoring-module models register --name turbofan-rul --path model.onnx --tag data=FD001 --description "RMSE 15.2"
+  scoring-module models list
+  scoring-module models download turbofan-rul:3 --to .
+"""
+_BUILD = """\
+examples:
+  scoring-module build examples/turbofan --image myregistry.azurecr.io/scoring:7 --model turbofan-rul --push
+  scoring-module build . --image myregistry.azurecr.io/scoring:7-arm64 --platform linux/arm64
+"""
+_PUSH = """\
+credentials: --username with --password-stdin; CONTAINER_REGISTRY_SERVER, CONTAINER_REGISTRY_USERNAME and
+CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment; docker login; az login
+
+example: scoring-module push myregistry.azurecr.io/scoring:7
+"""
+
+
+def register(commands: Any, add: _Add) -> None:
+    """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
+    _models_arguments(add(commands, "models", _models, "a registry of models", _MODELS))
+    _build_arguments(add(commands, "build", _build, "build an image without a container engine", _BUILD))
+    _push_arguments(add(commands, "push", _push, "push an image to its registry", _PUSH))
+
+
+def _models_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    register_, list_ = verbs.add_parser("register", help="a file or folder"), verbs.add_parser("list", help="all")
+    show, download = verbs.add_parser("show", help="one, checked"), verbs.add_parser("download", help="a copy")
+    register_.add_argument("--name", required=True)
+    register_.add_argument("--path", required=True, type=Path, help="the file or folder")
+    register_.add_argument("--tag", action="append", default=[], metavar="NAME=VALUE")
+    register_.add_argument("--description", default="")
+    list_.add_argument("--name", help="only the versions of this one")
+    for verb in (show, download):
+        verb.add_argument("model", metavar="NAME[:VERSION]", help="or NAME@sha256:…")
+    download.add_argument("--to", type=Path, default=Path(), metavar="DIR", help="default: here")
+    for verb in (register_, list_, show, download):
+        verb.add_argument("--store", type=Path, metavar="DIR", help="default: SCORING_MODEL_STORE, else in your home")
+        verb.add_argument("--workspace", type=Path, metavar="FILE", help="an Azure ML workspace's config.json instead")
+        verb.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _build_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("directory", type=Path, metavar="SCORING_DIR", help="with score.py and myenv.yml or requirements.txt")
+    option("--image", required=True, metavar="REGISTRY/NAME:TAG")
+    option("--model", metavar="NAME[:VERSION]", help="a registered one; else what lies in SCORING_DIR")
+    option("--store", type=Path, metavar="DIR", help="where it is registered")
+    option("--workspace", type=Path, metavar="FILE", help="an Azure ML workspace's config.json instead")
+    option(
+        "--base",
+        metavar="IMAGE",
+        help="in a registry, oci:DIR[:TAG] or a tar (default: SCORING_BASE_IMAGE, else Python on Debian)",
+    )
+    option("--platform", default="linux/amd64", help="or linux/arm64 (default: %(default)s)")
+    option("--variant", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s")
+    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="a label")
+    option("--description", default="", help="a label")
+    option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
+    option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
+    option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
+    option("--push", action="store_true", help="and push it")
+    _registry_arguments(parser)
+
+
+def _push_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
+    _registry_arguments(parser)
+
+
+def _registry_arguments(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("--layout", type=Path, metavar="DIR", help="an OCI layout (default: SCORING_LAYOUT, else in your cache)")
+    option("--username", default="", help="with --password-stdin")
+    option("--password-stdin", action="store_true", help="read the password from standard input")
+    option("--ca-file", default="", metavar="FILE", help="the registry's certificate authority")
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from .stores import open_models
+
+    models = open_models(arguments.store, arguments.workspace)
+    if arguments.verb == "download":
+        print(models.download(arguments.model, arguments.to))
+        return 0
+    if arguments.verb == "register":
+        found = [models.register(arguments.name, arguments.path, _tags(arguments.tag), arguments.description)]
+    else:
+        found = models.registered(arguments.name) if arguments.verb == "list" else [models.show(arguments.model)]
+    if arguments.json:
+        shown = found if arguments.verb == "list" else found[0]
+        print(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        return 0
+    for model in found:
+        tags = " ".join(f"{name}={value}" for name, value in model.tags.items())
+        about = "  ".join(part for part in (tags, model.description) if part)
+        print(f"{model}  sha256:{model.sha256[:12]}  {model.size:,} bytes  {model.created}  {about}".rstrip())
+    return 0
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    started = time.monotonic()
+    from . import image, reference
+    from .oci import Layout
+
+    name = reference.parse(arguments.image)
+    if name.digest:
+        raise SettingsError(f"--image {arguments.image} names a digest: give a tag, the build makes the digest")
+    layout, access = Layout(arguments.layout), _access(arguments, name.host)
+    model, path = _model(arguments, layout.folder)
+    wanted = image.Wanted(
+        arguments.directory,
+        name,
+        model,
+        path,
+        base=arguments.base or os.environ.get("SCORING_BASE_IMAGE") or "",
+        platform=arguments.platform,
+        variant=arguments.variant,
+        tags=_tags(arguments.tag),
+        description=arguments.description,
+        no_slim=arguments.no_slim,
+        upgrade=arguments.upgrade,
+        any_python=arguments.any_python,
+    )
+    built = image.build(layout, wanted, access)
+    for note in built.notes:
+        print(note, file=sys.stderr)
+    for layer in built.layers:
+        print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
+    print(f"SBOM {layout.path(built.sbom.digest)}")
+    print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
+    return _pushed(layout, name, access) if arguments.push else 0
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from . import reference
+    from .oci import Layout
+
+    name = reference.parse(arguments.image)
+    return _pushed(Layout(arguments.layout), name, _access(arguments, name.host))
+
+
+def _pushed(layout: Any, name: Any, access: Any) -> int:
+    started = time.monotonic()
+    from .progress import progress
+    from .push import push
+
+    with progress() as shown:
+        pushed = push(layout, name, access, shown)
+    mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
+    print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
+    return 0
+
+
+def _model(arguments: argparse.Namespace, cache: Path) -> tuple[Any, Path | None]:
+    """Give the registered model that is asked for and where it is, a workspace's downloaded first."""
+    from .model import hash_of
+    from .models import FolderModels
+    from .stores import open_models
+    from .trees import hash_tree
+
+    if not arguments.model:
+        return None, None
+    models = open_models(arguments.store, arguments.workspace)
+    model = models.show(arguments.model)
+    if isinstance(models, FolderModels):
+        return model, models.path(model)
+    place = cache / "models" / model.name / str(model.version)
+    if model.sha256 and hash_of(hash_tree(place / model.entry)) == model.sha256:
+        return model, place / model.entry
+    shutil.rmtree(place, ignore_errors=True)
+    return model, models.download(str(model), place)
+
+
+def _access(arguments: argparse.Namespace, host: str) -> Any:
+    from .credentials import Access, Credentials
+
+    given = Credentials()
+    if arguments.username or arguments.password_stdin:
+        if not (arguments.username and arguments.password_stdin):
+            raise SettingsError("--username and --password-stdin go together: a password is never an argument")
+        given = Credentials(arguments.username, sys.stdin.readline().rstrip("\r\n"))
+    if arguments.ca_file and not Path(arguments.ca_file).is_file():
+        raise PackagingError(f"there is no --ca-file {arguments.ca_file}")
+    return Access(given, host, arguments.ca_file)
+
+
+def _tags(texts: list[str]) -> dict[str, str]:
+    for text in texts:
+        if not text.partition("=")[0] or "=" not in text:
+            raise SettingsError(f"--tag {text} is not NAME=VALUE")
+    return dict(text.split("=", 1) for text in texts)

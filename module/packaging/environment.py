@@ -1,0 +1,160 @@
+"""``myenv.yml`` or ``requirements.txt`` → pip requirements; each line that changes is named."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from ..errors import PackagingError
+from . import conda_names
+
+_SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
+_PYTHON = re.compile(r"\d+(?:\.\d+)?")
+
+
+class Environment(NamedTuple):
+    """What a scoring script needs beside the runtime.
+
+    Attributes:
+        requirements: pip requirement lines.
+        notes: a sentence for each line that was dropped or changed.
+        python: the Python that it asks for, such as ``3.11``; empty if it does not say.
+    """
+
+    requirements: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    python: str = ""
+
+
+def find(directory: Path) -> Path | None:
+    """Give the environment file of a scoring directory: ``myenv.yml`` before ``requirements.txt``; None without one."""
+    names = ("myenv.yml", "myenv.yaml", "conda.yml", "environment.yml", "requirements.txt")
+    return next((directory / name for name in names if (directory / name).is_file()), None)
+
+
+def read(file: Path, *, gpu: bool = False) -> Environment:
+    """Read an environment file.
+
+    Args:
+        file: a conda environment, or a list of pip requirements if its name ends with ``.txt``.
+        gpu: the image gets onnxruntime-gpu, and a line that asks for onnxruntime means that.
+
+    Raises:
+        PackagingError: the file cannot be read, or a line has no pip form; the sentence names it and the remedy.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        lines = _pip_lines(text) if file.suffix == ".txt" else _conda_lines(yaml.safe_load(text))
+    except OSError as error:
+        raise PackagingError(f"cannot read {file}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise PackagingError(f"{file} is no conda environment: {' '.join(str(error).split())}") from error
+    reading = _Reading(file, gpu)
+    for kind, line in lines:
+        reading.add(kind, line)
+    return Environment(tuple(reading.requirements), tuple(reading.notes), reading.python)
+
+
+def _pip_lines(text: str) -> list[tuple[str, str]]:
+    """Give the requirement lines, comments cut and continued lines joined."""
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.replace("\\\n", " ").splitlines())
+    return [("pip", line) for line in lines if line]
+
+
+def _conda_lines(document: object) -> list[tuple[str, str]]:
+    """Give ``("conda" or "pip", line)`` for each dependency.
+
+    Raises:
+        ValueError: it is not what ``conda env create`` reads.
+    """
+    dependencies = document.get("dependencies") if isinstance(document, dict) else None
+    if not isinstance(dependencies, list):
+        raise ValueError("it has no list of dependencies")
+    lines: list[tuple[str, str]] = []
+    for each in dependencies:
+        if isinstance(each, dict) and set(each) == {"pip"}:
+            lines += _pip_lines("\n".join(map(str, each["pip"] or [])))
+        elif isinstance(each, str):
+            lines.append(("conda", each.strip()))
+        else:
+            raise ValueError(f"{each!r} is neither a package nor a pip section")
+    return lines
+
+
+class _Reading:
+    """One file being read, line by line."""
+
+    def __init__(self, file: Path, gpu: bool) -> None:
+        self.file, self.gpu = file, gpu
+        self.requirements: list[str] = []
+        self.notes: list[str] = []
+        self.python = ""
+
+    def add(self, kind: str, line: str) -> None:
+        wanted = self._from_conda(line) if kind == "conda" else self._checked(line, line)
+        if wanted is None:
+            return
+        name = canonicalize_name(wanted.name)
+        if reason := conda_names.LEFT_OUT.get(name) or (name.startswith("azureml-") and conda_names.AZUREML):
+            self.note(line, f"left out: {reason}")
+            return
+        if replacement := self._replacement(name):
+            wanted.name = replacement
+            self.note(line, f"became {wanted}")
+        elif kind == "conda" and str(wanted) != line.replace(" ", ""):
+            self.note(line, f"became {wanted}")
+        self.requirements.append(str(wanted))
+
+    def note(self, line: str, what: str) -> None:
+        self.notes.append(f"{self.file.name}: {line!r} {what}")
+
+    def refuse(self, line: str, why: str) -> PackagingError:
+        return PackagingError(f"{self.file}: {line!r} {why}")
+
+    def _replacement(self, name: str) -> str:
+        if name in {"onnxruntime", "onnxruntime-gpu"}:
+            wanted = "onnxruntime-gpu" if self.gpu else "onnxruntime"
+            return wanted if wanted != name else ""
+        return {"sklearn": "scikit-learn"}.get(name, "")
+
+    def _checked(self, text: str, line: str) -> Requirement | None:
+        if text.startswith("-") or "git+" in text:
+            raise self.refuse(
+                line,
+                "is not a package with a version: pip's options and sources have no place in an "
+                "image that is to be the same next month; name the package, set indexes by UV_INDEX",
+            )
+        try:
+            return Requirement(re.sub(r"\s--hash=\S+", "", text))
+        except InvalidRequirement as error:
+            raise self.refuse(line, f"is no pip requirement: {str(error).splitlines()[0]}") from error
+
+    def _from_conda(self, line: str) -> Requirement | None:
+        match = _SPEC.fullmatch(line.rpartition("::")[2].strip())
+        if match is None:
+            raise self.refuse(line, "is no conda package: write name=version")
+        name, version = match["name"].lower(), match["version"].strip()
+        if name == "python":
+            found = _PYTHON.search(version)
+            self.python = found[0] if found else ""
+            return None
+        if remedy := conda_names.CONDA_ONLY.get(name):
+            raise self.refuse(line, f"exists in conda only: {remedy}")
+        if "|" in version or match["rest"]:
+            raise self.refuse(line, "has alternatives that pip cannot say: write one range, such as name>=1.2,<2")
+        return self._checked(conda_names.TO_PIP.get(name, name) + _pip_version(version), line)
+
+
+def _pip_version(version: str) -> str:
+    """Translate ``=1.2`` → ``==1.2.*``, ``=1.2=build`` and ``1.2 build`` → without the build; ranges stay."""
+    if not version or version == "*":
+        return ""
+    if re.match(r"[<>!~]|==", version):
+        return ",".join(part.split("=py")[0].strip() for part in version.split(","))
+    exact = version.lstrip("=").replace("=", " ").split()
+    if len(exact) > 1:
+        return f"=={exact[0]}"
+    return f"=={exact[0].removesuffix('.*').removesuffix('*').rstrip('.')}.*"

@@ -1,0 +1,220 @@
+"""Assembles an image without a container engine: layers, configuration, manifest, in an OCI layout.
+
+From the base up: onnxruntime, numpy, other packages, this runtime, the model, score.py and configuration; what changes
+most often comes last, and what has not changed is not made again.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from .. import __version__
+from . import environment, lock, sbom
+from .base import Base, open_base
+from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
+from .credentials import Access
+from .layers import Entry, pack
+from .model import Model
+from .oci import CONFIG, MANIFEST, Descriptor, Layer, Layout
+from .reference import ImageName
+from .target import OLDEST_PYTHON, Target, check_platform, check_python
+from .wheels import PLACE, Installed, install
+
+_BASE = "docker.io/library/python:{python}-slim-bookworm"
+_PYTHON = "3.12"
+_EPOCH = "1970-01-01T00:00:00Z"
+_LABEL = "scoring"
+
+
+class Wanted(NamedTuple):
+    """What to build.
+
+    Attributes:
+        directory: with score.py, or only a model.
+        name: of the image.
+        model, model_path: a registered model and where it is; None if it lies in the directory.
+        base: the base image, see open_base(); empty: Debian's with the Python that the environment asks for.
+        platform: ``linux/amd64`` or ``linux/arm64``.
+        variant: ``cpu`` or ``gpu``.
+        tags, description: written on the image as labels.
+        no_slim: keep all of every package.
+        upgrade: lock the newest versions and the newest base image.
+        any_python: take the base image's Python whatever the environment asks for.
+    """
+
+    directory: Path
+    name: ImageName
+    model: Model | None = None
+    model_path: Path | None = None
+    base: str = ""
+    platform: str = "linux/amd64"
+    variant: str = "cpu"
+    tags: Mapping[str, str] = {}
+    description: str = ""
+    no_slim: bool = False
+    upgrade: bool = False
+    any_python: bool = False
+
+
+class Built(NamedTuple):
+    """An image in the layout.
+
+    Attributes:
+        manifest: its descriptor.
+        layers: the layers on top of the base.
+        base: the base image.
+        sbom: the blob with its bill of materials.
+        lock: the file that pins its packages and base.
+        notes: sentences about what was left out or changed.
+    """
+
+    manifest: Descriptor
+    layers: list[Layer]
+    base: Base
+    sbom: Descriptor
+    lock: Path
+    notes: list[str]
+
+
+def build(layout: Layout, wanted: Wanted, access: Access) -> Built:
+    """Build an image and let its name mean it in the layout.
+
+    Raises:
+        PackagingError: something that it needs is not there or does not fit; the sentence names it.
+        SettingsError: the platform is none that an image can be built for.
+    """
+    check_platform(wanted.platform)
+    contents = gather(wanted.directory, wanted.model, wanted.model_path)
+    file = environment.find(wanted.directory)
+    asked = environment.read(file, gpu=wanted.variant == "gpu") if file else environment.Environment()
+    rough = Target(wanted.platform, wanted.variant, "", "")
+    before = lock.read(wanted.directory / rough.lock_name)
+    base_name = wanted.base or _default_base(asked.python)
+    base = open_base(layout, base_name, "" if wanted.upgrade else before.base, wanted.platform, access)
+    target = rough._replace(python=base.inside.python, glibc=base.inside.glibc)
+    note = check_python(asked.python, target.python, base.name, any_python=wanted.any_python)
+    requirements = [*lock.runtime_requirements(wanted.variant), *asked.requirements]
+    pin = f"{base.name}@{base.digest}" if base.remote else ""
+    locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=wanted.upgrade)
+    installed = install(layout, locked, target, no_slim=wanted.no_slim)
+    layers = [*installed.layers, *_own_layers(layout, contents)]
+    bill = layout.put(
+        sbom.describe(str(wanted.name), base, installed.packages, contents, target.architecture), sbom.MEDIA_TYPE
+    )
+    labels = _labels(wanted, contents, base, installed, locked=locked.digest, bill=bill.digest)
+    manifest = _manifest(layout, base, layers, _config(base, layers, contents, labels, wanted.variant), labels)
+    layout.tag(str(wanted.name), manifest)
+    layout.sweep()
+    notes = [*asked.notes, *([note] if note else []), *installed.notes]
+    return Built(manifest, layers, base, bill, locked.file, notes)
+
+
+def _default_base(python: str) -> str:
+    """Give a base image with this Python; with one that there are wheels for, if it is too old or not said."""
+    parts = tuple(map(int, python.split("."))) if python else ()
+    return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
+
+
+def _own_layers(layout: Layout, contents: Contents) -> list[Layer]:
+    parts = [(runtime(), "this runtime"), (contents.model, "model"), (contents.script, "score.py and configuration")]
+    return [_layer(layout, entries, purpose) for entries, purpose in parts if entries]
+
+
+def _layer(layout: Layout, entries: Sequence[Entry], purpose: str) -> Layer:
+    """Give a layer of these entries, the one of last time if nothing in it has changed."""
+    key = f"layer 1 {purpose}\n{key_of(entries)}"
+    if remembered := layout.note(key):
+        layer = msgspec.json.decode(remembered, type=Layer)
+        if layout.has(layer.blob):
+            return layer
+    layer = pack(layout, entries, purpose)
+    layout.remember(key, msgspec.json.encode(layer))
+    return layer
+
+
+def _labels(
+    wanted: Wanted, contents: Contents, base: Base, installed: Installed, *, locked: str, bill: str
+) -> dict[str, str]:
+    """Say on the image what is in it: readable by ``podman inspect`` and by a registry, without running it."""
+    model = contents.registered
+    versions = {each.name.lower(): each.version for each in installed.packages}
+    labels = {
+        "org.opencontainers.image.title": wanted.name.repository,
+        "org.opencontainers.image.version": wanted.name.tag,
+        "org.opencontainers.image.description": wanted.description or (model.description if model else ""),
+        "org.opencontainers.image.base.name": base.name if base.remote else "",
+        "org.opencontainers.image.base.digest": base.digest,
+        f"{_LABEL}.runtime.version": __version__,
+        f"{_LABEL}.python.version": base.inside.python,
+        f"{_LABEL}.onnxruntime.version": versions.get("onnxruntime") or versions.get("onnxruntime-gpu", ""),
+        f"{_LABEL}.script.sha256": contents.script_sha256,
+        f"{_LABEL}.requirements.sha256": locked,
+        f"{_LABEL}.sbom.digest": bill,
+        f"{_LABEL}.model.name": model.name if model else "",
+        f"{_LABEL}.model.version": str(model.version) if model and model.version else "",
+        f"{_LABEL}.model.sha256": model.sha256 if model else "",
+    }
+    tags = {**(model.tags if model else {}), **wanted.tags}
+    labels |= {f"{_LABEL}.tag.{name}": value for name, value in tags.items()}
+    return {name: value for name, value in labels.items() if value}
+
+
+def _config(
+    base: Base, layers: Sequence[Layer], contents: Contents, labels: Mapping[str, str], variant: str
+) -> dict[str, object]:
+    """Give the image configuration: the base's, with our user, entry point, environment and layers."""
+    theirs = base.config.get("config") or {}
+    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or ["PATH=/usr/local/bin:/usr/bin:/bin"])
+    variables |= _environment(contents, variant)
+    history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
+    rootfs = base.config["rootfs"]
+    return {
+        "architecture": base.config["architecture"],
+        "os": base.config.get("os", "linux"),
+        "created": _EPOCH,
+        "config": {
+            "User": f"{USER}:{USER}",
+            "Env": [f"{name}={value}" for name, value in variables.items()],
+            "Entrypoint": [base.inside.executable, "-m", "module.cli"],
+            "Cmd": ["run"],
+            "WorkingDir": "/var/azureml-app",
+            "ExposedPorts": {"9600/tcp": {}},
+            "StopSignal": "SIGTERM",
+            "Labels": {**(theirs.get("Labels") or {}), **labels},
+        },
+        "rootfs": {"type": "layers", "diff_ids": [*rootfs["diff_ids"], *(layer.diff_id for layer in layers)]},
+        "history": [*(base.config.get("history") or []), *history],
+    }
+
+
+def _environment(contents: Contents, variant: str) -> dict[str, str]:
+    variables = {
+        "PYTHONPATH": f"/{RUNTIME}:/{PLACE}",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "SCORING_DIR": "/var/azureml-app",
+        "SCORING_JOURNAL_DIR": f"/{JOURNAL}",
+    }
+    if contents.model_dir:
+        variables["AZUREML_MODEL_DIR"] = contents.model_dir
+    if variant == "gpu":
+        variables |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+    return variables
+
+
+def _manifest(
+    layout: Layout, base: Base, layers: Sequence[Layer], config: dict[str, object], labels: Mapping[str, str]
+) -> Descriptor:
+    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
+    document = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": layout.put_json(config, CONFIG),
+        "layers": [*base.layers, *(layer.blob for layer in layers)],
+        "annotations": annotations,
+    }
+    return layout.put_json(msgspec.to_builtins(document), MANIFEST)

@@ -1,0 +1,83 @@
+"""What a base image has inside: its Python, its glibc and Debian's list of its packages, read from its layers."""
+
+import re
+import tarfile
+import zlib
+from pathlib import PurePosixPath
+
+import msgspec
+
+from ..errors import PackagingError
+from .oci import Descriptor, Layout
+
+_PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)bin/python(3\.\d+)")
+_LIBC = re.compile(r"(?:usr/)?lib/(?:[a-z0-9_]+-linux-gnu/)?libc\.so\.6|(?:usr/)?lib64/libc\.so\.6")
+_LIBSTDCXX = re.compile(r"(?:usr/)?lib(?:64)?/(?:[a-z0-9_]+-linux-gnu/)?libstdc\+\+\.so\.6")
+_GLIBC = re.compile(rb"GNU C Library[^\n]*version (2\.\d+)")
+_DPKG = "var/lib/dpkg/status"
+_DPKG_PACKAGE = re.compile(r"^Package: (?P<name>\S+)$.*?^Version: (?P<version>\S+)$", re.MULTILINE | re.DOTALL)
+
+
+class Inside(msgspec.Struct):
+    """What a scoring image needs to know of its base.
+
+    Attributes:
+        python: its version, such as ``3.11``; empty without one.
+        executable: where it is.
+        glibc: such as ``2.36``; empty without one.
+        libstdcxx: whether it has the C++ library, which numpy and ONNX Runtime load.
+        machine: what its Python is compiled for, ELF's e_machine; 0 if that cannot be said.
+        system_packages: Debian package → version.
+    """
+
+    python: str = ""
+    executable: str = ""
+    glibc: str = ""
+    libstdcxx: bool = False
+    machine: int = 0
+    system_packages: dict[str, str] = {}
+
+
+def look(layout: Layout, digest: str, layers: list[Descriptor]) -> Inside:
+    """Read a base image's layers, the first time that it is used.
+
+    Raises:
+        PackagingError: a layer is damaged or packed as this cannot read.
+    """
+    key = f"inside 3 {digest}"
+    if remembered := layout.note(key):
+        return msgspec.json.decode(remembered, type=Inside)
+    inside = Inside()
+    for layer in layers:
+        try:
+            with tarfile.open(layout.path(layer.digest), "r|*") as archive:
+                for member in archive:
+                    _see(inside, archive, member)
+        except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
+            raise PackagingError(f"the base image's layer {layer.digest} cannot be read: {error}") from error
+    layout.remember(key, msgspec.json.encode(inside))
+    return inside
+
+
+def _see(inside: Inside, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    path = str(PurePosixPath(member.name.removeprefix("./").removeprefix("/")))
+    if found := _PYTHON.fullmatch(path):
+        preferred = path.startswith("usr/local/") or not inside.executable
+        if preferred or found[1] == inside.python:
+            inside.python, inside.executable = found[1], f"/{path}"
+            if member.isreg() and (head := _content(archive, member)[:20])[:4] == b"\x7fELF":
+                inside.machine = int.from_bytes(head[18:20], "little")
+    elif _LIBSTDCXX.fullmatch(path):
+        inside.libstdcxx = True
+    elif not member.isreg():
+        return
+    elif _LIBC.fullmatch(path) and (version := _GLIBC.search(_content(archive, member))):
+        inside.glibc = version[1].decode()
+    elif path == _DPKG:
+        text = _content(archive, member).decode(errors="replace")
+        inside.system_packages = {each["name"]: each["version"] for each in _DPKG_PACKAGE.finditer(text)}
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    return file.read() if file else b""

@@ -1,0 +1,133 @@
+"""Requirements locked with hashes beside score.py, so that the same inputs give the same image next month."""
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import uv
+from packaging.requirements import Requirement
+
+from ..errors import PackagingError
+from .target import Target
+
+_DISTRIBUTION = "iotedge-scoring-module"
+_INPUTS, _BASE = "# inputs: ", "# base: "
+_HEAD = "# Written by `scoring-module build`; keep it under version control. New versions: build with --upgrade.\n"
+
+
+class Lock(NamedTuple):
+    """A lock file.
+
+    Attributes:
+        file: where it is.
+        inputs: what it was made from, a SHA-256.
+        base: the base image by digest, empty if it is a local one.
+        pins: uv's requirement lines with hashes.
+    """
+
+    file: Path
+    inputs: str = ""
+    base: str = ""
+    pins: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Give the SHA-256 of the pins."""
+        return hashlib.sha256(self.pins.encode()).hexdigest()
+
+    def write(self) -> None:
+        """Write the file, whole or not at all."""
+        draft = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        draft.write_text(f"{_HEAD}{_INPUTS}{self.inputs}\n{_BASE}{self.base}\n{self.pins}", encoding="utf-8")
+        draft.replace(self.file)
+
+
+def read(file: Path) -> Lock:
+    """Read a lock file; an empty one if it is not there or says nothing of what it was made from."""
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    head = dict(re.findall(rf"^({_INPUTS}|{_BASE})(.*)$", text, re.MULTILINE))
+    if _INPUTS not in head:
+        return Lock(file)
+    pins = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+    return Lock(file, head[_INPUTS], head.get(_BASE, ""), pins)
+
+
+def runtime_requirements(variant: str) -> list[str]:
+    """Give what this runtime itself needs, as its distribution says."""
+    needed = []
+    for line in metadata.requires(_DISTRIBUTION) or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": variant, "sys_platform": "linux"}):
+            requirement.marker = None
+            needed.append(str(requirement))
+    if variant == "gpu":  # with the CUDA and cuDNN libraries: the base image has none
+        needed = [line.replace("onnxruntime-gpu", "onnxruntime-gpu[cuda,cudnn]") for line in needed]
+    return needed
+
+
+def bring_up_to_date(lock: Lock, requirements: list[str], target: Target, base: str, *, upgrade: bool) -> Lock:
+    """Give the lock of these requirements, made anew only if something it was made from has changed.
+
+    Raises:
+        PackagingError: they cannot be met together on that platform; uv's reason in one sentence.
+    """
+    made_from = "\n".join([*sorted(requirements), target.uv_platform, target.python, target.variant])
+    inputs = hashlib.sha256(made_from.encode()).hexdigest()
+    if inputs == lock.inputs and not upgrade:
+        fresh = lock._replace(base=base)
+    else:
+        pins = _compile(requirements, target, "" if upgrade else lock.pins)
+        fresh = Lock(lock.file, inputs, base, pins)
+    if fresh != lock:
+        try:
+            fresh.write()
+        except OSError as error:
+            raise PackagingError(f"cannot write {lock.file}: {error.strerror}") from error
+    return fresh
+
+
+def _compile(requirements: list[str], target: Target, pins: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        asked, locked = Path(folder, "requirements.in"), Path(folder, "requirements.lock")
+        asked.write_text("\n".join(requirements) + "\n", encoding="utf-8")
+        locked.write_text(pins, encoding="utf-8")  # uv keeps the versions that it finds there
+        run_uv(
+            "pip",
+            "compile",
+            "--generate-hashes",
+            "--no-annotate",
+            "--no-header",
+            "--quiet",
+            str(asked),
+            "--output-file",
+            str(locked),
+            *platform_options(target),
+        )
+        return locked.read_text(encoding="utf-8")
+
+
+def platform_options(target: Target) -> list[str]:
+    """Give uv's options for a machine that is not this one."""
+    return ["--python-platform", target.uv_platform, "--python-version", target.python]
+
+
+def run_uv(*arguments: str) -> None:
+    """Run uv, with what the environment says of indexes and certificates.
+
+    Raises:
+        PackagingError: it failed; its reason on one line.
+    """
+    done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise PackagingError(f"the environment cannot be had: {_reason(done.stderr)}")
+
+
+def _reason(text: str) -> str:
+    """Put uv's tree of reasons on one line, without what an index URL may carry as a password."""
+    line = " ".join(re.sub(r"[×╰─▶│├]|\x1b\[[0-9;]*m", " ", text).split())
+    return re.sub(r"(://)[^/@\s]+@", r"\1…@", line)[:600] or "uv gave no reason"

@@ -1,0 +1,141 @@
+"""The folder store of models: ``<store>/<name>/<version>/`` holds ``model.json`` and ``content/<file or folder>``.
+
+A version appears by one rename of a complete folder. A rename onto a version that exists fails, so several writers
+need no lock: the loser takes the next number, and numbers stay dense.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from ..errors import PackagingError
+from .model import Model, Reference, check_name, hash_of
+from .trees import copy_tree, hash_tree
+
+DEFAULT_STORE = Path("~/.local/share/scoring-module/models")
+_CONTENT = "content"
+_RECORD = "model.json"
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.EACCES}  # the last is Windows' word for a folder that exists
+
+
+class FolderModels:
+    """Registered models in a folder; content hashes are checked on every read of content."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Use a folder: the one given, else SCORING_MODEL_STORE, else ~/.local/share/scoring-module/models."""
+        self.folder = (folder or Path(os.environ.get("SCORING_MODEL_STORE") or DEFAULT_STORE)).expanduser().absolute()
+
+    def register(self, name: str, path: Path, tags: Mapping[str, str] | None = None, description: str = "") -> Model:
+        """Copy a file or folder in as the next version of a name.
+
+        Raises:
+            PackagingError: the name does not fit, the path is not there or empty, or the store cannot be written.
+        """
+        check_name(name)
+        if not path.exists():
+            raise PackagingError(f"there is no model at {path}: give the file or folder to register with --path")
+        try:
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder / name))
+            try:
+                return self._publish(draft, name, path.resolve(), dict(tags or {}), description)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        except OSError as error:
+            raise PackagingError(f"cannot register {path} in {self.folder}: {error.strerror or error}") from error
+
+    def registered(self, name: str | None = None) -> list[Model]:
+        """Give every registered version, by name and number."""
+        names = [name] if name else [each.name for each in _folders(self.folder)]
+        return [self._read(each, number) for each in sorted(names) for number in self._versions(each)]
+
+    def show(self, reference: str) -> Model:
+        """Give the model that ``name``, ``name:3`` or ``name@sha256:…`` means, its content checked.
+
+        Raises:
+            PackagingError: there is none, or its files are no longer those that were registered.
+        """
+        model = self._find(Reference.parse(reference))
+        if hash_tree(self.path(model)) != model.files:
+            raise PackagingError(f"{model} in {self.folder} is damaged: its files are not those that were registered")
+        return model
+
+    def download(self, reference: str, target: Path) -> Path:
+        """Copy a model's file or folder into a folder and give its path there.
+
+        Raises:
+            PackagingError: as show(), or something of its name is there already.
+        """
+        model = self.show(reference)
+        wanted = target / model.entry
+        if wanted.exists():
+            raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
+        target.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
+        try:
+            if copy_tree(self.path(model), draft / model.entry) != model.files:
+                raise PackagingError(f"{model} in {self.folder} was damaged while it was read: try again")
+            os.rename(draft / model.entry, wanted)
+        except OSError as error:
+            raise PackagingError(f"cannot write {wanted}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return wanted
+
+    def path(self, model: Model) -> Path:
+        """Give where the store keeps a model's file or folder."""
+        return self.folder / model.name / str(model.version) / _CONTENT / model.entry
+
+    def _publish(self, draft: Path, name: str, path: Path, tags: dict[str, str], description: str) -> Model:
+        files = copy_tree(path, draft / _CONTENT / path.name)
+        if not files:
+            raise PackagingError(f"{path} holds no file: give the file or folder to register with --path")
+        size = sum((draft / _CONTENT / path.name / each).stat().st_size for each in files)
+        model = Model(name, 0, path.name, hash_of(files), size, files, tags, description, _now())
+        while True:
+            number = max(self._versions(name), default=0) + 1
+            model = msgspec.structs.replace(model, version=number)
+            (draft / _RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(model)))
+            try:
+                os.rename(draft, self.folder / name / str(number))
+            except OSError as error:
+                if error.errno in _TAKEN and (self.folder / name / str(number)).exists():
+                    continue
+                raise
+            return model
+
+    def _find(self, reference: Reference) -> Model:
+        versions = self._versions(reference.name)
+        if reference.version is not None and reference.version in versions:
+            return self._read(reference.name, reference.version)
+        if reference.version is None:
+            for number in reversed(versions):
+                model = self._read(reference.name, number)
+                if model.sha256.startswith(reference.sha256):
+                    return model
+        known = ", ".join(map(str, versions)) or "none"
+        raise PackagingError(f"there is no model {reference} in {self.folder} (versions of {reference.name}: {known})")
+
+    def _versions(self, name: str) -> list[int]:
+        return sorted(int(each.name) for each in _folders(self.folder / name) if each.name.isdigit())
+
+    def _read(self, name: str, version: int) -> Model:
+        record = self.folder / name / str(version) / _RECORD
+        try:
+            return msgspec.json.decode(record.read_bytes(), type=Model)
+        except (OSError, msgspec.DecodeError) as error:
+            raise PackagingError(f"{record} is damaged, register the model again: {error}") from error
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

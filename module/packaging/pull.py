@@ -1,0 +1,109 @@
+"""Brings an image of a registry into the layout: its manifest for one platform, its configuration, its layers."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import orjson
+import requests
+
+from ..errors import PackagingError
+from .credentials import Access
+from .oci import Descriptor, Layout, Write
+from .reference import ImageName
+from .registry import Registry
+
+_CHUNK = 1 << 20
+_AT_ONCE = 4
+_TRIES = 4
+
+
+def pull(layout: Layout, image: ImageName, platform: str, access: Access) -> Descriptor:
+    """Give an image's manifest for a platform, with everything that it names in the layout.
+
+    An image meant by its digest whose blobs are here needs no registry.
+
+    Raises:
+        PackagingError: the registry does not have it or does not let us have it, or a blob arrives damaged.
+    """
+    if image.digest and (remembered := layout.note(f"pulled {image} {platform}")):
+        manifest = msgspec.json.decode(remembered, type=Descriptor)
+        if layout.has(manifest) and all(layout.has(blob) for blob in _blobs(layout.read(manifest.digest))):
+            return manifest
+    registry = Registry(image.host, image.repository, access)
+    manifest = _manifest(layout, registry, image, platform)
+    missing = [blob for blob in _blobs(layout.read(manifest.digest)) if not layout.has(blob)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
+    pinned = image._replace(digest=manifest.digest)
+    layout.remember(f"pulled {pinned} {platform}", msgspec.json.encode(manifest))
+    return manifest
+
+
+def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -> dict[str, Any]:
+    """Give the entry of a platform in an image index.
+
+    Raises:
+        PackagingError: there is none.
+    """
+    have = {
+        f"{each['platform']['os']}/{each['platform']['architecture']}": each
+        for each in reversed(manifests)
+        if "platform" in each
+    }
+    if platform not in have:
+        raise PackagingError(f"the base image {name} has no {platform} (it has {', '.join(sorted(have))}): see --base")
+    chosen: dict[str, Any] = have[platform]
+    return chosen
+
+
+def _manifest(layout: Layout, registry: Registry, image: ImageName, platform: str) -> Descriptor:
+    answer = _checked(registry, image.reference)
+    document = orjson.loads(answer.content)
+    if "manifests" in document:
+        chosen = choose_platform(document["manifests"], platform, str(image))
+        answer = _checked(registry, str(chosen["digest"]))
+        document = orjson.loads(answer.content)
+    if "layers" not in document:
+        raise PackagingError(f"{image} has a manifest of a form that no engine writes any more: choose another --base")
+    return layout.put(answer.content, str(document.get("mediaType") or answer.headers["Content-Type"]))
+
+
+def _checked(registry: Registry, reference: str) -> requests.Response:
+    answer = registry.manifest(reference)
+    digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
+    if reference.startswith("sha256:") and digest != reference:
+        raise PackagingError(f"{registry.host} gave another manifest than {reference}: do not use this registry")
+    return answer
+
+
+def _blobs(manifest: dict[str, Any]) -> list[Descriptor]:
+    return [
+        Descriptor(each["mediaType"], each["digest"], each["size"])
+        for each in (manifest["config"], *manifest["layers"])
+    ]
+
+
+def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
+    for attempt in range(_TRIES):
+        answer = registry.request(
+            "GET",
+            f"blobs/{blob.digest}",
+            expected={200},
+            headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
+            stream=True,
+            doing=f"pull the blob {blob.digest}",
+        )
+
+        def fill(write: Write, answer: requests.Response = answer) -> None:
+            for chunk in answer.iter_content(_CHUNK):
+                write(chunk)
+
+        try:
+            layout.write(fill, blob.media_type, blob.digest)
+        except requests.RequestException as error:
+            if attempt == _TRIES - 1:
+                raise PackagingError(f"the connection to {registry.host} broke {_TRIES} times while pulling") from error
+        else:
+            return

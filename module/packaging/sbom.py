@@ -1,0 +1,74 @@
+"""The software bill of materials of an image, CycloneDX 1.5 as JSON; the same image gives the same bytes."""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Sequence
+
+import orjson
+
+from .. import __version__
+from .base import Base
+from .contents import Contents
+from .wheels import Package
+
+MEDIA_TYPE = "application/vnd.cyclonedx+json"
+_SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
+
+
+def describe(name: str, base: Base, packages: Sequence[Package], contents: Contents, architecture: str) -> bytes:
+    """Give the document: the base image, its system packages, Python packages, the runtime, the model, the script."""
+    image = re.sub(r"[:@][^/]*$", "", name)
+    components = [
+        {"type": "container", "name": base.name, "version": base.digest},
+        *(_debian(each, version, architecture) for each, version in sorted(base.inside.system_packages.items())),
+        *(_python(each) for each in sorted(packages, key=lambda each: each.name.lower())),
+        _python(Package("iotedge-scoring-module", __version__, "MIT")),
+        *_ours(contents),
+    ]
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"component": {"type": "container", "name": image, "bom-ref": "image"}},
+        "components": components,
+    }
+    seed = hashlib.sha256(orjson.dumps(document)).hexdigest()
+    document["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, seed)}"
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+
+
+def _debian(name: str, version: str, architecture: str) -> dict[str, object]:
+    return {
+        "type": "library",
+        "name": name,
+        "version": version,
+        "purl": f"pkg:deb/debian/{name}@{version}?arch={architecture}",
+    }
+
+
+def _python(package: Package) -> dict[str, object]:
+    name = re.sub(r"[-_.]+", "-", package.name).lower()
+    component: dict[str, object] = {
+        "type": "library",
+        "name": package.name,
+        "version": package.version,
+        "purl": f"pkg:pypi/{name}@{package.version}",
+    }
+    if package.license:
+        simple = _SPDX.fullmatch(package.license)
+        said = {"expression": package.license} if simple else {"license": {"name": package.license}}
+        component["licenses"] = [said]
+    return component
+
+
+def _ours(contents: Contents) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    if model := contents.registered:
+        described = {"type": "machine-learning-model", "name": model.name, "description": model.description}
+        version = {"version": str(model.version)} if model.version else {}
+        found.append({**described, **version, "hashes": [{"alg": "SHA-256", "content": model.sha256}]})
+    if contents.script_sha256:
+        hashes = [{"alg": "SHA-256", "content": contents.script_sha256}]
+        found.append({"type": "file", "name": "score.py", "hashes": hashes})
+    return found

@@ -1,0 +1,43 @@
+"""Files and folders as one thing: walked in a fixed order, hashed, copied."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+_CHUNK = 1 << 20
+
+
+def walk(path: Path) -> Iterator[tuple[str, Path]]:
+    """Give ``(path inside, file)`` for each file, in order; of a single file ``(".", file)``."""
+    if path.is_file():
+        yield ".", path
+        return
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            yield file.relative_to(path).as_posix(), file
+
+
+def hash_file(path: Path) -> str:
+    """Give a file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_tree(path: Path) -> dict[str, str]:
+    """Give path inside → SHA-256 of every file."""
+    return {name: hash_file(file) for name, file in walk(path)}
+
+
+def copy_tree(source: Path, target: Path) -> dict[str, str]:
+    """Copy every file and give the hashes of what was really copied."""
+    return {name: _copy(file, target if name == "." else target / name) for name, file in walk(source)}
+
+
+def _copy(source: Path, target: Path) -> str:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with source.open("rb") as reading, target.open("wb") as writing:
+        while chunk := reading.read(_CHUNK):
+            digest.update(chunk)
+            writing.write(chunk)
+    return digest.hexdigest()

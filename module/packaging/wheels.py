@@ -1,0 +1,146 @@
+"""The environment's wheels for the image's platform, as layers: each big distribution in one of its own.
+
+onnxruntime and numpy are big, so that a change of a small requirement leaves their layers as they are; and a device's
+interrupted pull starts a layer over, so that several medium ones are better than one.
+"""
+
+import csv
+import re
+import struct
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ..errors import PackagingError
+from .layers import Entry, file_entry, folders_of, pack
+from .lock import Lock, platform_options, run_uv
+from .oci import Layer, Layout
+from .slimming import slim, smoke_test
+from .target import ELF_MACHINE, Target
+from .trees import walk
+
+PLACE = "opt/scoring/packages"
+_BIG = 16_000_000
+_VERSION = 1  # of what this file makes: a new one makes every layer anew
+
+
+class Package(msgspec.Struct, frozen=True):
+    """A distribution in the image: name, version, licence (SPDX or as its author wrote it; empty if unsaid)."""
+
+    name: str
+    version: str
+    license: str = ""
+
+
+class Installed(msgspec.Struct, frozen=True):
+    """Layers of packages, what is in them, and sentences worth saying."""
+
+    layers: list[Layer]
+    packages: list[Package]
+    notes: list[str]
+
+
+class _Group(NamedTuple):
+    name: str
+    entries: list[Entry]
+
+
+def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Installed:
+    """Give the layers of a lock's packages, from the layout if they were made before.
+
+    Raises:
+        PackagingError: a wheel is not to be had for the platform, or what was slimmed does not work.
+    """
+    key = f"packages {_VERSION} {lock.digest} {target.uv_platform} {target.python} {no_slim}"
+    if remembered := layout.note(key):
+        made = msgspec.json.decode(remembered, type=Installed)
+        if all(layout.has(layer.blob) for layer in made.layers):
+            return made
+    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
+        made = _install(layout, Path(folder), lock, target, no_slim)
+    layout.remember(key, msgspec.json.encode(made))
+    return made
+
+
+def _install(layout: Layout, folder: Path, lock: Lock, target: Target, no_slim: bool) -> Installed:
+    packages, pins = folder / "packages", folder / "requirements.txt"
+    pins.write_text(lock.pins, encoding="utf-8")
+    run_uv(
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        str(packages),
+        "--require-hashes",
+        "--no-deps",
+        "--link-mode",
+        "hardlink",
+        "--requirement",
+        str(pins),
+        *platform_options(target),
+    )
+    owners = _owners(packages)
+    slim(packages, everything=no_slim)
+    _check_machine(packages, target)
+    note = smoke_test(packages, target)
+    layers = [
+        pack(layout, [*group.entries, *folders_of(group.entries, PLACE)], group.name)
+        for group in _groups(packages, owners)
+    ]
+    return Installed(layers, list(_described(packages)), [note] if note else [])
+
+
+def _groups(packages: Path, owners: dict[str, str]) -> Iterator[_Group]:
+    """Give the big distributions, the biggest first, and then the rest together."""
+    files: dict[str, list[tuple[str, Path]]] = defaultdict(list)
+    for name, file in walk(packages):
+        files[owners.get(name, "")].append((name, file))
+    sizes = {each: sum(file.stat().st_size for _, file in found) for each, found in files.items()}
+    big = sorted((each for each in files if each and sizes[each] >= _BIG), key=lambda each: (-sizes[each], each))
+    for each in big:
+        yield _Group(each, _entries(files[each]))
+    rest = [found for each in sorted(files) if each not in big for found in files[each]]
+    if rest:
+        yield _Group("other packages", _entries(rest))
+
+
+def _owners(packages: Path) -> dict[str, str]:
+    """Give path → distribution, as the distributions' own records say."""
+    owners: dict[str, str] = {}
+    for record in sorted(packages.glob("*.dist-info/RECORD")):
+        name = record.parent.name.removesuffix(".dist-info").rpartition("-")[0].replace("_", "-").lower()
+        with record.open(encoding="utf-8", newline="") as lines:
+            owners |= {row[0]: name for row in csv.reader(lines) if row}
+    return owners
+
+
+def _entries(files: Iterable[tuple[str, Path]]) -> list[Entry]:
+    return [file_entry(f"{PLACE}/{name}", file) for name, file in files]
+
+
+def _check_machine(packages: Path, target: Target) -> None:
+    """Refuse a native library for another machine: what a source distribution built here would leave.
+
+    Raises:
+        PackagingError: there is one.
+    """
+    for name, file in walk(packages):
+        if ".so" not in name:
+            continue
+        with file.open("rb") as opened:
+            head = opened.read(20)
+        if head[:4] == b"\x7fELF" and struct.unpack("<H", head[18:20])[0] != ELF_MACHINE[target.platform]:
+            top = name.partition("/")[0]
+            raise PackagingError(f"{top} has no wheel for {target.platform}: choose a version that has one")
+
+
+def _described(packages: Path) -> Iterator[Package]:
+    for metadata in sorted(packages.glob("*.dist-info/METADATA")):
+        head = metadata.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+        fields = dict(re.findall(r"^(Name|Version|License-Expression|License): (.*)$", head, re.MULTILINE))
+        license_ = fields.get("License-Expression") or fields.get("License", "")
+        yield Package(fields["Name"], fields["Version"], license_.strip()[:100])

@@ -1,0 +1,91 @@
+"""The image that was built without an engine, pushed, pulled and run as a device runs it."""
+
+import asyncio
+import gzip
+import itertools
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from engines import Engine
+from parts import PASSWORD, USER, Registry
+from shell import build, push
+
+from module.messages import InputMessage
+from module.simulator.hub import EdgeHub
+
+pytestmark = [pytest.mark.container, pytest.mark.timeout(300)]
+_TELEMETRY = Path(__file__).parents[2] / "examples" / "turbofan" / "telemetry.jsonl.gz"
+_ADDRESS = "127.0.0.61"
+_COUNT = 2000
+
+
+def _rows() -> list[bytes]:
+    with gzip.open(_TELEMETRY) as lines:
+        return [line.rstrip() for line in itertools.islice(lines, _COUNT)]
+
+
+async def test_it_scores_on_a_hub_and_stops_in_time(
+    engine: Engine, registry: Registry, turbofan: Path, base: str
+) -> None:
+    """Read-only, user 10001, no capabilities, limited memory; SIGTERM ends it in 2 s, the journal has the rest."""
+    image = f"{registry.host}/{engine.name}/scoring:1"
+    build(turbofan, image, base)
+    assert push(registry, image).code == 0
+    engine("login", "--username", USER, "--password-stdin", registry.host, text=PASSWORD)
+    engine("pull", image)
+    answered: dict[str, int] = {}
+    rows = _rows()
+
+    def take(message: InputMessage) -> None:
+        key = str(message.system.get("correlation_id"))
+        answered[key] = answered.get(key, 0) + ("PredictedRul" in json.loads(message.body))
+
+    async with EdgeHub(listen=_ADDRESS, on_upstream=take, queue_bound=_COUNT) as hub:
+        options = _reached(hub)
+        with engine.running(image, options) as container:
+            await asyncio.wait_for(hub.connected.wait(), 30)
+            sending = asyncio.create_task(_send(hub, rows))
+            await _until(lambda: len(answered) >= _COUNT // 2)
+            user = await asyncio.to_thread(engine, "exec", container, "id", "-u")
+            seconds = await _stop(engine, container)
+            state = json.loads(engine("inspect", container))[0]["State"]
+            await asyncio.to_thread(engine, "start", container)
+            await sending
+            await _until(lambda: len(answered) == _COUNT)
+            again = await _stop(engine, container)
+            log = engine.logs(container)
+    assert user == "10001"
+    assert (state["ExitCode"], state["OOMKilled"]) == (0, False), log
+    assert max(seconds, again) < 2, log
+    assert set(answered) == {f"m-{number}" for number in range(_COUNT)}, "nothing lost"
+    assert "Traceback" not in log
+
+
+async def _send(hub: EdgeHub, rows: list[bytes]) -> None:
+    for number, row in enumerate(rows):
+        system = {"message_id": f"m-{number}", "content_type": "application/json", "content_encoding": "utf-8"}
+        await hub.send_telemetry(InputMessage(row, "", system=system))
+
+
+def _reached(hub: EdgeHub) -> list[str]:
+    """Give a container's options for this hub, its workload socket open to all users as IoT Edge's is."""
+    socket = Path(hub.environment["IOTEDGE_WORKLOADURI"].removeprefix("unix://"))
+    socket.parent.chmod(0o755)
+    socket.chmod(0o666)
+    variables = [f"{name}={value}" for name, value in hub.environment.items()]
+    return ["-v", f"{socket.parent}:{socket.parent}", *(part for each in variables for part in ("-e", each))]
+
+
+async def _stop(engine: Engine, container: str) -> float:
+    started = time.monotonic()
+    await asyncio.to_thread(engine, "stop", container)
+    return time.monotonic() - started
+
+
+async def _until(condition: Callable[[], bool], limit: float = 60.0) -> None:
+    async with asyncio.timeout(limit):
+        while not condition():  # noqa: ASYNC110 - the hub has no event for everything
+            await asyncio.sleep(0.01)
