@@ -132,7 +132,7 @@ class _Module:
                 connected=reporter.connected,
             )
             inbox.on_room = hub.make_room
-            self._show(scoring.script, inbox, hub)
+            self._show(scoring.script, inbox, hub, watchdog)
             pipeline = _pipeline(
                 settings, scoring, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
             )
@@ -154,7 +154,7 @@ class _Module:
         if inbox is not None:
             await inbox.release()
 
-    def _show(self, script: Script, inbox: Inbox, hub: EdgeHub) -> None:
+    def _show(self, script: Script, inbox: Inbox, hub: EdgeHub, watchdog: Watchdog) -> None:
         """Fill the facts and the gauges that only now have a source."""
         model = MODELS[0] if MODELS else None
         self._status.facts.update(
@@ -178,7 +178,7 @@ class _Module:
         )
         gauge("scoring_journal_lost", "Messages lost to damage of the journal", lambda: getattr(inbox, "lost", 0))
         gauge("scoring_inbox_trouble", "1 while the inbox cannot be written", lambda: bool(inbox.trouble))
-        self._status.trouble = lambda: inbox.trouble or hub.trouble
+        self._status.trouble = lambda: inbox.trouble or hub.trouble or watchdog.trouble
 
     async def _serve(self, hub: EdgeHub, inbox: Inbox, pipeline: Pipeline, *others: Coroutine[Any, Any, None]) -> None:
         """Serve until told to stop or until something breaks for good; then drain as far as that is still possible."""

@@ -19,13 +19,18 @@ _log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """The batcher's observer: notes what is inside run(), counts it, and knows for how long it has been there."""
+    """The batcher's observer: notes what is inside run(), counts it, and knows for how long it has been there.
+
+    Attributes:
+        trouble: why run() cannot succeed at present, for a reason outside of its requests; empty if it can.
+    """
 
     def __init__(self, inbox: Inbox, metrics: Metrics, run_timeout: float) -> None:
         """Take the seconds that a run() may take."""
         self._inbox = inbox
         self._metrics = metrics
         self._run_timeout = run_timeout
+        self.trouble = ""
         self._since: float | None = None
         self._running: list[int] = []
 
@@ -36,10 +41,17 @@ class Watchdog:
         self._inbox.running(owners)
 
     def finished(self, size: int, seconds: float) -> None:
-        """Hear that it has returned."""
+        """Hear that it has returned, with so many requests answered."""
         self._since = None
         self._inbox.running([])
-        self._metrics.observe_batch(size, seconds)
+        if size:
+            self.trouble = ""
+            self._metrics.observe_batch(size, seconds)
+
+    def stalled(self, why: str, pause: float) -> None:
+        """Hear that a message has to be tried again; nothing of it is acked off meanwhile."""
+        self.trouble = why
+        _log.warning("%s; not the message's fault, next try in %g s", why, pause)
 
     async def watch(self, stack_of_scoring: Callable[[], str]) -> None:
         """Return never; raise when run() hangs.

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .batch import BatchLimits, ready_in
+from .errors import TransientError
 from .predictions import Outcome
 from .scoring_thread import ScoringThread
 from .script import Script
+
+_PAUSE, _MAX_PAUSE = 0.5, 60.0
+"""Seconds between two tries of what failed for a transient reason: the first, the longest."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,9 @@ class Observer(Protocol):
     def finished(self, size: int, seconds: float) -> None:
         """Hear that it has returned, with its number of requests and the seconds on the scoring thread."""
 
+    def stalled(self, why: str, pause: float) -> None:
+        """Hear that a request failed for a reason outside of it and is tried again in ``pause`` seconds."""
+
 
 class Batcher:
     """Takes requests, gives outcomes; groups are answered in the order in which they were submitted.
@@ -50,6 +57,8 @@ class Batcher:
         self._running: list[tuple[object, _Group]] = []
         self._started = 0.0
         self._timer: asyncio.Handle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._pause = 0.0
 
     @property
     def max_size(self) -> int:
@@ -74,7 +83,7 @@ class Batcher:
             group.answer.set_result([])
             return group.answer
         self._waiting.extend((request, group) for request in requests)
-        if not self._running:
+        if not self._running and self._stalled is None:
             self._wake()
         return group.answer
 
@@ -102,6 +111,10 @@ class Batcher:
         scored = self._thread.call(self._script.score, [request for request, _ in self._running])
         scored.add_done_callback(self._finish_batch)
 
+    def _go_on(self) -> None:
+        self._stalled = None
+        self._wake()
+
     def _next_batch(self) -> list[tuple[object, _Group]]:
         first = self._waiting[0][1]
         batch: list[tuple[object, _Group]] = []
@@ -115,10 +128,18 @@ class Batcher:
     def _finish_batch(self, scored: asyncio.Future[list[Outcome]]) -> None:
         running, self._running = self._running, []
         outcomes = scored.result()  # score() never raises
+        stalled = outcomes.pop() if isinstance(outcomes[-1], TransientError) else None
         self._observer.finished(len(outcomes), self._loop.time() - self._started)
         # A script that takes one request after another may answer only the first few: the rest stays first in line.
         self._waiting.extendleft(reversed(running[len(outcomes) :]))
-        self._start_batch()
+        if outcomes:
+            self._pause = 0.0
+        if stalled is None:
+            self._start_batch()
+        else:
+            self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
+            self._observer.stalled(str(stalled), self._pause)
+            self._stalled = self._loop.call_later(self._pause, self._go_on)
         for (_, group), outcome in zip(running, outcomes, strict=False):
             group.outcomes.append(outcome)
             group.missing -= 1

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from . import codecs
-from .bisection import as_run_error, score_batch
+from .bisection import BatchScorer, as_run_error
 from .compat.rawhttp import AMLRequest
 from .content_encoding import plain
-from .errors import RequestError, ScoringError
+from .errors import RequestError, ScoringError, TransientError
 from .kinds import HEADERS, Entry
 from .merging import Merging
 from .predictions import Outcome, Prediction
@@ -79,8 +79,8 @@ def score_of(entry: Entry, call: Call, directory: Path, merging: Merging | None)
         return result
 
     if entry.kind in ("batched", "onnx"):
-        bisect = entry.options.bisect
-        return lambda requests: [outcome(each) for each in score_batch(call, requests, directory, bisect=bisect)]
+        scorer = BatchScorer(call, directory, bisect=entry.options.bisect)
+        return lambda requests: [outcome(each) for each in scorer.score(requests)]
     one_by_one = _one_by_one(entry, call, outcome, directory)
     if merging is None:
         return one_by_one
@@ -109,7 +109,7 @@ def _one_by_one(entry: Entry, call: Call, outcome: Callable[[object], Outcome], 
                 outcomes.append(outcome(call(request)))
             except BaseException as error:  # SystemExit and CancelledError too, as in score_batch
                 outcomes.append(failed(error))
-            if time.perf_counter() > end:
+            if time.perf_counter() > end or isinstance(outcomes[-1], TransientError):
                 break
         return outcomes
 

@@ -5,6 +5,7 @@ ScoringError
 ├── ModelError      the model cannot be found, read or loaded: the module does not start (exit 3)
 ├── RequestError    this one request is wrong: answered on the errors output, its neighbours are scored
 └── RunError        run() failed: the batch is bisected until only the request that causes it is left
+    └── TransientError  not the request's fault (memory, device, network): tried again, never answered
 """
 
 
@@ -42,3 +43,7 @@ class RunError(ScoringError):
     def __init__(self, sentence: str, user_traceback: str = "") -> None:
         super().__init__(sentence)
         self.user_traceback = user_traceback
+
+
+class TransientError(RunError):
+    """run() failed for a reason outside of its requests: they are tried again until it succeeds."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from parts import Seen, batched_script
+from unit_parts import Seen, batched_script
 
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from command import run
-from parts import message
 from script_cases import BROKEN
+from unit_parts import message
 
 from module.journal import Journal
 from scoring import trial

@@ -221,7 +221,7 @@ def test_the_bare_call(scripts: Path) -> None:
     assert call('{"value": 3}') == {"doubled": 6}
     with pytest.raises(KeyError):
         call("{}")
-    with pytest.raises(ScriptError, match="is batched, not classic"):
+    with pytest.raises(ScriptError, match="it is of the kind batched"):
         load_one_by_one(scripts / "batched")
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from parts import message
+from unit_parts import message
 
 from module.inbox import Inbox, MemoryInbox
 from module.journal import Journal

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as replace_struct
-from parts import Line, batched_script, carry, line, message, reason, samples, value
+from unit_parts import Line, batched_script, carry, line, message, reason, samples, value
 
 from module.errors import TransportError
 from module.inbox import MemoryInbox

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from journals import Open, all_of, fill, killed, numbered
 from msgspec import structs
-from parts import message
+from unit_parts import message
 
 from module.journal import redeliveries
 from module.journal.redeliveries import fingerprint

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from parts import message, reason, value
+from unit_parts import message, reason, value
 
 from module.messages import Accepted, InputMessage, OutputMessage
 from module.routes import MAX_SIZE, Routes

@@ -1,6 +1,8 @@
 """The tap's rules for acks, with a stand-in for paho that calls back as paho 1.6 and paho 2 do."""
 
 import asyncio
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 

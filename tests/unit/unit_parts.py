@@ -47,6 +47,12 @@ class Seen:
 
     owners: list[list[int]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+
+    def stalled(self, why: str, pause: float) -> None:
+        """Keep how long is waited."""
+        assert why
+        self.pauses.append(pause)
 
     def started(self, owners: list[int]) -> None:
         """Keep whose requests are about to run."""
