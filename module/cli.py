@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from scoring.errors import ModelError, RunError, ScoringError, ScriptError
+from scoring.errors import ModelError, ScoringError, ScriptError
 
 from . import __version__
 from .errors import ModuleError, SettingsError
@@ -48,7 +48,7 @@ def main() -> None:
 
 def _explain(error: ModuleError | ScoringError) -> int:
     """Print one sentence, the user's own traceback if there is one, and give the exit code."""
-    if isinstance(error, ScriptError | RunError) and error.user_traceback:
+    if isinstance(error, ScoringError) and error.user_traceback:
         print(error.user_traceback, file=sys.stderr)
     print(f"scoring-module: {error}", file=sys.stderr)
     if isinstance(error, ScriptError | ModelError):

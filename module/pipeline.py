@@ -141,7 +141,7 @@ class Pipeline:
             return ""
         self._metrics.errors.inc()
         error = next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None)
-        trace = f"\n{error.user_traceback}" if isinstance(error, RunError) and error.user_traceback else ""
+        trace = f"\n{error.user_traceback}" if error is not None and error.user_traceback else ""
         said = str(error or "its prediction cannot be sent")
         self._failed(said)
         self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {said}{trace}")

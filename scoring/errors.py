@@ -10,19 +10,19 @@ ScoringError
 
 
 class ScoringError(Exception):
-    """Base of every failure that scoring reports in one sentence."""
+    """Base of every failure that scoring reports in one sentence.
+
+    Attributes:
+        user_traceback: the part of the traceback in the user's own files, for the log; empty if there is none.
+    """
+
+    def __init__(self, sentence: str = "", user_traceback: str = "") -> None:
+        super().__init__(sentence)
+        self.user_traceback = user_traceback
 
 
 class ScriptError(ScoringError):
-    """The scoring script cannot serve.
-
-    Attributes:
-        user_traceback: the part of the traceback that lies in the user's own files, for the log.
-    """
-
-    def __init__(self, sentence: str, user_traceback: str = "") -> None:
-        super().__init__(sentence)
-        self.user_traceback = user_traceback
+    """The scoring script cannot serve."""
 
 
 class ModelError(ScoringError):
@@ -34,15 +34,7 @@ class RequestError(ScoringError):
 
 
 class RunError(ScoringError):
-    """run() raised, or did not give one prediction per request.
-
-    Attributes:
-        user_traceback: the part of the traceback that lies in the user's own files, for the log.
-    """
-
-    def __init__(self, sentence: str, user_traceback: str = "") -> None:
-        super().__init__(sentence)
-        self.user_traceback = user_traceback
+    """run() raised, or did not give one prediction per request."""
 
 
 class TransientError(RunError):
