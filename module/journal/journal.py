@@ -99,7 +99,7 @@ class Journal:
             _log.error("%d messages of the journal are lost: they were acked, and they cannot be read any more", lost)
         return lost
 
-    # Taking charge: on the transport's thread
+    # Taking charge: the transport offers on the event loop, but any thread may
 
     def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
         """Append a message; it is durable when this returns ACCEPTED. Never raises.
@@ -278,13 +278,11 @@ class Journal:
     def _wake_taker(self) -> None:
         with self._waking:
             taker, self._taker = self._taker, None
-        if taker is None:
-            return
-        if threading.get_ident() == self._loop_thread:
+        if taker is not None and threading.get_ident() == self._loop_thread:
             _settle([taker])
-            return
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(_settle, [taker])
+        elif taker is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_settle, [taker])
 
     def _failed(self, doing: str, error: sqlite3.Error) -> None:
         self._troubles.add(doing, error)

@@ -9,7 +9,7 @@ _log = logging.getLogger(__name__)
 
 
 class Troubles:
-    """What is wrong at present; told from the transport's thread and from the journal's.
+    """What is wrong at present; told by whoever offers and by the journal's thread.
 
     Attributes:
         said: in a sentence, empty if all is well.

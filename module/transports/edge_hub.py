@@ -77,7 +77,7 @@ class EdgeHub:
         """Take the inbox's offer and the limits.
 
         Args:
-            offer: called once per input message, on the MQTT client's thread.
+            offer: called once per input message, on the event loop.
             hub_timeout: seconds without a connection after which the hub is given up.
             stall_timeout: seconds without a confirmation after which a connection counts as dead.
             begin: called before every connect: the hub may send again what it sent on the last connection.

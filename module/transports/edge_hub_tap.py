@@ -61,7 +61,7 @@ class Tap:
 
         Args:
             client: an ``IoTHubModuleClient``.
-            offer: the inbox's; called on paho's thread.
+            offer: the inbox's; called on the event loop.
             lost: called on the event loop when the connection ends.
 
         Raises:
