@@ -95,7 +95,7 @@ def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
         yield "kind", [f"{trial.kind}: {form}{', and is awaited' if trial.is_async else ''}"]
     width = max(map(len, trial.replaced), default=0)
     yield "replaced", [f"{name:<{width}}  {what}" for name, what in trial.replaced.items()]
-    yield "model", [f"{each['path']} on {each['provider']}" for each in trial.models]
+    yield "model", [f"{each['path']} on {each['provider']}: {each['plan']}" for each in trial.models]
     yield "folder", [f"AZUREML_MODEL_DIR is {trial.model_dir}"] if trial.model_dir else []
     yield "fields", trial.described
     yield "sample", [f"{trial.sample}  (from {trial.sample_from})"] if trial.sample else []

@@ -2,10 +2,13 @@
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -42,6 +45,10 @@ class Metrics:
         gauge = Gauge(name, help_text, list(self._labels), registry=self._registry)
         gauge.labels(**self._labels).set_function(read)
 
+    def gauges(self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Add a gauge for each value of a label, read whenever somebody asks."""
+        self._registry.register(_Gauges(name, help_text, self._labels, label, read))
+
     def observe_batch(self, size: int, seconds: float) -> None:
         """Count one run()."""
         self.batch_size.observe(size)
@@ -57,3 +64,21 @@ class Metrics:
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
         histogram = Histogram(name, help_text, list(self._labels), registry=self._registry, buckets=buckets)
         return histogram.labels(**self._labels)
+
+
+@dataclass(frozen=True)
+class _Gauges(Collector):
+    """Gauges that exist while what they are read from names them."""
+
+    name: str
+    help_text: str
+    labels: Mapping[str, str]
+    label: str
+    read: Callable[[], Mapping[str, float]]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give them as they are now."""
+        family = GaugeMetricFamily(self.name, self.help_text, labels=[*self.labels, self.label])
+        for value, number in self.read().items():
+            family.add_metric([*self.labels.values(), value], number)
+        yield family

@@ -56,6 +56,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
     ] = 0
     max_delay_ms: Annotated[float, Meta(ge=0, description="wait this long for a fuller batch; 0: take what waits")] = 0
+    providers: Annotated[
+        str, Meta(description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`")
+    ] = "auto"
+    provider_policy: Annotated[
+        Literal["degrade", "strict"],
+        Meta(description="a provider that cannot be used: take the next and say so, or `strict`: exit 3"),
+    ] = "degrade"
+    provider_options: Annotated[
+        dict[str, dict[str, object]], Meta(description="JSON, provider → ONNX Runtime's options of it")
+    ] = msgspec.field(default_factory=dict)
+    latency_target_ms: Annotated[
+        float, Meta(ge=0, description="what run() may take: batches stay small enough for it; 0: any")
+    ] = 0
+    calibration_s: Annotated[
+        float, Meta(ge=0, description="seconds for measuring a model at its first start; 0: measure nothing")
+    ] = 5.0
     delivery: Annotated[
         Literal["journal", "on-receipt"],
         Meta(description="`journal`: at least once; `on-receipt`: at most once, lost when the process dies"),

@@ -6,17 +6,25 @@ from functools import cached_property
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass
 class LoadedModel:
-    """A model that a session was made of.
+    """A model that an OnnxModel was made of; kept true while it lives.
 
     Attributes:
         path: the file.
-        provider: the execution provider that the session prefers.
+        model: the OnnxModel.
+        provider: the execution provider in use.
+        plan: how it is run, in words.
+        trouble: why the provider is not the wanted one; empty if it is.
+        max_rows: requests of one predict() that pay, or that keep to the latency target; 0 if that is not known.
     """
 
     path: Path
-    provider: str
+    model: object = None
+    provider: str = ""
+    plan: str = ""
+    trouble: str = ""
+    max_rows: int = 0
 
     @cached_property
     def sha256(self) -> str:

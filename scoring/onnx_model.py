@@ -1,22 +1,26 @@
 """OnnxModel: a session that takes and gives batches."""
 
+import logging
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from .errors import ModelError, RequestError, RunError
+from .errors import ModelError, RequestError
 from .field_map import FieldMap, read_field_map
 from .loaded import MODELS, LoadedModel
 from .onnx_types import TensorSpec, is_wide, spec_of
 from .onnx_values import from_ort, to_ort
-from .providers import session_options
 from .requests import fed, rows, unpacked, value_of
+from .runner import Runner
 from .tensors import shape_of, stack
+from .zeros import sample, zero_request
+
+_log = logging.getLogger(__name__)
 
 
 class OnnxModel:
@@ -43,17 +47,13 @@ class OnnxModel:
             ModelError: it is not there, ONNX Runtime cannot load it, or scoring.json does not fit it.
         """
         self.path = _find(path)
-        try:
-            self._session = onnxruntime.InferenceSession(
-                self.path, session_options(self.path), providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ModelError(f"ONNX Runtime cannot load {self.path}: {reason}") from error
-        self.inputs = [spec_of(i.name, i.type, i.shape) for i in self._session.get_inputs()]
-        self.outputs = [spec_of(o.name, o.type, o.shape) for o in self._session.get_outputs()]
-        self.defaults = [spec_of(i.name, i.type, i.shape) for i in self._session.get_overridable_initializers()]
-        MODELS.append(LoadedModel(self.path.resolve(), self._session.get_providers()[0]))
+        loaded = LoadedModel(self.path.resolve(), self)
+        self._runner = Runner(loaded, self._call)
+        MODELS.append(loaded)
+        session = self.session
+        self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]
+        self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
+        self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
         self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
         asked = None if self.fields is None else self.fields.batch
         self.batches = _has_batch_axis(self.inputs, self.outputs) if asked is None else asked
@@ -61,6 +61,12 @@ class OnnxModel:
         self._only = len(self.inputs) == 1
         self._varies = bool(self.defaults) or any(None in spec.shape[1:] for spec in self.inputs)
         self._wide = any(is_wide(spec.dtype) for spec in (*self.inputs, *self.outputs))
+        self._prepare()
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """ONNX Runtime's session, the first where there are several."""
+        return self._runner.session
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.
@@ -74,25 +80,27 @@ class OnnxModel:
 
     def _score(self, requests: Sequence[object]) -> list[dict[str, object]]:
         if not self.batches:
-            return [self._single(request) for request in requests]
+            return self._singles(requests)
         return self._by_shape(requests) if self._varies else self._batch(requests)
 
     def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
-        only = self._only
-        feeds: dict[str, Any] = {
-            spec.name: stack([value_of(request, spec, only_input=only) for request in requests], spec)
-            for spec in self.inputs
-        }
-        feeds |= self._given_defaults(requests[0])
-        columns = [rows(tensor) for tensor in self._run(feeds)]
-        for name, column in zip(self._names, columns, strict=True):
-            if len(column) != len(requests):
-                said = f"{len(column)} rows of {name} for {len(requests)} requests"
-                raise RunError(f'the model gave {said}: write {{"batch": false}} into scoring.json')
+        feeds, given = self._rows(requests), self._given_defaults(requests[0])
+        if given:
+            (outputs,) = self._run(lambda: self._runner.calls([feeds | given]))
+        else:
+            outputs = self._run(lambda: self._runner.rows(feeds, len(requests)), feeds)
+        columns = [rows(tensor) for tensor in outputs]
         if len(columns) == 1:
             (name,) = self._names
             return [{name: value} for value in columns[0]]
         return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _rows(self, requests: Sequence[object]) -> dict[str, Any]:
+        only = self._only
+        return {
+            spec.name: stack([value_of(request, spec, only_input=only) for request in requests], spec)
+            for spec in self.inputs
+        }
 
     def _by_shape(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests whose free dimensions may differ: those of one shape share a call, with a default none."""
@@ -107,28 +115,50 @@ class OnnxModel:
             predictions.update(zip(indices, batch, strict=True))
         return [predictions[index] for index in range(len(requests))]
 
-    def _single(self, request: object) -> dict[str, object]:
-        feeds: dict[str, Any] = {
-            spec.name: fed(value_of(request, spec, only_input=self._only), spec) for spec in self.inputs
-        }
-        feeds |= self._given_defaults(request)
-        return dict(zip(self._names, map(unpacked, self._run(feeds)), strict=True))
+    def _singles(self, requests: Sequence[object]) -> list[dict[str, object]]:
+        calls = [self._whole(request) | self._given_defaults(request) for request in requests]
+        outputs = self._run(lambda: self._runner.calls(calls), calls[0])
+        return [dict(zip(self._names, map(unpacked, each), strict=True)) for each in outputs]
+
+    def _whole(self, request: object) -> dict[str, Any]:
+        return {spec.name: fed(value_of(request, spec, only_input=self._only), spec) for spec in self.inputs}
 
     def _given_defaults(self, request: object) -> dict[str, object]:
         if not self.defaults or not isinstance(request, dict):
             return {}
         return {spec.name: fed(request[spec.name], spec) for spec in self.defaults if spec.name in request}
 
-    def _run(self, feeds: dict[str, Any]) -> list[Any]:
+    def _run(self, run: Callable[[], list[Any]], first: dict[str, Any] | None = None) -> list[Any]:
+        """Run the model, prepared with the first feeds it gets if nothing was known before."""
         try:
-            if not self._wide:
-                return self._session.run(None, feeds)  # type: ignore[no-any-return]
-            values = {name: to_ort(array) for name, array in feeds.items()}
-            given = self._session.run_with_ort_values(self._names, values)
-            return [from_ort(value, spec.dtype) for value, spec in zip(given, self.outputs, strict=True)]
+            if first is not None and not self._runner.is_ready:
+                example = {name: array[:1] for name, array in first.items()} if self.batches else first
+                self._runner.prepare(example, batches=self.batches)
+            return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
             said = " ".join(str(error).split())[:300]
             raise RequestError(f"the model refuses the request: {said}") from error
+
+    def _call(self, session: onnxruntime.InferenceSession, feeds: Mapping[str, Any]) -> list[Any]:
+        if not self._wide:
+            return session.run(None, feeds)  # type: ignore[no-any-return]
+        values = {name: to_ort(array) for name, array in feeds.items()}
+        given = session.run_with_ort_values(self._names, values)
+        return [from_ort(value, spec.dtype) for value, spec in zip(given, self.outputs, strict=True)]
+
+    def _prepare(self) -> None:
+        """Score an example, which prepares the model; where none fits, the first request is it."""
+        examples = [sample()]
+        if not self._varies:
+            examples.append(zero_request(self.inputs, self.fields, row=self.batches))
+        for request in examples:
+            try:
+                if request is not None and not self._runner.is_ready:
+                    self.predict([request])
+            except ModelError:
+                raise
+            except Exception as error:
+                _log.debug("%s is not prepared by an example: %s", self.path.name, error)
 
 
 def _has_batch_axis(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:

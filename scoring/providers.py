@@ -1,47 +1,136 @@
-"""Execution providers: which one a session gets, and how many threads the container lets it use."""
+"""Execution providers: which ones to use, and a session on one of them, checked: asking for one is not getting it.
 
-import math
+ONNX Runtime falls back to the CPU with a line on stderr (microsoft/onnxruntime#23372, #23647); here that is an error
+with a reason, and whoever opens the session decides.
+"""
+
+import ctypes
+import io
+import json
+import logging
 import mmap
 import os
+from collections.abc import Mapping
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
-_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
-_CPU_V1 = Path("/sys/fs/cgroup/cpu")
+from .errors import ModelError
+from .plan import CPU, Setup
+
+CUDA, TENSORRT, OPENVINO = (f"{name}ExecutionProvider" for name in ("CUDA", "Tensorrt", "OpenVINO"))
+
+_AUTO = (CUDA, OPENVINO)
+"""What is tried by itself; TensorRT builds its engines for minutes: only on request."""
+
+_log = logging.getLogger(__name__)
 
 
-def session_options(model: Path) -> onnxruntime.SessionOptions:
-    """Give the options of a CPU session: threads from the container's quota, none of them spinning.
+class UnusableError(Exception):
+    """A provider cannot run the model; the sentence is the reason."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the settings ask for.
+
+    Attributes:
+        providers: by ONNX Runtime's names, the CPU last.
+        is_auto: the fastest of them is wanted, not the first.
+        is_strict: one that cannot be used is an error, not a reason to take the next.
+        options: provider → its options.
+    """
+
+    providers: tuple[str, ...]
+    is_auto: bool
+    is_strict: bool
+    options: Mapping[str, Mapping[str, object]]
+
+
+def wanted(environment: Mapping[str, str]) -> Wanted:
+    """Read SCORING_PROVIDERS, SCORING_PROVIDER_POLICY and SCORING_PROVIDER_OPTIONS.
+
+    Raises:
+        ModelError: the options are no JSON object of objects.
+    """
+    asked = [name for each in (environment.get("SCORING_PROVIDERS") or "auto").split(",") if (name := each.strip())]
+    is_auto = [name.lower() for name in asked] == ["auto"]
+    there = onnxruntime.get_available_providers()
+    names = [each for each in _AUTO if each in there] if is_auto else [_full(name) for name in asked]
+    try:
+        options = json.loads(environment.get("SCORING_PROVIDER_OPTIONS") or "{}")
+        options = {_full(name): dict(each) for name, each in options.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise ModelError('SCORING_PROVIDER_OPTIONS is no JSON such as {"CUDA": {"device_id": 1}}') from None
+    is_strict = environment.get("SCORING_PROVIDER_POLICY") == "strict"
+    return Wanted(tuple(dict.fromkeys([*names, CPU])), is_auto, is_strict, options)
+
+
+def _full(name: str) -> str:
+    """Give ONNX Runtime's name for a short one in any case; an unknown one as it is."""
+    short = name.lower().removesuffix("executionprovider")
+    known: list[str] = [CPU, *onnxruntime.get_all_providers(), *onnxruntime.get_available_providers()]
+    return next((each for each in known if each.lower() == f"{short}executionprovider"), name)
+
+
+def open_session(model: Path, setup: Setup, options: Mapping[str, object]) -> onnxruntime.InferenceSession:
+    """Open a model on a provider; nodes that it does not take run on the CPU.
+
+    Raises:
+        UnusableError: the provider is not there, fails, or takes no node of the model.
+        ModelError: ONNX Runtime cannot load the model at all.
+    """
+    if setup.provider == CPU:
+        try:
+            return onnxruntime.InferenceSession(model, session_options(setup.threads), providers=[(CPU, dict(options))])
+        except Exception as error:
+            raise ModelError(f"ONNX Runtime cannot load {model}: {_first_line(error)}") from error
+    if setup.provider not in onnxruntime.get_available_providers():
+        there = ", ".join(onnxruntime.get_available_providers())
+        raise UnusableError(f"the installed ONNX Runtime {onnxruntime.__version__} has only {there}")
+    _preload()
+    named: list[Any] = [(setup.provider, dict(options)), *([CUDA] if setup.provider == TENSORRT else []), CPU]
+    if not _log.isEnabledFor(logging.DEBUG):
+        onnxruntime.set_default_logger_severity(4)
+    try:
+        session = onnxruntime.InferenceSession(
+            model, session_options(setup.threads), providers=named, enable_fallback=0
+        )
+    except Exception as error:
+        raise UnusableError(_missing_library(setup.provider) or _first_line(error)) from error
+    finally:
+        onnxruntime.set_default_logger_severity(2)
+    if setup.provider not in session.get_providers():
+        raise UnusableError(_missing_library(setup.provider) or "SCORING_LOG_LEVEL=debug shows why on stderr")
+    if not nodes_on(session, setup.provider)[0]:
+        raise UnusableError("it takes no node of this model")
+    return session
+
+
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """Give the options of a session: so many threads a call, none of them spinning.
 
     Spinning burns 0.64–0.79 core at 20 calls/s for no gain at p50; without it 0.01–0.02.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1 if has_tree_ensemble(model) else cpu_threads()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    for entry in ("session.intra_op.allow_spinning", "session.inter_op.allow_spinning"):
+        options.add_session_config_entry(entry, "0")
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     return options
 
 
-def cpu_threads() -> int:
-    """Give the threads that a session may use: the cgroup's CPU quota rounded up, at most the cores it may run on."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota()
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
-
-
-def _quota() -> float | None:
-    """Give the container's CPUs as cgroup v2 or v1 state them; None without a limit."""
-    try:
-        limit, period = _CPU_MAX.read_text().split()
-    except (OSError, ValueError):
-        try:
-            limit = (_CPU_V1 / "cpu.cfs_quota_us").read_text()
-            period = (_CPU_V1 / "cpu.cfs_period_us").read_text()
-        except OSError:
-            return None
-    return None if limit == "max" or int(limit) <= 0 else int(limit) / int(period)
+def nodes_on(session: onnxruntime.InferenceSession, provider: str) -> tuple[int, int]:
+    """Say how many of a session's nodes run on a provider, and how many there are; before ONNX Runtime 1.24: 1 of 1."""
+    with suppress(AttributeError):
+        parts = [(part.ep_name, len(part.get_nodes())) for part in session.get_provider_graph_assignment_info()]
+        return sum(count for name, count in parts if name == provider), sum(count for _, count in parts)
+    return 1, 1
 
 
 def has_tree_ensemble(model: Path) -> bool:
@@ -49,5 +138,33 @@ def has_tree_ensemble(model: Path) -> bool:
 
     With two threads or more, 28–64 % of the rows of a batch of 64 differ in their last bits from single calls.
     """
+    if not model.stat().st_size:
+        return False  # nothing cannot be mapped
     with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b"TreeEnsemble") >= 0
+
+
+@cache
+def _preload() -> None:
+    """Load the CUDA and cuDNN libraries that pip has installed; what it prints goes into the log."""
+    if CUDA in onnxruntime.get_available_providers() and hasattr(onnxruntime, "preload_dlls"):
+        said = io.StringIO()
+        with redirect_stdout(said):
+            onnxruntime.preload_dlls()
+        _log.debug("CUDA libraries: %s", said.getvalue() or "loaded")
+
+
+def _missing_library(provider: str) -> str:
+    """Say what the loader says of a provider's library; empty if it loads, or if the provider has none of its own."""
+    name = provider.removesuffix("ExecutionProvider").lower()
+    library = Path(onnxruntime.__file__).parent / "capi" / f"libonnxruntime_providers_{name}.so"
+    try:
+        if library.is_file():
+            ctypes.CDLL(os.fspath(library))
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

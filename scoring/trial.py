@@ -13,7 +13,7 @@ from pathlib import Path
 from .codecs import Body, rows_of
 from .compat.model_location import VARIABLE
 from .errors import RequestError, RunError, ScoringError, ScriptError
-from .loaded import MODELS
+from .loaded import MODELS, LoadedModel
 from .predictions import Outcome, Prediction
 from .proof import prove
 from .results import ResultOptions, leaving
@@ -42,7 +42,7 @@ class Trial:
         max_size: requests in one run() at most.
         replaced: what a stand-in stood in for → what the stand-in does.
         model_dir: AZUREML_MODEL_DIR as the script sees it.
-        models: path, execution provider and SHA-256 of every OnnxModel that init() made.
+        models: path, execution provider, SHA-256 and plan of every OnnxModel that init() made.
         described: what a bare model takes and gives, in sentences.
         sample_from: where the sample is from; empty without one.
         sample: the first body, cut.
@@ -90,7 +90,8 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         script = load(directory, name)
         _describe(trial, script)
         script.init()
-        trial.models = [{"path": str(each.path), "provider": each.provider, "sha256": each.sha256} for each in MODELS]
+        trial.models = [_model(each) for each in MODELS]
+        trial.notes += [each.trouble for each in MODELS if each.trouble]
         trial.sample_from, bodies = ("--sample", bodies) if bodies else _own_sample(trial, script, directory)
         if bodies:
             _score(trial, script, bodies[:_MOST_BODIES], options)
@@ -101,6 +102,10 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.error = str(error)
         trial.user_traceback = error.user_traceback if isinstance(error, ScriptError | RunError) else ""
     return trial
+
+
+def _model(model: LoadedModel) -> dict[str, str]:
+    return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.plan}
 
 
 def _describe(trial: Trial, script: Script) -> None:
@@ -123,9 +128,11 @@ def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, lis
     from .onnx_model import OnnxModel  # noqa: PLC0415
     from .zeros import zero_request  # noqa: PLC0415
 
-    model = OnnxModel()
+    model = MODELS[-1].model
+    assert isinstance(model, OnnxModel)  # noqa: S101 - the built-in script makes one
     trial.described = describe(model)
-    return "zeros", [Body(json.dumps(zero_request(model)).encode(), "application/json")]
+    zeros = zero_request(model.inputs, model.fields, row=model.batches)
+    return "zeros", [Body(json.dumps(zeros).encode(), "application/json")]
 
 
 def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: ResultOptions) -> None:

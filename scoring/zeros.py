@@ -1,15 +1,36 @@
-"""A request of zeros for a model without code, so that it can be tried without a sample."""
+"""A request to try a model with: of its sample, else of zeros."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from .field_map import FieldMap
-from .onnx_model import OnnxModel
 from .onnx_types import TensorSpec
 
+SAMPLE = "sample.json"
+"""A message's body in the working directory, for a try."""
 
-def zero_request(model: OnnxModel) -> dict[str, object]:
-    """Give a request that the model takes: zeros, false and empty texts, 1 where a dimension is free."""
+
+def sample() -> object:
+    """Give the first request of the sample; None without one."""
+    with suppress(OSError, ValueError):
+        body = json.loads(Path(SAMPLE).read_bytes())
+        return body[0] if isinstance(body, list) and body and isinstance(body[0], list | dict) else body
+    return None
+
+
+def zero_request(inputs: Sequence[TensorSpec], fields: FieldMap | None, *, row: bool) -> dict[str, object]:
+    """Give a request that a model takes: zeros, false and empty texts, 1 where a dimension is free.
+
+    Args:
+        inputs: of the model.
+        fields: what its scoring.json says.
+        row: whether requests share a call, and have no batch axis.
+    """
     request: dict[str, object] = {}
-    for spec in model.inputs:
-        request |= _fields_of(spec, model.fields, row=model.batches)
+    for spec in inputs:
+        request |= _fields_of(spec, fields, row=row)
     return request
 
 

@@ -25,6 +25,7 @@ def make_all(folder: Path) -> None:
     - free: x[N,L] → y[N], the sum of each row
     - two: a[N] and k[N] (int64) → sum[N], pair[N,2]
     - texts, whole (int64), bytes (uint8), flags (bool), half (float16): x[N] → y[N], unchanged
+    - conv: x[N,3,16,16] → y[N,8], heavy enough that threads and batches matter
     - trees: x[N,1] → y[N,1], one tree; odd: x[N] of a type that no message can hold
     """
     affine = [helper.make_node("MatMul", ["x", "ones"], ["s"]), helper.make_node("Add", ["s", "half"], ["y"])]
@@ -37,6 +38,7 @@ def make_all(folder: Path) -> None:
     for name, kind in _KINDS.items():
         same = [helper.make_node("Identity", ["x"], ["y"])]
         _save(folder / name, same, [_value("x", ("N",), kind)], [_value("y", ("N",), kind)])
+    _make_conv(folder / "conv")
     _save(folder / "trees", [_tree()], [_value("x", ("N", 1))], [_value("y", ("N", 1))])
 
 
@@ -50,6 +52,19 @@ def _make_two(folder: Path) -> None:
     ]
     inputs = [_value("a", ("N",)), _value("k", ("N",), TensorProto.INT64)]
     _save(folder, nodes, inputs, [_value("sum", ("N",)), _value("pair", ("N", 2))], [("last", np.array([1]))])
+
+
+def _make_conv(folder: Path) -> None:
+    random = np.random.default_rng(5)
+    nodes, constants, given, channels = [], [], "x", 3
+    for layer in range(3):
+        constants.append((f"w{layer}", 0.2 * random.standard_normal((8, channels, 3, 3)).astype(np.float32)))
+        nodes.append(helper.make_node("Conv", [given, f"w{layer}"], [f"c{layer}"], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{layer}"], [f"r{layer}"]))
+        given, channels = f"r{layer}", 8
+    nodes.append(helper.make_node("GlobalAveragePool", [given], ["mean"]))
+    nodes.append(helper.make_node("Flatten", ["mean"], ["y"]))
+    _save(folder, nodes, [_value("x", ("N", 3, 16, 16))], [_value("y", ("N", 8))], constants)
 
 
 def _tree() -> NodeProto:

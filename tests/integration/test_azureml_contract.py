@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from environments import environment
 from script_cases import CASES, Case, answer
 
 from scoring.errors import ScoringError
@@ -62,16 +62,7 @@ DIFFERENT = {
 @pytest.fixture(scope="session")
 def peer(request: pytest.FixtureRequest) -> Path:
     """Give the Python of an environment with the real server; made once, skipped where no index can be reached."""
-    folder = Path(request.config.cache.mkdir("azureml-peer"))  # type: ignore[union-attr]
-    python, done = folder / "bin" / "python", folder / ".installed"
-    if not done.exists() or done.read_text() != " ".join(NEEDED):
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *NEEDED]
-        installed = subprocess.run(command, capture_output=True, text=True, check=False)
-        if installed.returncode:
-            pytest.skip(f"azureml-inference-server-http cannot be installed: {installed.stderr.strip()[-300:]}")
-        done.write_text(" ".join(NEEDED))
-    return python
+    return environment(request.config, "azureml-peer", *NEEDED) / "bin" / "python"
 
 
 def free_port() -> int:

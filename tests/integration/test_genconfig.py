@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import environment
 from jsonschema import Draft4Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
@@ -33,17 +34,7 @@ def iotedgedev(pytestconfig: pytest.Config) -> Path:
     """Give the command ``iotedgedev``: ``$IOTEDGEDEV``, or installed once in an environment of its own."""
     if named := os.environ.get("IOTEDGEDEV"):
         return Path(named)
-    assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("iotedgedev")
-    command = folder / "bin" / "iotedgedev"
-    if not command.exists():
-        python = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--retries=0", "--timeout=20"]
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        done = subprocess.run([*python, "iotedgedev>=3.3.9"], capture_output=True, text=True, check=False)
-        if done.returncode:
-            shutil.rmtree(folder)
-            pytest.skip(f"iotedgedev cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-    return command
+    return environment(pytestconfig, "iotedgedev", "iotedgedev>=3.3.9") / "bin" / "iotedgedev"
 
 
 @pytest.fixture

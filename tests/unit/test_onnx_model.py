@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import OnnxModel, RequestError, providers
+from scoring import OnnxModel, RequestError, runner
 from scoring.errors import ModelError
 
 rows = st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3)
@@ -108,37 +108,10 @@ def test_where_a_model_is_looked_for(models: Path, tmp_path: Path, monkeypatch: 
 
 def test_tree_ensembles_get_one_thread(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With more, rows of a large batch differ from single calls; other models use what the container has."""
-    monkeypatch.setattr(providers, "cpu_threads", lambda: 3)
+    monkeypatch.setattr(runner, "cpu_threads", lambda: 3)
+    monkeypatch.setenv("SCORING_CALIBRATION_S", "0")
     for name, threads in (("trees", 1), ("affine", 3)):
-        options = providers.session_options(models / name / "model.onnx")
+        options = OnnxModel(models / name / "model.onnx").session.get_session_options()
         assert options.intra_op_num_threads == threads
         assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert OnnxModel(models / "trees" / "model.onnx").predict([[0.5], [0.6]]) == [{"y": 1.0}, {"y": 2.0}]
-
-
-@pytest.mark.parametrize(
-    ("quota", "threads"),
-    [("150000 100000", 2), ("50000 100000", 1), ("900000 100000", 4), ("max 100000", 4), ("", 4)],
-)
-def test_threads_follow_the_cgroups_quota(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, threads: int
-) -> None:
-    """The quota rounded up, at least one, at most the cores; without a readable one the cores."""
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
-    monkeypatch.setattr(providers, "_CPU_V1", tmp_path / "absent")
-    monkeypatch.setattr(providers, "_CPU_MAX", tmp_path / "cpu.max")
-    (tmp_path / "cpu.max").write_text(quota)
-    assert providers.cpu_threads() == threads
-
-
-@pytest.mark.parametrize(("quota", "threads"), [("150000", 2), ("-1", 4)])
-def test_threads_follow_the_old_cgroups_quota_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota: str, threads: int
-) -> None:
-    """Version 1 keeps quota and period in a file each; -1 is no limit."""
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})
-    monkeypatch.setattr(providers, "_CPU_MAX", tmp_path / "absent")
-    monkeypatch.setattr(providers, "_CPU_V1", tmp_path)
-    (tmp_path / "cpu.cfs_quota_us").write_text(quota)
-    (tmp_path / "cpu.cfs_period_us").write_text("100000")
-    assert providers.cpu_threads() == threads

@@ -99,3 +99,10 @@ def test_every_setting_is_described() -> None:
     assert list(rows) == [f"SCORING_{field.upper()}" for field in Settings.__struct_fields__]
     assert all(row.description for row in rows.values())
     assert rows["SCORING_ROUTES"].default == '{"*":["amlOutput"]}'
+
+
+def test_the_readme_has_every_setting_as_it_is() -> None:
+    """Row by row; `README.md` is what people read."""
+    rows = [f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.description} |" for row in describe()]
+    readme = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
+    assert [line for line in readme if line.startswith("| `SCORING_")] == rows

@@ -1,0 +1,191 @@
+"""Runs a model the way that is best here: opens the wanted provider, measures, then splits, pads, calls and joins."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+from .calibration import measure, repeated, setups
+from .calibration_cache import Cache
+from .cores import cpu_threads
+from .errors import ModelError, RunError
+from .failover import Failover
+from .loaded import LoadedModel
+from .parts import divided, joined
+from .plan import CPU, Measured, Plan, Setup, choose
+from .providers import UnusableError, has_tree_ensemble, nodes_on, wanted
+from .sessions import Feeds, Run, Sessions
+
+_MOST_ROWS = 256
+_ENOUGH = 500_000.0
+"""Rows a second of one thread beyond which neither more of them nor a GPU gain anything: a message costs far more."""
+
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """A model's sessions and the plan by which they are used.
+
+    Attributes:
+        is_ready: whether prepare() has been called.
+    """
+
+    def __init__(self, loaded: LoadedModel, run: Run) -> None:
+        """Open the model as the last start's measurements say, else on the first provider that can be used.
+
+        SCORING_CALIBRATION_S limits the seconds of all measuring (5; 0: measure nothing), SCORING_LATENCY_TARGET_MS is
+        what a call may take, SCORING_JOURNAL_DIR the folder where the measurements are kept.
+
+        Args:
+            loaded: the model; is told what is in use.
+            run: calls a session.
+
+        Raises:
+            ModelError: the model does not load; a provider cannot be used and SCORING_PROVIDER_POLICY is strict.
+        """
+        self._loaded, self._run = loaded, run
+        self._wanted = wanted(os.environ)
+        self._limit = float(os.environ.get("SCORING_CALIBRATION_S") or 5.0)
+        self._target = float(os.environ.get("SCORING_LATENCY_TARGET_MS") or 0.0) / 1000
+        self._one_thread = has_tree_ensemble(loaded.path)
+        self._threads = 1 if self._one_thread else cpu_threads()
+        kept_in = os.environ.get("SCORING_JOURNAL_DIR", "") if self._limit else ""
+        self._cache = Cache(kept_in, loaded.sha256, self._wanted.providers)
+        kept = self._cache.get()
+        self._measures = bool(self._limit) and kept is None
+        if kept is not None and not kept:
+            _log.warning("the last start ended while it measured %s: it is not measured again", loaded.path.name)
+        plan = choose(kept or [], self._target)
+        self.is_ready = False
+        self._use(*((plan and self._as_planned(plan)) or self._first()))
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The session that says what the model takes and gives."""
+        return self._sessions.first
+
+    def prepare(self, rows: Feeds, *, batches: bool) -> None:
+        """Measure, if that is not done, and run every size that will be used: the first time of each is slow.
+
+        Args:
+            rows: one row, or one request of a model without a batch axis.
+            batches: whether rows share a call.
+
+        Raises:
+            Exception: what ONNX Runtime raises if the model does not take the row.
+        """
+        if self._measures:
+            plan = choose(self._measured(rows, batches=batches), self._target)
+            self._measures = False
+            if plan and (planned := self._as_planned(plan)):
+                self._use(*planned)
+        for size in self._pads or sorted({1, self._plan.size or 1}):
+            self._sessions.run_each(repeated(rows, size))
+        self.is_ready = True
+
+    def calls(self, calls: Sequence[Feeds]) -> list[list[Any]]:
+        """Run calls; gives the outputs of each, in order."""
+        return self._failover.run(calls)
+
+    def rows(self, feeds: Feeds, count: int) -> list[Any]:
+        """Run rows in as many calls as the plan says; gives the outputs as those of one call.
+
+        Raises:
+            RunError: an output has not one row per row of the inputs.
+        """
+        sizes = self._split(count)
+        calls = divided(feeds, sizes, self._pads)
+        outputs = self._failover.run(calls)
+        for fed, given in zip(calls, outputs, strict=True):
+            self._check(len(next(iter(fed.values()))), given)
+        return joined(outputs, sizes)
+
+    def _check(self, rows: int, outputs: Sequence[Any]) -> None:
+        for name, output in zip(self._names, outputs, strict=True):
+            if len(output) != rows:
+                said = f"{len(output)} rows of {name} for {rows} requests"
+                raise RunError(f'the model gave {said}: write {{"batch": false}} into scoring.json')
+
+    def _use(self, sessions: Sessions, plan: Plan) -> None:
+        self._sessions, self._plan = sessions, plan
+        self._names = [output.name for output in sessions.first.get_outputs()]
+        self._split, self._pads = lru_cache(1024)(plan.split), plan.pads
+        self._failover = Failover(sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)
+        on, of = nodes_on(sessions.first, sessions.setup.provider)
+        self._loaded.provider = sessions.setup.provider
+        self._loaded.plan = plan.said() + (f", {on} of {of} nodes on it" if on < of else "")
+        if plan.size:
+            useful = plan.size * plan.setup.streams if self._pads else 0
+            self._loaded.max_rows = plan.most_within(self._target, _MOST_ROWS) if self._target else useful
+
+    def _open(self, setup: Setup) -> Sessions:
+        return Sessions(self._loaded.path, setup, self._wanted.options.get(setup.provider, {}), self._run)
+
+    def _as_planned(self, plan: Plan) -> tuple[Sessions, Plan] | None:
+        try:
+            return self._open(plan.setup), plan
+        except UnusableError:  # a GPU that is there no more, say: so much for the plan
+            return None
+
+    def _first(self) -> tuple[Sessions, Plan]:
+        """Open the first provider that can be used; the CPU where the fastest is still to be found, if it can."""
+        order = self._wanted.providers
+        order = (CPU, *order) if self._wanted.is_auto and self._measures else order
+        for provider in order:
+            try:
+                sessions = self._open(Setup(provider, self._threads))
+            except UnusableError as error:
+                self._refuse(provider, error)
+            except ModelError:
+                if provider is order[-1]:
+                    raise
+            else:
+                return sessions, Plan(Measured(sessions.setup, {}, {}))
+        raise ModelError(self._loaded.trouble)
+
+    def _refuse(self, provider: str, error: Exception) -> None:
+        sentence = f"{provider} cannot be used: {error}"
+        if self._wanted.is_strict:
+            raise ModelError(f"{sentence} (SCORING_PROVIDER_POLICY=degrade would take the next)") from error
+        if sentence not in self._loaded.trouble:
+            self._loaded.trouble += f"{'; ' if self._loaded.trouble else ''}{sentence}"
+            _log.warning("%s; the next provider is tried", sentence)
+
+    def _measured(self, rows: Feeds, *, batches: bool) -> list[Measured]:
+        """Measure every setup that may be chosen, the CPU first: what is instant there is nowhere faster."""
+        self._cache.put([])
+        start = time.monotonic()
+        measured: list[Measured] = []
+        providers = reversed(self._wanted.providers) if self._wanted.is_auto else [self._loaded.provider]
+        groups = [group for each in providers for group in setups(each, cpu_threads(), one_thread=self._one_thread)]
+        is_complete = False
+        try:
+            for number, group in enumerate(groups, 1):
+                until = start + self._limit * number / len(groups)
+                measured += self._group_measured(group, rows, batches=batches, until=until)
+                if any(each.rate(rows) > _ENOUGH for each in measured for rows in each.together):
+                    break
+            is_complete = not self._loaded.trouble
+        finally:
+            if is_complete:
+                self._cache.put(measured)
+            else:
+                self._cache.forget()
+        _log.info("%s measured in %.1f s", self._loaded.path.name, time.monotonic() - start)
+        return measured
+
+    def _group_measured(self, group: list[Setup], rows: Feeds, *, batches: bool, until: float) -> list[Measured]:
+        try:
+            return list(measure(self._open(group[0]), group, rows, batches=batches, until=until))
+        except InvalidArgument:
+            raise
+        except Exception as error:
+            if group[0].provider == CPU and not isinstance(error, ModelError):
+                raise
+            self._refuse(group[0].provider, error)
+            return []
