@@ -9,7 +9,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from .loaded import LoadedModel
 from .plan import CPU
-from .sessions import Feeds, Sessions
+from .sessions import Call, Sessions
 
 _PAUSE, _MAX_PAUSE = 60.0, 3600.0
 """Seconds until a provider that failed is tried again: the first time, the longest."""
@@ -32,7 +32,7 @@ class Failover:
         self._spare: Sessions | None = None
         self._pause, self._again_at = 0.0, 0.0
 
-    def run(self, calls: Sequence[Feeds]) -> list[list[Any]]:
+    def run(self, calls: Sequence[Call]) -> list[list[Any]]:
         """Run calls; what fails on the CPU too is not the provider's fault, and what the CPU says is raised."""
         if self._spare is not None and time.monotonic() < self._again_at:
             return self._spare.run(calls)
@@ -46,7 +46,7 @@ class Failover:
             self._recovered()
         return outputs
 
-    def _fail_over(self, calls: Sequence[Feeds], error: Exception) -> list[list[Any]]:
+    def _fail_over(self, calls: Sequence[Call], error: Exception) -> list[list[Any]]:
         spare = self._spare or self._open_spare()
         outputs = spare.run(calls)
         self._spare = spare

@@ -3,7 +3,8 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .onnx_types import TensorSpec, is_wide, spec_of
 from .onnx_values import from_ort, to_ort
 from .requests import fed, rows, unpacked, value_of
 from .runner import Runner
+from .sessions import Call, Feeds
 from .tensors import shape_of, stack
 from .zeros import sample, zero_request
 
@@ -84,11 +86,13 @@ class OnnxModel:
         return self._by_shape(requests) if self._varies else self._batch(requests)
 
     def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
-        feeds, given = self._rows(requests), self._given_defaults(requests[0])
-        if given:
-            (outputs,) = self._run(lambda: self._runner.calls([feeds | given]))
+        if given := self._given_defaults(requests[0]):
+            (outputs,) = self._run(lambda: self._runner.calls([lambda: self._rows(requests) | given]))
         else:
-            outputs = self._run(lambda: self._runner.rows(feeds, len(requests)), feeds)
+            outputs = self._run(
+                lambda: self._runner.rows(lambda part: self._rows(requests[part]), len(requests)),
+                lambda: self._rows(requests[:1]),
+            )
         columns = [rows(tensor) for tensor in outputs]
         if len(columns) == 1:
             (name,) = self._names
@@ -116,30 +120,30 @@ class OnnxModel:
         return [predictions[index] for index in range(len(requests))]
 
     def _singles(self, requests: Sequence[object]) -> list[dict[str, object]]:
-        calls = [self._whole(request) | self._given_defaults(request) for request in requests]
+        calls = [partial(self._whole, request) for request in requests]
         outputs = self._run(lambda: self._runner.calls(calls), calls[0])
         return [dict(zip(self._names, map(unpacked, each), strict=True)) for each in outputs]
 
     def _whole(self, request: object) -> dict[str, Any]:
-        return {spec.name: fed(value_of(request, spec, only_input=self._only), spec) for spec in self.inputs}
+        feeds = {spec.name: fed(value_of(request, spec, only_input=self._only), spec) for spec in self.inputs}
+        return feeds | self._given_defaults(request)
 
     def _given_defaults(self, request: object) -> dict[str, object]:
         if not self.defaults or not isinstance(request, dict):
             return {}
         return {spec.name: fed(request[spec.name], spec) for spec in self.defaults if spec.name in request}
 
-    def _run(self, run: Callable[[], list[Any]], first: dict[str, Any] | None = None) -> list[Any]:
-        """Run the model, prepared with the first feeds it gets if nothing was known before."""
+    def _run(self, run: Callable[[], list[Any]], first: Call | None = None) -> list[Any]:
+        """Run the model, prepared with the first row it gets if nothing was known before."""
         try:
             if first is not None and not self._runner.is_ready:
-                example = {name: array[:1] for name, array in first.items()} if self.batches else first
-                self._runner.prepare(example, batches=self.batches)
+                self._runner.prepare(first(), batches=self.batches)
             return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
             said = " ".join(str(error).split())[:300]
             raise RequestError(f"the model refuses the request: {said}") from error
 
-    def _call(self, session: onnxruntime.InferenceSession, feeds: Mapping[str, Any]) -> list[Any]:
+    def _call(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> list[Any]:
         if not self._wide:
             return session.run(None, feeds)  # type: ignore[no-any-return]
         values = {name: to_ort(array) for name, array in feeds.items()}

@@ -2,23 +2,23 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from .tensors import Array
+
+def filled(feeds: Mapping[str, Any], rows: int, pads: Sequence[int]) -> Mapping[str, Any]:
+    """Give the feeds with copies of their last row, up to the next number of rows in ``pads``."""
+    missing = padded(rows, pads) - rows
+    if not missing:
+        return feeds
+    return {name: np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) for name, array in feeds.items()}
 
 
-def divided(feeds: Mapping[str, Any], sizes: Sequence[int], pads: Sequence[int]) -> list[Mapping[str, Any]]:
-    """Give the feeds of each call, filled up with copies of its last row to the next size of ``pads``."""
-    if len(sizes) == 1 and not pads:
-        return [feeds]
-    ends = list(accumulate(sizes))
-    return [
-        {name: _filled(array[end - size : end], pads) for name, array in feeds.items()}
-        for size, end in zip(sizes, ends, strict=True)
-    ]
+def padded(rows: int, pads: Sequence[int]) -> int:
+    """Give the number of rows that a call has once it is filled up."""
+    place = bisect_left(pads, rows)
+    return pads[place] if place < len(pads) else rows
 
 
 def joined(outputs: Sequence[Sequence[Any]], sizes: Sequence[int]) -> list[Any]:
@@ -27,12 +27,6 @@ def joined(outputs: Sequence[Sequence[Any]], sizes: Sequence[int]) -> list[Any]:
         return list(outputs[0])
     kept = ([part[:size] for part in call] for call, size in zip(outputs, sizes, strict=True))
     return [_one(parts) for parts in zip(*kept, strict=True)]
-
-
-def _filled(array: Array, pads: Sequence[int]) -> Array:
-    place = bisect_left(pads, len(array))
-    missing = pads[place] - len(array) if place < len(pads) else 0
-    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 
 def _one(parts: Sequence[Any]) -> Any:

@@ -3,8 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from itertools import accumulate
 from typing import Any
 
 import onnxruntime
@@ -16,10 +17,10 @@ from .cores import cpu_threads
 from .errors import ModelError, RunError
 from .failover import Failover
 from .loaded import LoadedModel
-from .parts import divided, joined
+from .parts import filled, joined, padded
 from .plan import CPU, Measured, Plan, Setup, choose
 from .providers import UnusableError, has_tree_ensemble, nodes_on, wanted
-from .sessions import Feeds, Run, Sessions
+from .sessions import Call, Feeds, Run, Sessions
 
 _MOST_ROWS = 256
 _ENOUGH = 500_000.0
@@ -88,22 +89,30 @@ class Runner:
             self._sessions.run_each(repeated(rows, size))
         self.is_ready = True
 
-    def calls(self, calls: Sequence[Feeds]) -> list[list[Any]]:
+    def calls(self, calls: Sequence[Call]) -> list[list[Any]]:
         """Run calls; gives the outputs of each, in order."""
         return self._failover.run(calls)
 
-    def rows(self, feeds: Feeds, count: int) -> list[Any]:
+    def rows(self, stacked: Callable[[slice], Feeds], count: int) -> list[Any]:
         """Run rows in as many calls as the plan says; gives the outputs as those of one call.
+
+        Args:
+            stacked: gives the feeds of some of the rows; called on the thread that runs them.
+            count: of all rows.
 
         Raises:
             RunError: an output has not one row per row of the inputs.
         """
         sizes = self._split(count)
-        calls = divided(feeds, sizes, self._pads)
+        ends = accumulate(sizes)
+        calls = [partial(self._filled, stacked, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
         outputs = self._failover.run(calls)
-        for fed, given in zip(calls, outputs, strict=True):
-            self._check(len(next(iter(fed.values()))), given)
+        for size, given in zip(sizes, outputs, strict=True):
+            self._check(padded(size, self._pads), given)
         return joined(outputs, sizes)
+
+    def _filled(self, stacked: Callable[[slice], Feeds], part: slice) -> Feeds:
+        return filled(stacked(part), part.stop - part.start, self._pads)
 
     def _check(self, rows: int, outputs: Sequence[Any]) -> None:
         for name, output in zip(self._names, outputs, strict=True):

@@ -18,6 +18,8 @@ from .providers import open_session
 
 Feeds = Mapping[str, Any]
 Run = Callable[[onnxruntime.InferenceSession, Feeds], list[Any]]
+Call = Callable[[], Feeds]
+"""Gives the feeds of a call when it is about to run: one stream stacks its rows while another runs."""
 
 
 class Sessions:
@@ -57,10 +59,10 @@ class Sessions:
             self._threads.shutdown()
         self._threads = ThreadPoolExecutor(streams - 1, "stream") if streams > 1 else None
 
-    def run(self, calls: Sequence[Feeds]) -> list[list[Any]]:
+    def run(self, calls: Sequence[Call]) -> list[list[Any]]:
         """Run calls, each stream an even share of them; gives their outputs in order."""
         if self._threads is None or len(calls) == 1:
-            return [self._run(self.first, feeds) for feeds in calls]
+            return [self._run(self.first, call()) for call in calls]
         share = ceil(len(calls) / self.setup.streams)
         shares = [calls[start : start + share] for start in range(0, len(calls), share)]
         others = [self._threads.submit(self._run_share, index, each) for index, each in enumerate(shares) if index]
@@ -72,8 +74,8 @@ class Sessions:
 
     def run_each(self, feeds: Feeds) -> None:
         """Run a call on every stream at the same time."""
-        self.run([feeds] * self.setup.streams)
+        self.run([lambda: feeds] * self.setup.streams)
 
-    def _run_share(self, stream: int, calls: Sequence[Feeds]) -> list[list[Any]]:
+    def _run_share(self, stream: int, calls: Sequence[Call]) -> list[list[Any]]:
         session = self._open[stream % len(self._open)]
-        return [self._run(session, feeds) for feeds in calls]
+        return [self._run(session, call()) for call in calls]

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(900)]
 
 REPOSITORY = Path(__file__).parents[2]
 NEEDED = ("msgspec", "orjson", "azure-iot-device", "prometheus-client", "uvloop")
+TESTING = ("pytest", "pytest-asyncio", "pytest-timeout", "hypothesis", "onnx")
 
 SCORE = """
 import json, logging, sys
@@ -41,7 +42,7 @@ print(json.dumps({"plan": MODELS[0].plan, "calls": said}))
 @pytest.fixture(scope="session")
 def openvino(pytestconfig: pytest.Config) -> Path:
     """Give a Python with ONNX Runtime's OpenVINO build."""
-    return environment(pytestconfig, "openvino", "onnxruntime-openvino==1.24.1", *NEEDED) / "bin" / "python"
+    return environment(pytestconfig, "openvino", "onnxruntime-openvino==1.24.1", *NEEDED, *TESTING) / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +76,17 @@ def test_another_provider_gives_what_the_cpu_gives(openvino: Path, models: Path)
     there = score(openvino, model, 1, 5, 64, providers="OpenVINO")
     assert {call["provider"] for call in there["calls"]} == {"OpenVINOExecutionProvider"}
     assert values(there) == pytest.approx(values(score(openvino, model, 64, providers="cpu")), rel=1e-4, abs=1e-6)
+
+
+def test_the_tests_for_a_gpu_pass_on_another_provider(openvino: Path) -> None:
+    """What `tests/gpu` asks of CUDA is asked of OpenVINO here, but for what only CUDA has."""
+    variables = {"SCORING_TEST_PROVIDER": "OpenVINO", "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [openvino, "-m", "pytest", "tests/gpu", "-m", "gpu", "-q", "-p", "no:cacheprovider"]
+    ended = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert " passed" in ended.stdout
 
 
 def test_auto_measures_every_usable_provider(openvino: Path, models: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from scoring import OnnxModel, calibration_cache
 from scoring.loaded import MODELS
-from scoring.parts import divided, joined
+from scoring.parts import filled, joined
 from scoring.plan import CPU, Measured, Plan, Setup
 from scoring.sessions import Sessions
 
@@ -118,16 +119,16 @@ def test_divided_rows_give_what_one_call_gives(models: Path, setup: Setup, size:
     whole = Sessions(path, Setup(CPU, 1), {}, lambda session, feeds: session.run(None, dict(feeds)))
     parts = Sessions(path, setup, {}, lambda session, feeds: session.run(None, dict(feeds)))
     sizes = Plan(Measured(setup, {size: 1.0}, {size: 1.0}), size).split(61)
-    calls = divided({"x": inputs}, sizes, pads)
-    assert not pads or {len(call["x"]) for call in calls} <= set(pads)
-    (together,) = whole.run([{"x": inputs}])
-    assert np.array_equal(joined(parts.run(calls), sizes)[0], together[0])
+    ends = accumulate(sizes)
+    feeds = [filled({"x": inputs[end - n : end]}, n, pads) for n, end in zip(sizes, ends, strict=True)]
+    assert not pads or {len(each["x"]) for each in feeds} <= set(pads)
+    (together,) = whole.run([lambda: {"x": inputs}])
+    outputs = parts.run([partial(dict, each) for each in feeds])
+    assert np.array_equal(joined(outputs, sizes)[0], together[0])
 
 
 def test_lists_of_maps_are_joined_too() -> None:
     """Scikit-learn's ZipMap gives one for each row."""
-    ends = list(accumulate([2, 1]))
-    assert ends == [2, 3]
     assert joined([[[{1: 0.5}, {1: 0.6}]], [[{1: 0.7}, {1: 9.9}]]], [2, 1]) == [[{1: 0.5}, {1: 0.6}, {1: 0.7}]]
 
 
