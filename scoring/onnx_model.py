@@ -16,6 +16,7 @@ from .field_map import FieldMap, read_field_map
 from .loaded import MODELS, LoadedModel
 from .onnx_types import TensorSpec, is_wide, spec_of
 from .onnx_values import from_ort, to_ort
+from .plan import Plan
 from .requests import fed, rows, unpacked, value_of
 from .runner import Runner
 from .sessions import Call, Feeds
@@ -69,6 +70,11 @@ class OnnxModel:
     def session(self) -> onnxruntime.InferenceSession:
         """ONNX Runtime's session, the first where there are several."""
         return self._runner.session
+
+    @property
+    def plan(self) -> Plan:
+        """How it is run; see plan.py."""
+        return self._runner.plan
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.

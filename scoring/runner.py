@@ -34,6 +34,7 @@ class Runner:
 
     Attributes:
         is_ready: whether prepare() has been called.
+        plan: how rows are divided, and what that costs.
     """
 
     def __init__(self, loaded: LoadedModel, run: Run) -> None:
@@ -85,7 +86,7 @@ class Runner:
             self._measures = False
             if plan and (planned := self._as_planned(plan)):
                 self._use(*planned)
-        for size in self._pads or sorted({1, self._plan.size or 1}):
+        for size in self._pads or sorted({1, self.plan.size or 1}):
             self._sessions.run_each(repeated(rows, size))
         self.is_ready = True
 
@@ -121,7 +122,7 @@ class Runner:
                 raise RunError(f'the model gave {said}: write {{"batch": false}} into scoring.json')
 
     def _use(self, sessions: Sessions, plan: Plan) -> None:
-        self._sessions, self._plan = sessions, plan
+        self._sessions, self.plan = sessions, plan
         self._names = [output.name for output in sessions.first.get_outputs()]
         self._split, self._pads = lru_cache(1024)(plan.split), plan.pads
         self._failover = Failover(sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)

@@ -63,6 +63,7 @@ def test_every_size_that_is_used_has_run_before_the_first_request(
         sizes.add(len(feeds["x"]))
         return call(self, session, feeds)
 
+    OnnxModel(models / "conv" / "model.onnx")  # measures, so that the next one has nothing to run but what it needs
     monkeypatch.setattr(OnnxModel, "_call", noting)
     model = OnnxModel(models / "conv" / "model.onnx")
     prepared = set(sizes)
