@@ -13,7 +13,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,15 +122,16 @@ async def receive(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[
         if seen == count:
             loop.call_soon_threadsafe(all_there.set)
 
-    def offer(message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        arrived()
-        return Offer.ACCEPTED
+    def offer_all(messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+        for _ in messages:
+            arrived()
+        return [Offer.ACCEPTED] * len(messages)
 
     async def on_message(message: Any) -> None:
         arrived()
 
     if is_tap:
-        Tap(client, offer, lambda: None)
+        Tap(client, offer_all, lambda: None)
     await client.connect()
     for n in range(count):
         await hub.send_telemetry(message(n))
@@ -141,7 +142,7 @@ async def receive(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[
 
 
 async def send(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[float, float]:
-    tap = Tap(client, lambda *_, **__: Offer.ACCEPTED, lambda: None) if is_tap else None
+    tap = Tap(client, lambda messages, **_: [Offer.ACCEPTED] * len(messages), lambda: None) if is_tap else None
     await client.connect()
 
     def by_tap(number: int) -> Awaitable[None]:

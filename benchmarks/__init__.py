@@ -1,0 +1,1 @@
+"""What the module costs, beside four servers from PyPI and the floors below all of them; `python -m benchmarks`."""
