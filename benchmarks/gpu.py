@@ -3,8 +3,7 @@
     python -m benchmarks.gpu [--provider CUDA] [--seconds 5] [--batches 300]
 
 In fp32 and fp16: pictures a second of both and their ratio (at least 0.95 is wanted), the largest relative difference
-from the CPU's predictions, and the slowest of many batches of any size
-beside the median of its size (at most 3 times).
+from the CPU's predictions, and the slowest of many batches beside the median of its size (at most 3 times).
 """
 
 import argparse

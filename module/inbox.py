@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from .messages import Accepted, InputMessage, Offer
@@ -30,6 +30,9 @@ class Inbox(Protocol):
 
     def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
         """Take charge of a message if there is room; from any thread, never blocks for long, never raises."""
+
+    def offer_all(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+        """Take charge of messages that arrived together: the first FULL one is followed by no ACCEPTED one."""
 
     def connected(self) -> None:
         """Hear that a connection begins: the hub may send again what it sent on the last one."""
@@ -102,6 +105,13 @@ class MemoryInbox:
         if taker is not None:
             self._loop.call_soon_threadsafe(_wake, taker)
         return Offer.ACCEPTED
+
+    def offer_all(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+        """Take charge of the first ones, as far as there is room."""
+        offers: list[Offer] = []
+        for message in messages:
+            offers.append(Offer.FULL if Offer.FULL in offers[-1:] else self.offer(message))
+        return offers
 
     async def take(self, count: int) -> list[Accepted]:
         """Give up to ``count`` messages in order, waiting for the first; none when closed and empty."""

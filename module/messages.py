@@ -1,6 +1,7 @@
 """The messages that pass through the module: what came in, offered and accepted, and what goes out."""
 
 import enum
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -40,6 +41,13 @@ class Offering(Protocol):
 
     def __call__(self, message: InputMessage, *, maybe_again: bool = False) -> "Offer":
         """Take charge of a message; ``maybe_again`` says that the hub may be sending it a second time."""
+
+
+class OfferingAll(Protocol):
+    """The inbox's ``offer_all``, as a transport is given it."""
+
+    def __call__(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> "list[Offer]":
+        """Take charge of messages that arrived together, as far as there is room."""
 
 
 class Offer(enum.Enum):

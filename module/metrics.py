@@ -66,7 +66,7 @@ class Metrics:
         return histogram.labels(**self._labels)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # the registry keeps it by identity
 class _Gauges(Collector):
     """Gauges that exist while what they are read from names them."""
 

@@ -48,6 +48,9 @@ class Pipeline:
 
     ``_read`` decodes and submits, ``_send`` encodes and publishes, ``_finish`` awaits confirmations and says done. They
     overlap: while one batch runs, the next one is decoded and the one before is sent.
+
+    Attributes:
+        on_idle: called when everything that was sent is done.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Pipeline:
         self._unfinished = 0
         self._room = asyncio.Event()
         self._sparsely = Sparsely(_log)
+        self.on_idle: Callable[[], object] = lambda: None
 
     async def serve(self) -> None:
         """Carry messages until the inbox is closed and everything taken from it is answered and done."""
@@ -148,27 +152,44 @@ class Pipeline:
         return said
 
     async def _finish(self) -> None:
-        while (sent := await self._sent.get()) is not None:
+        """Say done to messages whose answers are confirmed, to all those together that are so at the same time."""
+        group: list[_Sent] = []
+        while True:
+            if group and self._sent.empty():
+                group = self._done(group)
+            if (sent := await self._sent.get()) is None:
+                break
+            if group and not all(confirmation.done() for confirmation in sent.confirmations):
+                group = self._done(group)
             try:
                 for confirmation in sent.confirmations:
                     await confirmation
+                group.append(sent)
             except TransportError as error:
                 self._sparsely.warning("unconfirmed", f"an answer was not confirmed: {error}")
-                self._forgotten(sent)
-                continue
-            seq = sent.accepted.seq
-            forgotten = self._inbox.done((seq,), {seq: sent.reason} if sent.reason else None)
-            forgotten.add_done_callback(lambda _, sent=sent: self._forgotten(sent))  # type: ignore[misc]
-            self._metrics.published.inc(len(sent.confirmations))
-            self._metrics.answered.inc()
-            self._metrics.latency_seconds.observe(time.monotonic() - sent.accepted.at)
+                self._forgotten([sent])
+        self._done(group)
         while self._unfinished:
             await self._a_message_finished()
 
-    def _forgotten(self, sent: _Sent) -> None:
-        self._unconfirmed -= len(sent.confirmations)
-        self._unfinished -= 1
+    def _done(self, group: list[_Sent]) -> list[_Sent]:
+        """Say done to a group; gives an empty one."""
+        reasons = {sent.accepted.seq: sent.reason for sent in group if sent.reason}
+        forgotten = self._inbox.done([sent.accepted.seq for sent in group], reasons)
+        forgotten.add_done_callback(lambda _: self._forgotten(group))
+        self._metrics.published.inc(sum(len(sent.confirmations) for sent in group))
+        self._metrics.answered.inc(len(group))
+        now = time.monotonic()
+        for sent in group:
+            self._metrics.latency_seconds.observe(now - sent.accepted.at)
+        return []
+
+    def _forgotten(self, group: list[_Sent]) -> None:
+        self._unconfirmed -= sum(len(sent.confirmations) for sent in group)
+        self._unfinished -= len(group)
         self._room.set()
+        if not self._unfinished:
+            self.on_idle()
 
     async def _a_message_finished(self) -> None:
         self._room.clear()

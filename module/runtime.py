@@ -1,11 +1,11 @@
 """start → serve → drain → stop; the only place that wires the parts together."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from scoring.scoring_thread import ScoringThread
 from scoring.script import Script, load
 
 from . import __version__
+from .collecting import Collecting
 from .errors import ModuleError, RunHungError
 from .health import Health
 from .inbox import Inbox, MemoryInbox
@@ -38,6 +39,8 @@ from .twin import Reporter
 from .watchdog import Watchdog
 
 _REPLAY_INPUT = "amlInput"
+_INSTANT = 0.0001
+"""Seconds of the largest batch of a bare model below which it is scored on the event loop: a thread costs as much."""
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +128,7 @@ class _Module:
             scoring = await _start_scoring(settings, watchdog)
             reporter = Reporter(self._status)
             hub = EdgeHub(
-                inbox.offer,
+                inbox.offer_all,
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,
                 begin=inbox.connected,
@@ -163,12 +166,16 @@ class _Module:
             model=self._settings.model_name or (model.path.name if model else ""),
             modelVersion=self._settings.model_version,
             modelHash=model.sha256 if model else "",
-            provider=model.provider if model else "",
+            provider=lambda: model.provider if model else "",
+            providerTrouble=lambda: model.trouble if model else "",
+            calibration=lambda: model.plan if model else "",
             merged=partial(_merged, script),
             delivery=self._settings.delivery,
             lastError="",
         )
         gauge = self._metrics.gauge
+        self._metrics.gauges("scoring_models", "Models by the execution provider in use", "provider", _providers)
+        gauge("scoring_provider_trouble", "Models that do not run on the provider wanted", _not_as_wanted)
         gauge("scoring_waiting", "Messages accepted and not yet answered", inbox.waiting)
         gauge("scoring_waiting_bytes", "Bytes that they take", inbox.waiting_bytes)
         gauge("scoring_held", "Input messages without room, held un-acked", lambda: hub.held)
@@ -183,8 +190,7 @@ class _Module:
     async def _serve(self, hub: EdgeHub, inbox: Inbox, pipeline: Pipeline, *others: Coroutine[Any, Any, None]) -> None:
         """Serve until told to stop or until something breaks for good; then drain as far as that is still possible."""
         self._serving = True
-        gc.collect()
-        gc.freeze()  # what lives from here on to the end need not be walked by every full collection
+        pipeline.on_idle = Collecting().idle
         serving = asyncio.create_task(pipeline.serve())
         watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping_set(), *others)]
         ended, _ = await asyncio.wait((serving, *watching), return_when=asyncio.FIRST_COMPLETED)
@@ -207,6 +213,22 @@ class _Module:
 
     async def _stopping_set(self) -> None:
         await self._stopping.wait()
+
+
+def _max_size(settings: Settings, script: Script) -> int:
+    """Give the most requests of a batch: what the script says; a bare model on a GPU says what pays."""
+    said = [model.max_rows for model in MODELS if model.max_rows]
+    if settings.latency_target_ms:
+        return min([settings.max_batch_size or script.max_size, *said])
+    return settings.max_batch_size or max([script.max_size, *(said if script.kind == "onnx" else [])])
+
+
+def _providers() -> dict[str, float]:
+    return dict(Counter(model.provider for model in MODELS))
+
+
+def _not_as_wanted() -> int:
+    return sum(1 for model in MODELS if model.trouble)
 
 
 def _merged(script: Script) -> str:
@@ -239,8 +261,9 @@ async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     except TimeoutError:
         sentence = f"init() did not return within {settings.init_timeout_s:g} s (SCORING_INIT_TIMEOUT_S)"
         raise ScriptError(sentence, thread.stack()) from None
-    limits = BatchLimits(settings.max_batch_size or script.max_size, settings.max_delay_ms / 1000)
-    return _Scoring(script, thread, Batcher(script, thread, limits, watchdog))
+    limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000)
+    in_place = script.kind == "onnx" and 0 < MODELS[-1].seconds(limits.max_size) < _INSTANT
+    return _Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
 
 
 def _pipeline(

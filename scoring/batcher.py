@@ -1,6 +1,7 @@
 """Gathers requests into batches and runs them on the scoring thread, one batch after another, in order."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,8 +48,20 @@ class Batcher:
     While a batch runs the next one fills. A group longer than a batch is split over several and rejoined.
     """
 
-    def __init__(self, script: Script, thread: ScoringThread, limits: BatchLimits, observer: Observer) -> None:
+    def __init__(
+        self, script: Script, thread: ScoringThread, limits: BatchLimits, observer: Observer, *, in_place: bool = False
+    ) -> None:
+        """Take the script with its thread, and who is told.
+
+        Args:
+            script: to score with.
+            thread: where it lives.
+            limits: of a batch.
+            observer: is told of every run().
+            in_place: score on the event loop: for a bare model that takes less time than waking a thread does.
+        """
         self._script = script
+        self._in_place = in_place
         self._thread = thread
         self._limits = limits
         self._observer = observer
@@ -78,7 +91,7 @@ class Batcher:
         The batch starts in the loop's next turn, so that everything submitted in this one can be part of it. The
         ``owner`` is what the observer is told; requests that are ``alone`` share no run() with those of another.
         """
-        group = _Group(self._loop.create_future(), len(requests), self._loop.time(), owner, alone)
+        group = _Group(self._loop.create_future(), len(requests), time.monotonic(), owner, alone)
         if not requests:
             group.answer.set_result([])
             return group.answer
@@ -97,7 +110,7 @@ class Batcher:
 
     def _start_batch(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        now = time.monotonic()
         waited = now - self._waiting[0][1].since if self._waiting else 0.0
         delay = ready_in(len(self._waiting), waited, self._limits)
         if delay is None:
@@ -108,8 +121,14 @@ class Batcher:
         self._running = self._next_batch()
         self._started = now
         self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running)))
-        scored = self._thread.call(self._script.score, [request for request, _ in self._running])
-        scored.add_done_callback(self._finish_batch)
+        requests = [request for request, _ in self._running]
+        if self._in_place:
+            self._finish_batch(self._script.score(requests))
+        else:
+            self._thread.call(self._script.score, requests).add_done_callback(self._scored)
+
+    def _scored(self, scored: asyncio.Future[list[Outcome]]) -> None:
+        self._finish_batch(scored.result())  # score() never raises
 
     def _go_on(self) -> None:
         self._stalled = None
@@ -125,17 +144,17 @@ class Batcher:
             batch.append(self._waiting.popleft())
         return batch
 
-    def _finish_batch(self, scored: asyncio.Future[list[Outcome]]) -> None:
+    def _finish_batch(self, outcomes: list[Outcome]) -> None:
         running, self._running = self._running, []
-        outcomes = scored.result()  # score() never raises
         stalled = outcomes.pop() if isinstance(outcomes[-1], TransientError) else None
-        self._observer.finished(len(outcomes), self._loop.time() - self._started)
+        self._observer.finished(len(outcomes), time.monotonic() - self._started)
         # A script that takes one request after another may answer only the first few: the rest stays first in line.
         self._waiting.extendleft(reversed(running[len(outcomes) :]))
         if outcomes:
             self._pause = 0.0
         if stalled is None:
-            self._start_batch()
+            if self._waiting:
+                (self._wake if self._in_place else self._start_batch)()
         else:
             self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
             self._observer.stalled(str(stalled), self._pause)

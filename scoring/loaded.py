@@ -1,6 +1,7 @@
 """Which models this process has loaded, for those who want to know what is really used."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ class LoadedModel:
         provider: the execution provider in use.
         plan: how it is run, in words.
         trouble: why the provider is not the wanted one; empty if it is.
+        seconds: says how long a predict() of so many requests takes; 0 where that was not measured.
         max_rows: requests of one predict() that pay, or that keep to the latency target; 0 if that is not known.
     """
 
@@ -24,6 +26,7 @@ class LoadedModel:
     provider: str = ""
     plan: str = ""
     trouble: str = ""
+    seconds: Callable[[int], float] = lambda rows: 0.0
     max_rows: int = 0
 
     @cached_property

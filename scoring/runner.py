@@ -129,6 +129,7 @@ class Runner:
         on, of = nodes_on(sessions.first, sessions.setup.provider)
         self._loaded.provider = sessions.setup.provider
         self._loaded.plan = plan.said() + (f", {on} of {of} nodes on it" if on < of else "")
+        self._loaded.seconds = plan.seconds
         if plan.size:
             useful = plan.size * plan.setup.streams if self._pads else 0
             self._loaded.max_rows = plan.most_within(self._target, _MOST_ROWS) if self._target else useful

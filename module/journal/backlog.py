@@ -32,10 +32,17 @@ class Backlog:
         """Encoded bytes of all that wait."""
         return self._bytes
 
-    def has_room(self, size: int, max_messages: int, max_bytes: int) -> bool:
-        """Say whether one more message may come; a message larger than the bound may when it is alone."""
+    def room(self, sizes: Iterable[int], max_messages: int, max_bytes: int) -> int:
+        """Say how many of these may come, in order; one that is larger than the bound may when it is alone."""
         with self._lock:
-            return not self._sizes or (len(self._sizes) < max_messages and self._bytes + size <= max_bytes)
+            count, total = len(self._sizes), self._bytes
+        fitting = 0
+        for size in sizes:
+            total += size
+            if count and (count >= max_messages or total > max_bytes):
+                break
+            count, fitting = count + 1, fitting + 1
+        return fitting
 
     def add(self, accepted: Accepted, size: int) -> None:
         """Count a message that is in the file, and keep it in memory if it is the next one and there is room."""

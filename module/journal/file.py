@@ -14,13 +14,18 @@ _log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, message BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS recent (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, fingerprint BLOB NOT NULL);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, message BLOB NOT NULL, fingerprint BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS recent (seq INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS quarantine (
     seq INTEGER PRIMARY KEY, at TEXT NOT NULL, reason TEXT NOT NULL, size INTEGER NOT NULL, message BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS suspects (seq INTEGER PRIMARY KEY, deaths INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+Row = tuple[int, bytes, bytes]
+"""What the file has of a message: its size, itself as MessagePack, its fingerprint."""
+
+_APPEND = "INSERT INTO messages (size, message, fingerprint) VALUES (?, ?, ?)"
 
 NAME = "journal.sqlite3"
 
@@ -97,8 +102,23 @@ def skip_to(connection: sqlite3.Connection, last: int) -> None:
     if last > last_given(connection):
         with connection:
             connection.execute("BEGIN")
-            connection.execute("INSERT INTO messages VALUES (?, 0, x'')", (last,))
+            connection.execute("INSERT INTO messages VALUES (?, 0, x'', x'')", (last,))
             connection.execute("DELETE FROM messages WHERE seq = ?", (last,))
+
+
+def append(connection: sqlite3.Connection, rows: list[Row]) -> int:
+    """Append messages in one transaction; gives the seq of the first, the others follow it.
+
+    Raises:
+        sqlite3.Error: none of them is there.
+    """
+    if len(rows) == 1:  # the statement is its own transaction
+        return connection.execute(_APPEND, rows[0]).lastrowid or 0
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(_APPEND, rows)
+        (last,) = connection.execute("SELECT last_insert_rowid()").fetchone()
+    return int(last) - len(rows) + 1
 
 
 def _prepare(path: Path) -> str:

@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
+from .redeliveries import keep
 from .suspects import Suspects
 
 MOST_QUARANTINED_BYTES = 64 << 20
@@ -13,6 +14,7 @@ MOST_QUARANTINED_BYTES = 64 << 20
 _QUARANTINE = """
 INSERT OR REPLACE INTO quarantine SELECT seq, datetime('now'), ?, size, message FROM messages WHERE seq = ?
 """
+_DELETE = "DELETE FROM messages WHERE seq BETWEEN ? AND ?"
 _TRIM = """
 DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM (
     SELECT seq, row_number() OVER newest AS n, sum(size) OVER newest AS total FROM quarantine
@@ -75,7 +77,9 @@ class Finished:
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(_QUARANTINE, reasons)
-            self._connection.executemany("DELETE FROM messages WHERE seq = ?", [(seq,) for seq in seqs])
+            for first, last in _runs(seqs):
+                keep(self._connection, first, last)
+                self._connection.execute(_DELETE, (first, last))
             self._suspects.delete(seqs)
             if reasons:
                 self._connection.execute(_TRIM, (self._most_quarantined, MOST_QUARANTINED_BYTES))
@@ -85,3 +89,15 @@ class Finished:
         with self._lock:
             futures, self._futures = self._futures, []
         return futures
+
+
+def _runs(seqs: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Give the first and the last of each run of seqs without a gap; they are nearly always one."""
+    run: tuple[int, int] | None = None
+    for seq in sorted(seqs):
+        if run is not None and seq > run[1] + 1:
+            yield run
+            run = None
+        run = (run[0] if run else seq, seq)
+    if run is not None:
+        yield run

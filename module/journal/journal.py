@@ -9,8 +9,9 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import count, repeat
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
@@ -29,7 +30,6 @@ from .suspects import Suspects
 from .troubles import Troubles
 
 _READ_AHEAD = 64
-_LINGER = 0.002
 _RETRY = 1.0
 
 _log = logging.getLogger(__name__)
@@ -102,41 +102,45 @@ class Journal:
     # Taking charge: the transport offers on the event loop, but any thread may
 
     def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        """Append a message; it is durable when this returns ACCEPTED. Never raises.
+        """Append a message; it is durable when this returns ACCEPTED. Never raises."""
+        return self.offer_all((message,), maybe_again=maybe_again)[0]
+
+    def offer_all(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+        """Append messages that arrived together, in one transaction: all that are new and have room, or none.
 
         A redelivery is known only while ``maybe_again`` says that one may come, by its id, sender, input and content.
         """
-        encoded = _encode(message)
-        mark = fingerprint(message)
+        rows = [(len(encoded := _encode(each)), encoded, fingerprint(each, encoded)) for each in messages]
         with self._appending:
-            if maybe_again and self._redeliveries.is_one(mark):
-                return Offer.DUPLICATE
-            if self._closed or not self._backlog.has_room(len(encoded), self._max_messages, self._max_bytes):
-                return Offer.FULL
-            try:
-                seq = self._append(encoded, mark)
-            except sqlite3.Error as error:
-                self._failed("written", error)
-                return Offer.FULL
-            self._troubles.end("written")
-            self._redeliveries.remember(mark)
-            self._note.accepted(seq)
-            self._backlog.add(self._accepted(seq, message), len(encoded))
-        self._wake_taker()
-        return Offer.ACCEPTED
+            again = [maybe_again and self._redeliveries.is_one(mark) for _, _, mark in rows]
+            new = [at for at, is_again in enumerate(again) if not is_again]
+            room = self._backlog.room((rows[at][0] for at in new), self._max_messages, self._max_bytes)
+            new = new[: 0 if self._closed else room]
+            accepted = self._append([messages[at] for at in new], [rows[at] for at in new])
+        if accepted:
+            self._wake_taker()
+        places = repeat(Offer.ACCEPTED, accepted)
+        return [Offer.DUPLICATE if is_again else next(places, Offer.FULL) for is_again in again]
 
     def connected(self) -> None:
         """Hear that a connection begins: each remembered message may come once more on it."""
         self._redeliveries.begin()
 
-    def _append(self, encoded: bytes, mark: bytes) -> int:
-        execute = self._appender.execute
-        with self._appender:
-            execute("BEGIN IMMEDIATE")
-            insert = "INSERT INTO messages (size, message) VALUES (?, ?)"
-            seq = execute(insert, (len(encoded), encoded)).lastrowid or 0
-            self._redeliveries.write(seq, mark)
-        return seq
+    def _append(self, messages: list[InputMessage], rows: list[file.Row]) -> int:
+        """Write them, then let memory know; gives how many are accepted."""
+        if not rows:
+            return 0
+        try:
+            first = file.append(self._appender, rows)
+        except sqlite3.Error as error:
+            self._failed("written", error)
+            return 0
+        self._troubles.end("written")
+        self._note.accepted(first + len(rows) - 1, len(rows))
+        for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
+            self._redeliveries.remember(seq, mark)
+            self._backlog.add(self._accepted(seq, message), size)
+        return len(rows)
 
     # Giving: on the event loop
 
@@ -191,8 +195,7 @@ class Journal:
         await asyncio.to_thread(self._thread.join, 5)
         _settle(self._finished.futures(), cancel=True)
         with self._appending:
-            self._note.close()
-            for part in (self._appender, self._reader, self._suspects, self._lock_file):
+            for part in (self._note, self._appender, self._reader, self._suspects, self._lock_file):
                 part.close()
 
     @property
@@ -255,9 +258,7 @@ class Journal:
             return None
 
     def _delete(self) -> None:
-        """Delete what is finished; a moment's wait makes the groups larger."""
-        if self._finished and not self._closed:
-            time.sleep(_LINGER)
+        """Delete what is finished."""
         try:
             seqs, futures = self._finished.delete(self._note.finished)
         except sqlite3.Error as error:

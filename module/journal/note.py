@@ -69,9 +69,9 @@ class Note:
         struct.pack_into(f"<{len(named)}Q", self._map, _SEQS_AT, *named)
         _RUN.pack_into(self._map, 0, _MAGIC, len(named))
 
-    def accepted(self, seq: int) -> None:
-        """Count an accepted message; after its commit, so that a death in between invents no loss."""
-        self._count += 1
+    def accepted(self, seq: int, count: int) -> None:
+        """Count accepted messages, the last one by its seq; after their commit: a death in between invents no loss."""
+        self._count += count
         _ACCEPTED.pack_into(self._map, _ACCEPTED_AT, seq, self._count)
 
     def finished(self, count: int) -> None:

@@ -15,6 +15,10 @@ from ..errors import JournalError
 from ..messages import InputMessage
 from .file import NAME
 
+_REPLAY = """
+INSERT INTO messages (size, message, fingerprint) SELECT size, message, x'' FROM quarantine WHERE seq = ?
+"""
+
 _decode = msgspec.msgpack.Decoder(InputMessage).decode
 
 
@@ -62,9 +66,7 @@ def replay(directory: Path, seqs: Collection[int] | None = None) -> int:
     with _opened(directory) as connection, connection:
         connection.execute("BEGIN IMMEDIATE")
         for seq in chosen:
-            connection.execute(
-                "INSERT INTO messages (size, message) SELECT size, message FROM quarantine WHERE seq = ?", (seq,)
-            )
+            connection.execute(_REPLAY, (seq,))
         return _delete(connection, chosen)
 
 

@@ -4,30 +4,33 @@ The hub sends a message again when it has not seen its ack: after a reconnect, a
 edgeHub's own message id is not on the wire, so a redelivery is known by what its sender gave it: id, input, sender and
 content all equal to one of the last messages accepted. Devices reuse ids, and two routes may bring one message to two
 inputs: neither is enough alone. A message without an id is never taken for a redelivery.
+
+A fingerprint lies beside its message in the file, and moves to a table of its own when the message is deleted.
 """
 
 import sqlite3
-from collections import deque
 from hashlib import blake2b
-
-import msgspec
 
 from ..messages import InputMessage
 
 REMEMBERED = 256
 """Accepted messages that are remembered."""
 
-_encode = msgspec.msgpack.Encoder().encode
+_LAST = """
+SELECT seq, fingerprint FROM (SELECT seq, fingerprint FROM recent UNION ALL SELECT seq, fingerprint FROM messages)
+ORDER BY seq DESC LIMIT ?
+"""
+_KEEP = "INSERT OR REPLACE INTO recent SELECT seq, fingerprint FROM messages WHERE seq BETWEEN ? AND ?"
 
 
 class Redeliveries:
     """The fingerprints of the last messages accepted; they survive the process in the journal's file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take the connection that appends."""
-        self._execute = connection.execute
-        rows = self._execute("SELECT fingerprint FROM recent ORDER BY seq")
-        self._remembered: deque[bytes] = deque((row[0] for row in rows), REMEMBERED)
+        """Read them from the file."""
+        rows = connection.execute(_LAST, (REMEMBERED,)).fetchall()
+        self._last = rows[0][0] if rows else 0
+        self._seqs: dict[bytes, int] = {mark: seq for seq, mark in reversed(rows) if mark}
         self._seen_again: set[bytes] = set()
 
     def begin(self) -> None:
@@ -36,25 +39,27 @@ class Redeliveries:
 
     def is_one(self, mark: bytes) -> bool:
         """Say whether a message is a redelivery; true once for each remembered message on each connection."""
-        if not mark or mark not in self._remembered or mark in self._seen_again:
+        seq = self._seqs.get(mark)
+        if seq is None or seq <= self._last - REMEMBERED or mark in self._seen_again:
             return False
         self._seen_again.add(mark)
         return True
 
-    def write(self, seq: int, mark: bytes) -> None:
-        """Write a fingerprint, inside the transaction that appends its message."""
-        self._execute("INSERT OR REPLACE INTO recent VALUES (?, ?, ?)", (seq % REMEMBERED, seq, mark))
-
-    def remember(self, mark: bytes) -> None:
+    def remember(self, seq: int, mark: bytes) -> None:
         """Remember the fingerprint of a message once it is durable."""
-        self._remembered.append(mark)
+        self._last = seq
+        if mark:
+            self._seqs[mark] = seq
+        if len(self._seqs) > 2 * REMEMBERED:
+            self._seqs = {mark: at for mark, at in self._seqs.items() if at > seq - REMEMBERED}
 
 
-def fingerprint(message: InputMessage) -> bytes:
+def keep(connection: sqlite3.Connection, first: int, last: int) -> None:
+    """Keep the fingerprints of messages, inside the transaction that deletes them."""
+    connection.execute(_KEEP, (max(first, last - REMEMBERED + 1), last))
+    connection.execute("DELETE FROM recent WHERE seq <= ?", (last - REMEMBERED,))
+
+
+def fingerprint(message: InputMessage, encoded: bytes) -> bytes:
     """Give what tells a message from all others, empty if it has no id of its own: then it is never a redelivery."""
-    identity = message.system.get("message_id")
-    if not identity:
-        return b""
-    sender = (message.system.get("device_id"), message.system.get("module_id"))
-    content = _encode((message.input, sender, identity, message.body, message.system, message.properties))
-    return blake2b(content, digest_size=16).digest()
+    return blake2b(encoded, digest_size=16).digest() if message.system.get("message_id") else b""

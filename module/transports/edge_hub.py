@@ -8,7 +8,8 @@ ids, half-sent messages) can reach a new one. Unconfirmed messages are published
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 from azure.iot.device.aio import IoTHubModuleClient
 
 from ..errors import SettingsError, TransportError
-from ..messages import InputMessage, Offer, Offering, OutputMessage
+from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
 from .edge_hub_tap import Tap
 
 VARIABLES = (
@@ -67,7 +68,7 @@ class EdgeHub:
 
     def __init__(
         self,
-        offer: Offering,
+        offer: OfferingAll,
         *,
         hub_timeout: float,
         stall_timeout: float,
@@ -77,7 +78,7 @@ class EdgeHub:
         """Take the inbox's offer and the limits.
 
         Args:
-            offer: called once per input message, on the event loop.
+            offer: the inbox's; called on the event loop with the input messages that arrived together.
             hub_timeout: seconds without a connection after which the hub is given up.
             stall_timeout: seconds without a confirmation after which a connection counts as dead.
             begin: called before every connect: the hub may send again what it sent on the last connection.
@@ -92,7 +93,7 @@ class EdgeHub:
         self._tap: Tap | None = None
         self._client: Any = None
         self._taking = True
-        self._pending: dict[_Pending, None] = {}
+        self._pending: deque[_Pending] = deque()  # some behind an unconfirmed one may be done
         self._lost = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._pause = _PAUSE
@@ -177,8 +178,8 @@ class EdgeHub:
         self.connects += 1
         self.trouble = ""
         self._tap, self._client = tap, client
-        for pending in list(self._pending):
-            self._publish(tap, pending)
+        for pending in self._unconfirmed():
+            _publish(tap, pending)
         tap.make_room()  # what came before this was held if there was no room then
         return client
 
@@ -189,32 +190,23 @@ class EdgeHub:
                 async with asyncio.timeout(self._stall_timeout / 4):
                     await self._lost.wait()
             except TimeoutError:
-                oldest = next(iter(self._pending), None)
-                if oldest is not None and time.monotonic() - oldest.since > self._stall_timeout:
+                oldest = self._unconfirmed()[:1]
+                if oldest and time.monotonic() - oldest[0].since > self._stall_timeout:
                     _log.warning("edgeHub has confirmed nothing for %g s", self._stall_timeout)
                     return
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Send a message; the future is done when the hub has it, on this connection or a later one."""
+        while self._pending and self._pending[0].confirmation.done():
+            self._pending.popleft()
         pending = _Pending(message, self._loop.create_future())
-        self._pending[pending] = None
+        self._pending.append(pending)
         if self._tap is not None:
-            self._publish(self._tap, pending)
+            _publish(self._tap, pending)
         return pending.confirmation
 
-    def _publish(self, tap: Tap, pending: _Pending) -> None:
-        def settle(confirmation: asyncio.Future[None]) -> None:
-            if confirmation.exception() is None:
-                self._pending.pop(pending, None)
-                if not pending.confirmation.done():
-                    pending.confirmation.set_result(None)
-
-        pending.since = time.monotonic()
-        try:
-            tap.publish(pending.message).add_done_callback(settle)
-        except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
-            del self._pending[pending]
-            pending.confirmation.set_exception(TransportError(f"a message cannot be sent: {error}"))
+    def _unconfirmed(self) -> list[_Pending]:
+        return [pending for pending in self._pending if not pending.confirmation.done()]
 
     @property
     def held(self) -> int:
@@ -228,8 +220,8 @@ class EdgeHub:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(tap.make_room)
 
-    def _offer_while_taking(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        return self._offer(message, maybe_again=maybe_again) if self._taking else Offer.FULL
+    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+        return self._offer(messages, maybe_again=maybe_again) if self._taking else [Offer.FULL] * len(messages)
 
     async def stop_taking(self) -> None:
         """Accept no further message: it stays un-acked with the hub."""
@@ -254,6 +246,14 @@ class _Impatient(ThreadPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let go of the threads, whatever they do."""
         super().shutdown(wait=False, cancel_futures=True)
+
+
+def _publish(tap: Tap, pending: _Pending) -> None:
+    pending.since = time.monotonic()
+    try:
+        tap.publish(pending.message, pending.confirmation)
+    except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
+        pending.confirmation.set_exception(TransportError(f"a message cannot be sent: {error}"))
 
 
 async def _never(message: object) -> None:

@@ -14,15 +14,16 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from ..errors import SettingsError, TransportError
-from ..messages import InputMessage, Offer, Offering, OutputMessage
+from ..errors import SettingsError
+from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
 from .mqtt_on_loop import MqttOnLoop
+from .mqtt_packets import PUBACK, PUBLISH, Packet, puback, publish, published
 from .topics import input_message, output_bag
 
 FITTING = ("2.14.", "2.15.")
@@ -39,7 +40,7 @@ SOON = 10.0
 
 _SETTLE, _MAX_SETTLE = 0.002, 0.05
 
-_USED = ("_out_messages", "_send_puback", "_sock_recv", "_sock_send")
+_USED = ("_mid_generate", "_sock_recv", "_sock_send")
 """What the tap uses of paho that is not public."""
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class _Held(msgspec.Struct):
 class Tap:
     """One connection's input and output messages; dead for good once the connection is lost."""
 
-    def __init__(self, client: Any, offer: Offering, lost: Callable[[], None]) -> None:
+    def __init__(self, client: Any, offer: OfferingAll, lost: Callable[[], None]) -> None:
         """Attach to a client of the SDK that is not connected yet.
 
         Args:
@@ -72,43 +73,35 @@ class Tap:
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         base = f"devices/{device}/modules/{module}/"
-        self._inputs, self._events = f"{base}inputs/", f"{base}messages/events/"
-        self._held: deque[_Held] = deque()
-        self._withheld = 0
+        self._inputs, self._events = f"{base}inputs/".encode(), f"{base}messages/events/"
+        self._arrived: list[_Held] = []
+        self._held: list[_Held] = []
         self._again_until = time.monotonic() + AGAIN
         self._is_alive = True
         self._unconfirmed: dict[int, asyncio.Future[None]] = {}
         self._confirmed: deque[int] = deque()
         self._settling: asyncio.TimerHandle | None = None
-        self._attach()
-
-    def _attach(self) -> None:
-        paho = self._paho
-        self._sdk_on_message, self._sdk_on_publish = paho.on_message, paho.on_publish
-        self._sdk_on_disconnect = paho.on_disconnect
-        paho.on_message, paho.on_publish, paho.on_disconnect = self._on_message, self._on_publish, self._on_disconnect
-        MqttOnLoop(paho)
-        paho.max_inflight_messages_set(0)  # the pipeline bounds what is unconfirmed
-        if hasattr(paho, "manual_ack_set"):
-            paho.manual_ack_set(True)
-            self._ack: Callable[[int], object] = lambda packet_id: paho.ack(packet_id, 1)
-        else:
-            self._ack = send_puback = paho._send_puback
-            # paho 1.6 acks by itself when on_message has returned: leave out the one that is held.
-            paho._send_puback = lambda packet_id: 0 if packet_id == self._withheld else send_puback(packet_id)
+        self._sdk_on_disconnect = self._paho.on_disconnect
+        self._paho.on_disconnect = self._on_disconnect
+        self._line = MqttOnLoop(self._paho, self)
 
     @property
     def held(self) -> int:
         """How many input messages wait, un-acked, for room in the inbox."""
         return len(self._held)
 
-    def publish(self, message: OutputMessage) -> asyncio.Future[None]:
-        """Send an output message at QoS 1; on the event loop. The future fails when the connection is lost first."""
-        confirmation: asyncio.Future[None] = self._loop.create_future()
+    def publish(self, message: OutputMessage, confirmation: asyncio.Future[None] | None = None) -> asyncio.Future[None]:
+        """Send an output message at QoS 1; the future stays open if the connection is lost first.
+
+        Raises:
+            ValueError: the message cannot be sent.
+        """
+        confirmation = confirmation or self._loop.create_future()
         if not self._is_alive:
-            confirmation.set_exception(TransportError("the connection to edgeHub is lost"))
             return confirmation
-        packet_id = self._paho.publish(self._events + output_bag(message), message.body, 1).mid
+        while (packet_id := self._paho._mid_generate()) in self._unconfirmed:
+            pass
+        self._line.write(publish(self._events + output_bag(message), message.body, packet_id))
         self._unconfirmed[packet_id] = confirmation
         if self._settling is None:
             self._settling = self._loop.call_later(_SETTLE, self._settle, _SETTLE)
@@ -116,53 +109,58 @@ class Tap:
 
     def make_room(self) -> None:
         """Offer the held messages again, in order, and ack those that are accepted."""
-        while self._held and self._try(self._held[0].message):
-            held = self._held.popleft()
-            self._ack(held.packet_id)
-            if time.monotonic() - held.since > SOON:
-                self._again_until = time.monotonic() + AGAIN  # the hub may have stopped waiting for the ack
+        if not self._held:
+            return
+        now, accepted = time.monotonic(), self._try(self._held)
+        if accepted and now - self._held[0].since > SOON:
+            self._again_until = now + AGAIN  # the hub may have stopped waiting for the ack
+        del self._held[:accepted]
 
-    def _on_message(self, paho: Any, userdata: Any, packet: Any) -> None:
-        """Take an input message; everything else is the SDK's."""
-        if not packet.topic.startswith(self._inputs):
-            self._sdk_on_message(paho, userdata, packet)
-            is_accepted = True
-        else:
-            try:
-                is_accepted = self._accept(packet)
-            except Exception:
-                _log.exception("an input message is not taken after an error of ours: please report this")
-                is_accepted = False
-        if hasattr(paho, "manual_ack_set"):
-            if is_accepted and packet.qos:
-                self._ack(packet.mid)
-        else:
-            self._withheld = 0 if is_accepted else packet.mid
-
-    def _accept(self, packet: Any) -> bool:
-        message = input_message(packet.topic, bytes(packet.payload))
-        if not self._held and self._try(message):
+    def take(self, data: bytes, start: int, packet: Packet) -> bool:
+        """Take an input message, or the PUBACK of an output message; everything else is the SDK's."""
+        body = packet.body
+        if packet.kind == PUBACK and (packet_id := int.from_bytes(data[body : body + 2])) in self._unconfirmed:
+            self._confirmed.append(packet_id)
             return True
-        now = time.monotonic()
-        if again := next((held for held in self._held if _is_again(held, message, now)), None):
-            again.packet_id = packet.mid
+        if packet.kind != PUBLISH or not data.startswith(self._inputs, body + 2):
+            return False
+        arrived = published(data, start, packet)
+        self._arrived.append(_Held(input_message(arrived.topic, arrived.body), arrived.packet_id, time.monotonic()))
+        return True
+
+    def taken(self) -> None:
+        """Offer what has arrived, all of it together, and ack what is accepted."""
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return
+        accepted = 0
+        try:
+            accepted = 0 if self._held else self._try(arrived)
+        except Exception:
+            _log.exception("input messages are not taken after an error of ours: please report this")
+            return
+        for each in arrived[accepted:]:
+            self._hold(each)
+
+    def _try(self, arrived: Sequence[_Held]) -> int:
+        """Offer messages and ack the first ones, for which there is room; gives how many."""
+        maybe_again = time.monotonic() < self._again_until
+        offers = self._offer([each.message for each in arrived], maybe_again=maybe_again)
+        accepted = offers.index(Offer.FULL) if Offer.FULL in offers else len(offers)
+        for each in arrived[:accepted]:
+            if each.packet_id:
+                self._line.write(puback(each.packet_id))
+        return accepted
+
+    def _hold(self, arrived: _Held) -> None:
+        """Keep a message, un-acked, until there is room."""
+        if again := next((held for held in self._held if _is_again(held, arrived)), None):
+            again.packet_id = arrived.packet_id
         elif len(self._held) < MAX_HELD:
-            self._held.append(_Held(message, packet.mid, now))
+            self._held.append(arrived)
             self._loop.call_soon(self.make_room)  # room that came between the offer and now was told to nobody
         else:
             _log.warning("more than %d input messages wait without room: one is left to its redelivery", MAX_HELD)
-        return False
-
-    def _try(self, message: InputMessage) -> bool:
-        return self._offer(message, maybe_again=time.monotonic() < self._again_until) is not Offer.FULL
-
-    def _on_publish(self, paho: Any, userdata: Any, packet_id: int) -> None:
-        """Note a PUBACK of ours; all others are the SDK's."""
-        sent = paho._out_messages.get(packet_id)
-        if sent is None or not sent.topic.startswith(self._events):
-            self._sdk_on_publish(paho, userdata, packet_id)
-            return
-        self._confirmed.append(packet_id)
 
     def _settle(self, pause: float) -> None:
         """Settle what has been confirmed, and look again later while anything is not.
@@ -177,6 +175,7 @@ class Tap:
         self._settling = self._loop.call_later(pause, self._settle, pause) if self._unconfirmed else None
 
     def _on_disconnect(self, paho: Any, userdata: Any, code: Any) -> None:
+        self._arrived.clear()
         self._held.clear()  # the hub sends them again; their packet ids mean nothing on another connection
         self._call_soon(self._end)
         self._sdk_on_disconnect(paho, userdata, code)
@@ -188,10 +187,7 @@ class Tap:
         self._settle(_SETTLE)
         if self._settling is not None:
             self._settling.cancel()
-        unconfirmed, self._unconfirmed = self._unconfirmed, {}
-        for confirmation in unconfirmed.values():
-            if not confirmation.done():
-                confirmation.set_exception(TransportError("the connection to edgeHub was lost"))
+        self._unconfirmed.clear()
         self._lost()
 
     def _call_soon(self, callback: Callable[[], None]) -> None:
@@ -201,9 +197,10 @@ class Tap:
             _log.debug("the event loop is closed: a callback of the MQTT client is dropped")
 
 
-def _is_again(held: _Held, message: InputMessage, now: float) -> bool:
+def _is_again(held: _Held, arrived: _Held) -> bool:
     """Say whether the hub has lost patience with a held message and sends it again."""
-    return now - held.since > SOON and "message_id" in message.system and held.message == message
+    waited = arrived.since - held.since
+    return waited > SOON and "message_id" in held.message.system and held.message == arrived.message
 
 
 def _inside(client: Any) -> tuple[Any, str, str]:

@@ -22,6 +22,9 @@ _WIRE = {
 }
 _SENT = {name: key for key, name in _WIRE.items() if key not in ("$.cdid", "$.cmid")}
 
+_SHORT = 64
+"""Characters of a property that comes again and again, at most: only those are remembered."""
+
 
 def input_message(topic: str, body: bytes) -> InputMessage:
     """Read ``devices/{device}/modules/{module}/inputs/{input}/{properties}``; system properties get long names."""
@@ -29,8 +32,7 @@ def input_message(topic: str, body: bytes) -> InputMessage:
     system: dict[str, str] = {}
     properties: dict[str, str] = {}
     for pair in parts[6].strip("/").split("&") if len(parts) > 6 else ():
-        key, _, value = pair.partition("=")
-        key, value = _unquoted(key), unquote(value)
+        key, value = _read(pair) if len(pair) <= _SHORT else _split(pair)
         if key.startswith("$."):
             if key in _WIRE:
                 system[_WIRE[key]] = value
@@ -46,12 +48,19 @@ def output_bag(message: OutputMessage) -> str:
 
 
 def _encoded(*bags: Mapping[str, str]) -> str:
-    return "&".join(f"{_quoted(key)}={_quoted(value)}" for bag in bags for key, value in bag.items())
+    return "&".join([_pair(key, value) for bag in bags for key, value in bag.items()])
 
 
-@lru_cache(1024)
-def _unquoted(text: str) -> str:
-    return unquote(text)
+def _pair(key: str, value: str) -> str:
+    return f"{_quoted(key)}={_quoted(value) if len(value) <= _SHORT else quote(value, safe='')}"
+
+
+def _split(pair: str) -> tuple[str, str]:
+    key, _, value = pair.partition("=")
+    return unquote(key), unquote(value)
+
+
+_read = lru_cache(1024)(_split)
 
 
 @lru_cache(1024)

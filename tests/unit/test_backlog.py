@@ -49,11 +49,19 @@ def test_what_comes_during_a_look_into_the_file_is_not_skipped() -> None:
 def test_what_is_removed_makes_room() -> None:
     """In number and in bytes; what is not there is no matter."""
     backlog = Backlog({1: 400, 2: 500})
-    assert backlog.has_room(100, 3, 1000)
-    assert not backlog.has_room(101, 3, 1000)
-    assert not backlog.has_room(1, 2, 1000)
+    assert backlog.room([100], 3, 1000) == 1
+    assert backlog.room([101], 3, 1000) == 0
+    assert backlog.room([1], 2, 1000) == 0
     backlog.remove([1, 99])
-    assert backlog.has_room(101, 2, 1000)
-    assert not backlog.has_room(2000, 2, 1000)
+    assert backlog.room([101], 2, 1000) == 1
+    assert backlog.room([2000], 2, 1000) == 0
     backlog.remove([2])
-    assert backlog.has_room(2000, 2, 1000)
+    assert backlog.room([2000], 2, 1000) == 1
+
+
+def test_of_a_group_the_first_ones_may_come() -> None:
+    """As many as fit, in number and in bytes, and none behind the first that does not."""
+    backlog = Backlog({1: 400})
+    assert backlog.room([100] * 5, 4, 1000) == 3
+    assert backlog.room([300, 300, 300, 1], 9, 1000) == 2
+    assert Backlog({}).room([2000, 1], 9, 1000) == 1

@@ -120,6 +120,17 @@ async def test_it_is_bounded_in_number_until_messages_are_done(make: Make) -> No
     assert [accepted.message for accepted in await inbox.take(9)] == [message("more")]
 
 
+async def test_of_a_group_as_many_are_accepted_as_there_is_room_for(make: Make) -> None:
+    """The first ones, in order; nothing overtakes the one without room, however small it is."""
+    inbox = make(max_messages=3)
+    assert inbox.offer_all(numbered(5)) == [Offer.ACCEPTED] * 3 + [Offer.FULL] * 2
+    assert inbox.offer_all([]) == []
+    assert [accepted.message for accepted in await inbox.take(9)] == numbered(3)
+    inbox = make(max_bytes=10_000)
+    large, small = message(b"x" * 6_000), message(b"y")
+    assert inbox.offer_all([large, large, small]) == [Offer.ACCEPTED, Offer.FULL, Offer.FULL]
+
+
 async def test_it_is_bounded_in_bytes(make: Make) -> None:
     """Large messages fill it earlier; when they are done their bytes are free again."""
     inbox = make(max_bytes=10_000)

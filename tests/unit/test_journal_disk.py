@@ -88,6 +88,21 @@ async def test_a_full_disk_stops_accepting_until_there_is_space(
     assert ids(await all_of(open_journal(disk.directory), accepted + 10)) == list(range(accepted + 10))
 
 
+async def test_a_group_that_does_not_fit_is_refused_whole(disk: Disk, open_journal: Open) -> None:
+    """Not one of it may be acked, nor be there after a start; later it comes in order, each once."""
+    journal = open_journal(disk.directory)
+    fill(journal, range(3))
+    disk.exhaust()
+    group = [numbered(n, b"%020000d" % n) for n in range(3, 33)]
+    assert journal.offer_all(group) == [Offer.FULL] * 30
+    assert (journal.waiting(), journal._reader.execute("SELECT count(*) FROM messages").fetchone()) == (3, (3,))
+    disk.free()
+    assert journal.offer_all(group) == [Offer.ACCEPTED] * 30
+    assert ids(await all_of(journal, 33)) == list(range(33))
+    await journal.release()
+    assert ids(await all_of(open_journal(disk.directory), 33)) == list(range(33))
+
+
 async def test_what_is_done_while_the_disk_is_full_is_done_later(disk: Disk, open_journal: Open) -> None:
     """The deletions wait, in order, and trouble ends when they succeed: also if no further message comes."""
     journal = open_journal(disk.directory)

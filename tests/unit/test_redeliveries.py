@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from journals import Open, all_of, fill, killed, numbered
-from msgspec import structs
+from msgspec import msgpack, structs
 from unit_parts import message
 
 from module.journal import redeliveries
@@ -68,18 +68,35 @@ async def test_a_redelivery_is_known_after_a_kill_and_after_it_is_done(open_jour
     assert after.offer(numbered(3), maybe_again=True) is Offer.ACCEPTED
 
 
-async def test_the_last_256_are_remembered(open_journal: Open) -> None:
-    """In memory and in the file: no more and no fewer, also where the numbers have gaps."""
+def mark(number: int) -> bytes:
+    return fingerprint(numbered(number), msgpack.encode(numbered(number)))
+
+
+@pytest.mark.parametrize("are_done", [False, True])
+async def test_the_last_256_are_remembered(open_journal: Open, are_done: bool) -> None:
+    """In memory and in the file, done or not: no more and no fewer."""
     journal = open_journal()
     fill(journal, range(300))
+    if are_done:
+        taken = [each.seq for each in await all_of(journal, 300)]
+        for group in (taken[100:250], taken[:100:2], taken[1:100:2], taken[250:]):
+            await journal.done(group)
     await journal.release()
     journal = open_journal()
     journal.connected()
-    remembered = [n for n in range(300) if journal._redeliveries.is_one(fingerprint(numbered(n)))]
-    assert remembered == list(range(44, 300))
+    assert [n for n in range(300) if journal._redeliveries.is_one(mark(n))] == list(range(44, 300))
     fill(journal, range(300, 301))
     journal.connected()
-    known = [journal._redeliveries.is_one(fingerprint(numbered(n))) for n in (44, 45, 300)]
+    known = [journal._redeliveries.is_one(mark(n)) for n in (44, 45, 300)]
     assert known == [False, True, True], "the oldest one made place"
     assert redeliveries.REMEMBERED == 256
+
+
+async def test_the_file_keeps_no_more_fingerprints_than_that(open_journal: Open) -> None:
+    """However many messages went through, and memory at most twice as many."""
+    journal = open_journal()
+    for start in range(0, 2000, 100):
+        fill(journal, range(start, start + 100))
+        await journal.done([each.seq for each in await all_of(journal, 100)])
     assert journal._reader.execute("SELECT count(*) FROM recent").fetchone() == (256,)
+    assert len(journal._redeliveries._seqs) <= 512

@@ -1,213 +1,161 @@
-"""The tap's rules for acks, with a stand-in for paho that calls back as paho 1.6 and paho 2 do."""
+"""The tap's rules for acks, whatever arrives and however much room there is."""
 
 import asyncio
-import threading
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mqtt_line import INPUTS, Line, Paho, Room, sdk_client, telemetry
 
 from module.errors import SettingsError
-from module.messages import InputMessage, Offer
+from module.messages import Offer, OutputMessage
 from module.transports import edge_hub_tap
 from module.transports.edge_hub_tap import MAX_HELD, Tap
-
-INPUTS = "devices/d/modules/m/inputs/amlInput/"
-
-
-class Paho1:
-    """paho 1.6: acks by itself once on_message has returned."""
-
-    def __init__(self) -> None:
-        self.acked: list[int] = []
-        self.seen_by_sdk: list[str] = []
-        self.on_message: Any = lambda paho, userdata, packet: self.seen_by_sdk.append(packet.topic)
-        self.on_publish = self.on_disconnect = lambda *_: None
-        self._out_messages: dict[int, Any] = {}
-        self._thread = threading.current_thread()
-        self._sock_send = self._sock_recv = lambda argument: argument
-
-    def max_inflight_messages_set(self, count: int) -> None:
-        """Not of interest."""
-
-    def _send_puback(self, packet_id: int) -> int:
-        self.acked.append(packet_id)
-        return 0
-
-    def deliver(self, packet_id: int, topic: str, body: bytes = b"1") -> None:
-        """Hand over a packet."""
-        self.on_message(self, None, SimpleNamespace(topic=topic, payload=body, mid=packet_id, qos=1))
-        self._send_puback(packet_id)
+from module.transports.mqtt_packets import puback
 
 
-class Paho2(Paho1):
-    """paho 2: acks only when told to."""
-
-    def manual_ack_set(self, on: bool) -> None:
-        """Always on here."""
-
-    def ack(self, packet_id: int, qos: int) -> int:
-        """Ack one."""
-        return self._send_puback(packet_id)
-
-    def deliver(self, packet_id: int, topic: str, body: bytes = b"1") -> None:
-        """Hand over a packet."""
-        self.on_message(self, None, SimpleNamespace(topic=topic, payload=body, mid=packet_id, qos=1))
+async def test_an_accepted_message_is_acked_once(line: Line, room: Room) -> None:
+    """And what is no input message is left to paho, whole; QoS 0 has no ack."""
+    twin = telemetry(2, topic="$iothub/twin/res/200/?$rid=1")
+    without = bytearray(telemetry(0))
+    without[0] = 0x30
+    del without[-3:-1]  # no packet id
+    without[1] -= 2
+    await line.deliver(telemetry(1, b"a"), twin, bytes(without))
+    assert (room.accepted, line.acked, line.paho.seen) == ([b"a", b"1"], [1], twin)
 
 
-class Room:
-    """An inbox of which a test says whether it is full."""
-
-    def __init__(self) -> None:
-        self.is_full = False
-        self.accepted: list[bytes] = []
-        self.asked: list[bool] = []
-
-    def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        """Take a message if there is room."""
-        self.asked.append(maybe_again)
-        if self.is_full:
-            return Offer.FULL
-        self.accepted.append(message.body)
-        return Offer.ACCEPTED
-
-
-def sdk_client(paho: Any) -> Any:
-    """Give something built as the SDK's client is."""
-    stage = SimpleNamespace(
-        transport=SimpleNamespace(_mqtt_client=paho),
-        nucleus=SimpleNamespace(pipeline_configuration=SimpleNamespace(device_id="d", module_id="m")),
-    )
-    return SimpleNamespace(_mqtt_pipeline=SimpleNamespace(_pipeline=stage))
-
-
-@pytest.fixture(params=[Paho1, Paho2])
-def paho(request: pytest.FixtureRequest) -> Any:
-    """Give each kind of paho."""
-    return request.param()
-
-
-@pytest.fixture
-def room() -> Room:
-    """Give an inbox."""
-    return Room()
-
-
-@pytest.fixture
-async def tap(paho: Any, room: Room) -> Tap:
-    """Give a tap between the two."""
-    return Tap(sdk_client(paho), room.offer, lambda: None)
-
-
-async def test_an_accepted_message_is_acked_once(paho: Any, room: Room, tap: Tap) -> None:
-    """And what is no input message goes to the SDK and is acked too."""
-    paho.deliver(1, INPUTS, b"a")
-    paho.deliver(2, "$iothub/twin/res/200/?$rid=1")
-    assert (room.accepted, paho.acked, paho.seen_by_sdk) == ([b"a"], [1, 2], ["$iothub/twin/res/200/?$rid=1"])
-
-
-async def test_without_room_the_ack_waits_until_there_is(paho: Any, room: Room, tap: Tap) -> None:
-    """In order, each once, and nothing overtakes what is held."""
-    room.is_full = True
-    paho.deliver(1, INPUTS, b"a")
-    room.is_full = False
-    paho.deliver(2, INPUTS, b"b")
-    assert (room.accepted, paho.acked, tap.held) == ([], [], 2)
+async def test_room_for_some_of_a_group_acks_those(line: Line, room: Room, tap: Tap) -> None:
+    """The rest waits, un-acked, in order."""
+    room.left = 2
+    await line.deliver(*[telemetry(n, b"%d" % n) for n in range(1, 6)])
+    assert (room.accepted, line.acked, tap.held) == ([b"1", b"2"], [1, 2], 3)
+    room.left = 1
     tap.make_room()
-    paho.deliver(3, INPUTS, b"c")
-    assert (room.accepted, paho.acked, tap.held) == ([b"a", b"b", b"c"], [1, 2, 3], 0)
-
-
-async def test_room_that_is_made_while_a_message_finds_none_is_not_missed(paho: Any, room: Room, tap: Tap) -> None:
-    """Between "full" and the place among the held ones the last place may become free: nobody would call again."""
-    room.is_full = True
-    paho.deliver(1, f"{INPUTS}", b"a")
-    room.is_full = False
+    room.left = 9
+    await line.deliver(telemetry(6, b"6"))
+    tap.make_room()
     await asyncio.sleep(0)
-    assert (room.accepted, paho.acked) == ([b"a"], [1])
+    assert (room.accepted, line.acked, tap.held) == ([b"%d" % n for n in range(1, 7)], [*range(1, 7)], 0)
 
 
-async def test_a_held_message_that_comes_again_is_one(
-    paho: Any, room: Room, tap: Tap, monkeypatch: pytest.MonkeyPatch
+async def test_a_group_that_cannot_be_appended_is_not_acked(
+    line: Line, tap: Tap, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The hub lost patience: the ack goes to the new packet id. Without an id it may be another message."""
-    room.is_full = True
-    for packet_id, topic in enumerate((f"{INPUTS}%24.mid=m1", INPUTS), 1):
-        paho.deliver(packet_id, topic)
-    monkeypatch.setattr(edge_hub_tap, "SOON", -1.0)
-    for packet_id, topic in enumerate((f"{INPUTS}%24.mid=m1", INPUTS), 11):
-        paho.deliver(packet_id, topic)
-    room.is_full = False
-    tap.make_room()
-    assert paho.acked == [11, 2, 12]
-    assert len(room.accepted) == 3
+    """Not one of them; an error of ours never reaches the loop."""
 
-
-async def test_no_more_than_twenty_are_held(paho: Any, room: Room, tap: Tap) -> None:
-    """The rest stays un-acked: the hub sends it again."""
-    room.is_full = True
-    for n in range(1, MAX_HELD + 6):
-        paho.deliver(n, INPUTS, b"%d" % n)
-    assert tap.held == MAX_HELD
-    room.is_full = False
-    tap.make_room()
-    assert paho.acked == list(range(1, MAX_HELD + 1))
-
-
-async def test_what_is_held_is_forgotten_with_the_connection(paho: Any, room: Room, tap: Tap) -> None:
-    """Its packet id means nothing on another one; the hub sends the message again."""
-    room.is_full = True
-    paho.deliver(1, INPUTS)
-    paho.on_disconnect(paho, None, 1)
-    room.is_full = False
-    tap.make_room()
-    assert (room.accepted, paho.acked, tap.held) == ([], [], 0)
-
-
-async def test_redeliveries_are_looked_for_during_five_minutes(
-    paho: Any, room: Room, tap: Tap, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After that an equal message is another message; an ack that was held for long begins the time anew."""
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    paho.deliver(1, INPUTS)
-    now += 301
-    paho.deliver(2, INPUTS)
-    room.is_full = True
-    paho.deliver(3, INPUTS)
-    now += 11
-    room.is_full = False
-    tap.make_room()
-    paho.deliver(4, INPUTS)
-    assert room.asked == [True, False, False, False, True]
-
-
-async def test_an_error_of_ours_never_reaches_paho(
-    paho: Any, tap: Tap, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It would end paho's thread without a word. The message is not acked."""
-
-    def broken(*_: object, **__: object) -> Offer:
+    def broken(*_: object, **__: object) -> list[Offer]:
         raise KeyError("broken")
 
     tap._offer = broken
-    paho.deliver(1, INPUTS)
-    assert paho.acked == []
+    await line.deliver(telemetry(1), telemetry(2))
+    assert line.acked == []
     assert "please report" in caplog.text
 
 
-async def test_a_tls_error_ends_the_connection_and_not_the_thread(paho: Any, room: Room) -> None:
-    """A connection error or "would block" is what paho expects: anything else ends its thread."""
+async def test_without_room_the_ack_waits_until_there_is(line: Line, room: Room, tap: Tap) -> None:
+    """Each is acked once, and nothing overtakes what is held."""
+    room.left = 0
+    await line.deliver(telemetry(1, b"a"), telemetry(2, b"b"))
+    assert (room.accepted, line.acked, tap.held) == ([], [], 2)
+    room.left = 9
+    await line.deliver(telemetry(3, b"c"))
+    tap.make_room()
+    await asyncio.sleep(0)
+    assert (room.accepted, line.acked, tap.held) == ([b"a", b"b", b"c"], [1, 2, 3], 0)
 
-    def cut(_: object) -> None:
-        raise OSError("EOF occurred in violation of protocol")
 
-    paho._sock_send = paho._sock_recv = cut
-    Tap(sdk_client(paho), room.offer, lambda: None)
-    for call in (paho._sock_send, paho._sock_recv):
-        with pytest.raises(ConnectionResetError, match="violation"):
-            call(b"")
+async def test_room_that_is_made_while_a_message_finds_none_is_not_missed(paho: Any, line: Line, room: Room) -> None:
+    """Between "full" and the place among the held ones the last place may become free: nobody would call again."""
+    room.left = 0
+    line.socket.records.append(telemetry(1, b"a"))
+    paho.read()
+    room.left = 1
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert (room.accepted, line.acked) == ([b"a"], [1])
+
+
+async def test_a_held_message_that_comes_again_is_one(
+    line: Line, room: Room, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub lost patience: the ack goes to the new packet id. Without an id it may be another message."""
+    room.left = 0
+    topics = (f"{INPUTS}%24.mid=m1", INPUTS)
+    await line.deliver(*[telemetry(n, topic=topic) for n, topic in enumerate(topics, 1)])
+    monkeypatch.setattr(edge_hub_tap, "SOON", -1.0)
+    await line.deliver(*[telemetry(n, topic=topic) for n, topic in enumerate(topics, 11)])
+    room.left = 9
+    tap.make_room()
+    await asyncio.sleep(0)
+    assert line.acked == [11, 2, 12]
+    assert len(room.accepted) == 3
+
+
+async def test_no_more_than_twenty_are_held(line: Line, room: Room, tap: Tap) -> None:
+    """The rest stays un-acked: the hub sends it again."""
+    room.left = 0
+    await line.deliver(*[telemetry(n, b"%d" % n) for n in range(1, MAX_HELD + 6)])
+    assert tap.held == MAX_HELD
+    room.left = 99
+    tap.make_room()
+    await asyncio.sleep(0)
+    assert line.acked == list(range(1, MAX_HELD + 1))
+
+
+async def test_what_is_held_is_forgotten_with_the_connection(line: Line, room: Room, tap: Tap) -> None:
+    """Its packet id means nothing on another one; the hub sends the message again."""
+    room.left = 0
+    await line.deliver(telemetry(1))
+    await line.deliver(b"")
+    room.left = 9
+    tap.make_room()
+    assert (room.accepted, line.acked, tap.held, line.paho.ended) == ([], [], 0, 1)
+
+
+async def test_what_is_published_after_the_end_of_the_connection_stays_unconfirmed(line: Line, tap: Tap) -> None:
+    """It goes out on the next one; nothing looks for its confirmation on this one."""
+    before = tap.publish(OutputMessage(b"", "out"))
+    await line.deliver(b"")
+    await asyncio.sleep(0.01)
+    after = tap.publish(OutputMessage(b"", "out"))
+    assert not before.done()
+    assert not after.done()
+    assert tap._unconfirmed == {}
+
+
+async def test_redeliveries_are_looked_for_during_five_minutes(
+    line: Line, room: Room, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After that an equal message is another message; an ack that was held for long begins the time anew."""
+    now = time.monotonic()
+    monkeypatch.setattr(edge_hub_tap.time, "monotonic", lambda: now)
+    await line.deliver(telemetry(1))
+    now += 301
+    await line.deliver(telemetry(2))
+    room.left = 0
+    await line.deliver(telemetry(3))
+    now += 11
+    room.left = 9
+    tap.make_room()
+    await line.deliver(telemetry(4))
+    assert (room.asked[0], room.asked[1], room.asked[-1]) == (True, False, True)
+    assert not any(room.asked[1:-1])
+
+
+async def test_a_packet_id_is_used_by_one_unconfirmed_message(line: Line, tap: Tap) -> None:
+    """The client gives the same ones again after a while; a PUBACK that is not for the tap is paho's."""
+    first, second = (tap.publish(OutputMessage(b"", "out")) for _ in range(2))
+    await line.deliver(puback(1), puback(3))
+    await asyncio.sleep(0.01)
+    assert (first.done(), second.done(), line.paho.seen) == (True, False, puback(3))
+    third, fourth = (tap.publish(OutputMessage(b"", "out")) for _ in range(2))  # 3 and 1: 2 is in use
+    await line.deliver(puback(1), puback(3))
+    await asyncio.sleep(0.01)
+    assert (second.done(), third.done(), fourth.done()) == (False, True, True)
+    with pytest.raises(ValueError, match="65535"):
+        tap.publish(OutputMessage(b"", "out", {}, {"x": "y" * 65_535}))
 
 
 async def test_another_sdk_is_refused(monkeypatch: pytest.MonkeyPatch, room: Room) -> None:
@@ -216,4 +164,4 @@ async def test_another_sdk_is_refused(monkeypatch: pytest.MonkeyPatch, room: Roo
         Tap(SimpleNamespace(), room.offer, lambda: None)
     monkeypatch.setattr(edge_hub_tap, "version", lambda _: "3.0.0")
     with pytest.raises(SettingsError, match=r"3\.0\.0"):
-        Tap(sdk_client(Paho1()), room.offer, lambda: None)
+        Tap(sdk_client(Paho()), room.offer, lambda: None)

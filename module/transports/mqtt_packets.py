@@ -1,0 +1,80 @@
+"""The three MQTT packets of every message, as bytes: PUBLISH both ways and PUBACK, QoS 1.
+
+Source: MQTT 3.1.1, sections 2.2, 3.3 and 3.4. All others are left to paho.
+"""
+
+from typing import NamedTuple
+
+PUBLISH, PUBACK = 3, 4
+
+_MAX_TOPIC = 65_535
+_QOS1 = 0x32
+_MAX_LENGTH_BYTES = 4
+
+
+class Packet(NamedTuple):
+    """Where a packet lies in what was received: its kind, the offset of what follows the header, and of its end."""
+
+    kind: int
+    body: int
+    end: int
+
+
+class Published(NamedTuple):
+    """What a PUBLISH carries; without a packet id (QoS 0) nothing is to be acked."""
+
+    topic: str
+    body: bytes
+    packet_id: int
+
+
+def next_packet(data: bytes, start: int) -> Packet | None:
+    """Find the packet that begins at ``start``; None if it is not whole yet.
+
+    Raises:
+        ValueError: this cannot be a packet.
+    """
+    length = shift = 0
+    for position in range(start + 1, min(start + 1 + _MAX_LENGTH_BYTES, len(data))):
+        byte = data[position]
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            end = position + 1 + length
+            return Packet(data[start] >> 4, position + 1, end) if end <= len(data) else None
+        shift += 7
+    if len(data) > start + _MAX_LENGTH_BYTES:
+        raise ValueError("the length of an MQTT packet has more than four bytes")
+    return None
+
+
+def published(data: bytes, start: int, packet: Packet) -> Published:
+    """Read the PUBLISH that begins at ``start``."""
+    topic = packet.body + 2
+    end = topic + int.from_bytes(data[packet.body : topic])
+    text = data[topic:end].decode(errors="replace")
+    if not data[start] & 0x06:
+        return Published(text, data[end : packet.end], 0)
+    return Published(text, data[end + 2 : packet.end], int.from_bytes(data[end : end + 2]))
+
+
+def publish(topic: str, body: bytes, packet_id: int) -> bytes:
+    """Give a PUBLISH at QoS 1.
+
+    Raises:
+        ValueError: the topic is too long.
+    """
+    name = topic.encode()
+    if len(name) > _MAX_TOPIC:
+        raise ValueError(f"its topic with all properties has {len(name)} bytes, of {_MAX_TOPIC} at most")
+    length = len(name) + len(body) + 4
+    header = bytearray((_QOS1,))
+    while length > 0x7F:
+        header.append(length & 0x7F | 0x80)
+        length >>= 7
+    header.append(length)
+    return b"".join((header, len(name).to_bytes(2), name, packet_id.to_bytes(2), body))
+
+
+def puback(packet_id: int) -> bytes:
+    """Give a PUBACK."""
+    return b"\x40\x02" + packet_id.to_bytes(2)
