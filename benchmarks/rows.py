@@ -47,6 +47,13 @@ class Row(msgspec.Struct, kw_only=True):
     core_at_20: float | None = None
     note: str = ""
 
+    @property
+    def served_us(self) -> float | None:
+        """The median without what hub and load themselves take of the CPU for each message: the server's own part."""
+        if self.p50_us is None or self.load_core is None or not self.rate:
+            return None
+        return self.p50_us - self.load_core / self.rate * 1e6
+
 
 class Results(msgspec.Struct):
     """What one run of the command measured."""

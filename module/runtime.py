@@ -133,6 +133,7 @@ class _Module:
                 stall_timeout=settings.stall_timeout_s,
                 begin=inbox.connected,
                 connected=reporter.connected,
+                is_instant=scoring.batcher.in_place,
             )
             inbox.on_room = hub.make_room
             self._show(scoring.script, inbox, hub, watchdog)

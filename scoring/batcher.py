@@ -46,6 +46,9 @@ class Batcher:
     """Takes requests, gives outcomes; groups are answered in the order in which they were submitted.
 
     While a batch runs the next one fills. A group longer than a batch is split over several and rejoined.
+
+    Attributes:
+        in_place: whether scoring happens on the event loop.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Batcher:
             in_place: score on the event loop: for a bare model that takes less time than waking a thread does.
         """
         self._script = script
-        self._in_place = in_place
+        self.in_place = in_place
         self._thread = thread
         self._limits = limits
         self._observer = observer
@@ -122,7 +125,7 @@ class Batcher:
         self._started = now
         self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running)))
         requests = [request for request, _ in self._running]
-        if self._in_place:
+        if self.in_place:
             self._finish_batch(self._script.score(requests))
         else:
             self._thread.call(self._script.score, requests).add_done_callback(self._scored)
@@ -154,7 +157,7 @@ class Batcher:
             self._pause = 0.0
         if stalled is None:
             if self._waiting:
-                (self._wake if self._in_place else self._start_batch)()
+                (self._wake if self.in_place else self._start_batch)()
         else:
             self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
             self._observer.stalled(str(stalled), self._pause)

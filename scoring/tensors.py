@@ -154,6 +154,8 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
         raise RequestError(f"the field {spec.name} holds {_said(array, wanted)}: expected {_SAID[wanted]}")
     with np.errstate(over="ignore", invalid="ignore"):
         cast: Array = array.astype(spec.dtype)
+    if wanted == "f" and not is_wide(spec.dtype) and np.isfinite(cast).all():
+        return cast
     if wanted == "f":
         same = np.array_equal(np.isinf(cast), np.isinf(array))
         same = same and (not is_wide(spec.dtype) or np.array_equal(np.isnan(cast), np.isnan(array)))

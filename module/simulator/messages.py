@@ -135,7 +135,7 @@ def _source(system: Mapping[str, str]) -> str:
 def decode_bag(bag: str) -> dict[str, str]:
     """Decode ``key=value&key=value``, both percent-encoded; a key without a value has an empty one."""
     pairs = (pair.partition("=") for pair in bag.strip("/").split("&") if pair)
-    return {unquote(key): unquote(value) for key, _, value in pairs}
+    return {_unquoted(key): unquote(value) for key, _, value in pairs}
 
 
 def encode_bag(message: RoutedMessage) -> str:
@@ -149,6 +149,9 @@ def encode_bag(message: RoutedMessage) -> str:
 
 def _encode(wire: Mapping[str, str]) -> str:
     return "&".join([f"{_quoted(key)}={_quoted(value)}" for key, value in wire.items()])
+
+
+_unquoted = lru_cache(4096)(unquote)
 
 
 @lru_cache(4096)

@@ -74,6 +74,7 @@ class EdgeHub:
         stall_timeout: float,
         begin: Callable[[], None],
         connected: Callable[[Any], None],
+        is_instant: bool = False,
     ) -> None:
         """Take the inbox's offer and the limits.
 
@@ -83,12 +84,14 @@ class EdgeHub:
             stall_timeout: seconds without a confirmation after which a connection counts as dead.
             begin: called before every connect: the hub may send again what it sent on the last connection.
             connected: told of the SDK's client after every connect, for twin and methods.
+            is_instant: answers follow in the same moment: an ack waits for the answer, to leave with it.
         """
         self._offer = offer
         self._hub_timeout = hub_timeout
         self._stall_timeout = stall_timeout
         self._begin = begin
         self._connected = connected
+        self._is_instant = is_instant
         self._loop = asyncio.get_running_loop()
         self._tap: Tap | None = None
         self._client: Any = None
@@ -167,7 +170,7 @@ class EdgeHub:
         try:
             self._lost = lost = asyncio.Event()  # a new one: an old client may report its end late
             self._begin()
-            tap = Tap(client, self._offer_while_taking, lost.set)
+            tap = Tap(client, self._offer_while_taking, lost.set, is_instant=self._is_instant)
             async with asyncio.timeout(_CALL_TIMEOUT):
                 await client.connect()
                 # Makes the SDK subscribe, and waits for that: not on the event loop. The tap takes the messages.

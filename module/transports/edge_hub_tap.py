@@ -38,6 +38,9 @@ AGAIN = 300.0
 SOON = 10.0
 """Seconds of holding an ack back that no hub's ack time-out is shorter than (edgeHub: 30)."""
 
+_INSTANT_TURNS = 3
+"""Turns of the loop within which an instant answer is there: an ack that waits for it leaves in the same write."""
+
 _SETTLE, _MAX_SETTLE = 0.002, 0.05
 
 _USED = ("_mid_generate", "_sock_recv", "_sock_send")
@@ -57,13 +60,14 @@ class _Held(msgspec.Struct):
 class Tap:
     """One connection's input and output messages; dead for good once the connection is lost."""
 
-    def __init__(self, client: Any, offer: OfferingAll, lost: Callable[[], None]) -> None:
+    def __init__(self, client: Any, offer: OfferingAll, lost: Callable[[], None], *, is_instant: bool = False) -> None:
         """Attach to a client of the SDK that is not connected yet.
 
         Args:
             client: an ``IoTHubModuleClient``.
             offer: the inbox's; called on the event loop.
             lost: called on the event loop when the connection ends.
+            is_instant: whether answers follow in the same moment, so that acks wait for them.
 
         Raises:
             SettingsError: the installed SDK is none that the tap knows.
@@ -71,6 +75,7 @@ class Tap:
         self._paho, device, module = _inside(client)
         self._offer = offer
         self._lost = lost
+        self._ack_turns = _INSTANT_TURNS if is_instant else 1
         self._loop = asyncio.get_running_loop()
         base = f"devices/{device}/modules/{module}/"
         self._inputs, self._events = f"{base}inputs/".encode(), f"{base}messages/events/"
@@ -149,7 +154,7 @@ class Tap:
         accepted = offers.index(Offer.FULL) if Offer.FULL in offers else len(offers)
         for each in arrived[:accepted]:
             if each.packet_id:
-                self._line.write(puback(each.packet_id))
+                self._line.write(puback(each.packet_id), self._ack_turns)
         return accepted
 
     def _hold(self, arrived: _Held) -> None:

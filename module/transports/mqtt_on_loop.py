@@ -56,6 +56,7 @@ class MqttOnLoop:
         self._out = bytearray()
         self._is_writing = False
         self._flushing: asyncio.Handle | None = None
+        self._turns = 0
         self._misc: asyncio.TimerHandle
         paho._sock_send, paho._sock_recv = self.write, self._give
         paho.loop_start = lambda: self._on_loop(self._begin)
@@ -63,9 +64,10 @@ class MqttOnLoop:
         paho.on_socket_register_write = lambda *_: self._soon(paho.loop_write)
         paho.on_socket_close = lambda *_: self._on_loop(self._end)
 
-    def write(self, data: bytes) -> int:
-        """Send bytes in this turn of the loop, together with all others of it; gives their number."""
+    def write(self, data: bytes, turns: int = 1) -> int:
+        """Send bytes in one of the loop's next turns, together with all others until then; gives their number."""
         self._out += data
+        self._turns = min(self._turns, turns) if self._flushing else turns
         if self._flushing is None:
             self._flushing = self._loop.call_soon(self._flush)
         return len(data)
@@ -132,6 +134,10 @@ class MqttOnLoop:
 
     def _flush(self) -> None:
         """Send what was written; what does not fit into the socket goes when it can take more."""
+        self._turns -= 1
+        if self._turns > 0:
+            self._flushing = self._loop.call_soon(self._flush)
+            return
         self._flushing = None
         if self._socket is None:
             return

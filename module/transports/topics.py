@@ -38,7 +38,7 @@ def input_message(topic: str, body: bytes) -> InputMessage:
                 system[_WIRE[key]] = value
         elif key:
             properties[key] = value
-    return InputMessage(body, unquote(parts[5]), system, properties)
+    return InputMessage(body, _unquoted(parts[5]), system, properties)
 
 
 def output_bag(message: OutputMessage) -> str:
@@ -61,6 +61,7 @@ def _split(pair: str) -> tuple[str, str]:
 
 
 _read = lru_cache(1024)(_split)
+_unquoted = lru_cache(1024)(unquote)
 
 
 @lru_cache(1024)
