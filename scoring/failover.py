@@ -3,10 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
+from .errors import ScoringError
 from .loaded import LoadedModel
 from .plan import CPU
 from .sessions import Call, Sessions
@@ -28,36 +30,34 @@ class Failover:
             spare: opens those of the CPU, when they are needed.
             loaded: is told which provider is in use, and why if it is not the wanted one.
         """
-        self._sessions, self._open_spare, self._loaded = sessions, spare, loaded
-        self._spare: Sessions | None = None
+        self._sessions, self._loaded = sessions, loaded
+        self._spare = cache(spare)
         self._pause, self._again_at = 0.0, 0.0
 
     def run(self, calls: Sequence[Call]) -> list[list[Any]]:
         """Run calls; what fails on the CPU too is not the provider's fault, and what the CPU says is raised."""
-        if self._spare is not None and time.monotonic() < self._again_at:
-            return self._spare.run(calls)
+        if time.monotonic() < self._again_at:
+            return self._spare().run(calls)
         try:
             outputs = self._sessions.run(calls)
         except Exception as error:
-            if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument):
+            if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument | ScoringError):
                 raise
-            return self._fail_over(calls, error)
-        if self._spare is not None:
-            self._recovered()
+            outputs = self._spare().run(calls)
+            self._failed(error)
+        else:
+            if self._pause:
+                self._recovered()
         return outputs
 
-    def _fail_over(self, calls: Sequence[Call], error: Exception) -> list[list[Any]]:
-        spare = self._spare or self._open_spare()
-        outputs = spare.run(calls)
-        self._spare = spare
+    def _failed(self, error: Exception) -> None:
         self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
         self._again_at = time.monotonic() + self._pause
         self._loaded.provider = CPU
         self._loaded.trouble = f"{self._sessions.setup.provider} failed: {' '.join(str(error).split())[:300]}"
         _log.warning("%s; the CPU is used, the next try is in %.0f s", self._loaded.trouble, self._pause)
-        return outputs
 
     def _recovered(self) -> None:
-        self._spare, self._pause = None, 0.0
+        self._pause = 0.0
         self._loaded.provider, self._loaded.trouble = self._sessions.setup.provider, ""
         _log.warning("%s works again and is used", self._loaded.provider)

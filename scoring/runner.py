@@ -86,9 +86,18 @@ class Runner:
             self._measures = False
             if plan and (planned := self._as_planned(plan)):
                 self._use(*planned)
-        for size in self._pads or sorted({1, self.plan.size or 1}):
-            self._sessions.run_each(repeated(rows, size))
+        self._warm_up(rows)
         self.is_ready = True
+
+    def _warm_up(self, rows: Feeds) -> None:
+        try:
+            for size in self._pads or sorted({1, self.plan.size or 1}):
+                self._sessions.run_each(repeated(rows, size))
+        except Exception as error:
+            if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument):
+                raise
+            self._refuse(self._sessions.setup.provider, error)
+            self._use(*self._unmeasured(CPU))
 
     def calls(self, calls: Sequence[Call]) -> list[list[Any]]:
         """Run calls; gives the outputs of each, in order."""
@@ -149,15 +158,17 @@ class Runner:
         order = (CPU, *order) if self._wanted.is_auto and self._measures else order
         for provider in order:
             try:
-                sessions = self._open(Setup(provider, self._threads))
+                return self._unmeasured(provider)
             except UnusableError as error:
                 self._refuse(provider, error)
             except ModelError:
                 if provider is order[-1]:
                     raise
-            else:
-                return sessions, Plan(Measured(sessions.setup, {}, {}))
         raise ModelError(self._loaded.trouble)
+
+    def _unmeasured(self, provider: str) -> tuple[Sessions, Plan]:
+        sessions = self._open(Setup(provider, self._threads))
+        return sessions, Plan(Measured(sessions.setup, {}, {}))
 
     def _refuse(self, provider: str, error: Exception) -> None:
         sentence = f"{provider} cannot be used: {error}"
