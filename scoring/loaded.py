@@ -13,7 +13,7 @@ class LoadedModel:
 
     Attributes:
         path: the file.
-        model: the OnnxModel.
+        model: gives the OnnxModel while it lives.
         provider: the execution provider in use.
         plan: how it is run, in words.
         trouble: why the provider is not the wanted one; empty if it is.
@@ -22,7 +22,7 @@ class LoadedModel:
     """
 
     path: Path
-    model: object = None
+    model: Callable[[], object] = lambda: None
     provider: str = ""
     plan: str = ""
     trouble: str = ""

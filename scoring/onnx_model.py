@@ -2,6 +2,7 @@
 
 import logging
 import os
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -50,7 +51,7 @@ class OnnxModel:
             ModelError: it is not there, ONNX Runtime cannot load it, or scoring.json does not fit it.
         """
         self.path = _find(path)
-        loaded = LoadedModel(self.path.resolve(), self)
+        loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
         self._runner = Runner(loaded, self._call)
         MODELS.append(loaded)
         session = self.session

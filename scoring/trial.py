@@ -128,7 +128,7 @@ def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, lis
     from .onnx_model import OnnxModel  # noqa: PLC0415
     from .zeros import zero_request  # noqa: PLC0415
 
-    model = MODELS[-1].model
+    model = MODELS[-1].model()
     assert isinstance(model, OnnxModel)  # noqa: S101 - the built-in script makes one
     trial.described = describe(model)
     zeros = zero_request(model.inputs, model.fields, row=model.batches)
