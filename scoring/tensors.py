@@ -36,19 +36,21 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
 
 
 def _numbers(values: Sequence[object], shape: Shape) -> Array | None:
-    """Give numbers or rows of numbers as float64, without a look at each one's type; None if they are anything else."""
-    kinds = set(map(type, values))
+    """Give nested lists of numbers as float64, without a look at each one's type; None if they are anything else."""
     flat: Any = values
-    if len(shape) == 1 and kinds == {list} and len(set(map(len, values))) == 1:  # type: ignore[arg-type]
-        flat = list(chain.from_iterable(values))  # type: ignore[arg-type]
-    elif shape or not kinds <= _NUMBERS:
+    sizes: list[int] = []
+    for _ in shape:
+        if set(map(type, flat)) != {list} or len(lengths := set(map(len, flat))) != 1:
+            return None
+        sizes += lengths
+        flat = list(chain.from_iterable(flat))
+    if not shape and not set(map(type, flat)) <= _NUMBERS:
         return None
     try:
         numbers = np.frombuffer(c_array("d", flat)) if flat else np.zeros(0)
     except (TypeError, OverflowError):
         return None
-    size = (len(flat) // len(values),) if shape else ()
-    return numbers.reshape(len(values), *size) if _fits(size, shape) else None
+    return numbers.reshape(len(values), *sizes) if _fits(tuple(sizes), shape) else None
 
 
 def whole(value: object, spec: TensorSpec) -> Array:
