@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -97,9 +97,11 @@ class Child:
     ) -> None:
         """Start it; what does not start is a proof that fails."""
         self._answer: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open until the child has answered
+        # On the CPU, and unmeasured: what is proved is that rows do not see each other.
+        environment = {**os.environ, "SCORING_PROVIDERS": "CPU", "SCORING_CALIBRATION_S": "0"}
         question = {"directory": str(directory), "script": script, "samples": list(samples), "memory_mb": memory_mb}
         limited = ["timeout", "-k", "1", str(seconds)] if Path("/usr/bin/timeout").exists() else []
-        command = [*limited, sys.executable, "-m", "scoring.proof", str(self._answer.fileno())]
+        command = [*limited, sys.executable, "-m", "scoring.proof_child", str(self._answer.fileno())]
         try:
             self._process: subprocess.Popen[str] | None = subprocess.Popen(  # noqa: S603 - our own interpreter
                 command,
@@ -107,6 +109,7 @@ class Child:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[self._answer.fileno()],
+                env=environment,
                 text=True,
             )
             assert self._process.stdin is not None  # noqa: S101 - said two lines above
@@ -134,27 +137,3 @@ class Child:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-
-
-def _main() -> None:
-    """Be the child: the question on standard input, the verdict on the file descriptor named."""
-    import resource  # noqa: PLC0415 - only here, and not on every platform
-
-    from .script import load_one_by_one  # noqa: PLC0415 - the child alone needs it
-
-    question = json.load(sys.stdin)
-    limit = question["memory_mb"] << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    os.nice(10)
-    try:
-        verdict = prove(load_one_by_one(Path(question["directory"]), question["script"]), question["samples"])
-    except BaseException as error:
-        verdict = Verdict(False, f"the script does not load a second time: {type(error).__name__}: {error}")
-    with os.fdopen(int(sys.argv[1]), "w") as answer:
-        json.dump(asdict(verdict), answer)
-        answer.flush()
-        os._exit(0)
-
-
-if __name__ == "__main__":
-    _main()
