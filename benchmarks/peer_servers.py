@@ -93,12 +93,12 @@ def installed(peer: Peer) -> str:
         return ""
     shutil.rmtree(environment, ignore_errors=True)
     overrides.write_text(peer.override)
-    tool, variables = [sys.executable, "-m", "uv"], {**os.environ, "VIRTUAL_ENV": str(environment)}
+    tool, into = [sys.executable, "-m", "uv"], ["--python", str(environment), "--override", str(overrides)]
     for command in (
         [*tool, "venv", "--quiet", "--python", sys.executable, str(environment)],
-        [*tool, "pip", "install", "--quiet", "--override", str(overrides), *wanted.split()],
+        [*tool, "pip", "install", "--quiet", *into, *wanted.split()],
     ):
-        made = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=600)
+        made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         if made.returncode:
             return " ".join(made.stderr.split())[:200] or f"exit code {made.returncode}"
     done.write_text(wanted)
