@@ -16,12 +16,10 @@ class Inbox(Protocol):
 
     Attributes:
         uuid: of this inbox; with a message's seq it names an output message whose input had no id.
-        durable: whether what is not done survives the process.
         on_room: called, from any thread, when there may be room again.
     """
 
     uuid: str
-    durable: bool
     on_room: Callable[[], object]
 
     @property
@@ -68,8 +66,6 @@ class Inbox(Protocol):
 
 class MemoryInbox:
     """The inbox that dies with the process: for replay, tests and delivery on receipt."""
-
-    durable = False
 
     def __init__(self, max_messages: int = 4096, max_bytes: int = 64 << 20) -> None:
         """Take the bounds; belongs to the event loop that is running."""

@@ -44,8 +44,6 @@ class Journal:
         lost: messages that were accepted, are not done, and could not be read any more: damage to the file.
     """
 
-    durable = True
-
     def __init__(
         self,
         directory: Path,

@@ -10,6 +10,8 @@ PUBLISH, PUBACK = 3, 4
 _MAX_TOPIC = 65_535
 _QOS1 = 0x32
 _MAX_LENGTH_BYTES = 4
+MAX_PACKET = 1 << 20
+"""Bytes of a packet that is taken; edgeHub's largest has 262,144 of message, a whole twin fewer."""
 
 
 class Packet(NamedTuple):
@@ -39,6 +41,8 @@ def next_packet(data: bytes, start: int) -> Packet | None:
         byte = data[position]
         length |= (byte & 0x7F) << shift
         if byte < 0x80:
+            if length > MAX_PACKET:
+                raise ValueError(f"a packet of {length:,} bytes, of {MAX_PACKET:,} at most")
             end = position + 1 + length
             return Packet(data[start] >> 4, position + 1, end) if end <= len(data) else None
         shift += 7

@@ -38,6 +38,13 @@ async def test_what_is_no_mqtt_ends_the_connection(line: Line, caplog: pytest.Lo
     assert "no MQTT" in caplog.text
 
 
+async def test_a_packet_beyond_every_bound_is_not_waited_for(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    """Its header alone ends the connection: MQTT would allow 256 MB, all of it in memory."""
+    await line.deliver(b"\x30\x80\x80\x80\x01")
+    assert line.paho.ended == 1
+    assert "a packet of 2,097,152 bytes, of 1,048,576 at most" in caplog.text
+
+
 async def test_what_does_not_fit_into_the_socket_goes_later(paho: Any, line: Line, tap: Tap) -> None:
     """All of it, in order, with the PUBACKs that were to go with it."""
     line.socket.takes = 0
