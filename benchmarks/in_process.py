@@ -16,8 +16,9 @@ import uvloop
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.codecs import Body
+from scoring.errors import ScoringError
 from scoring.loaded import MODELS
-from scoring.results import ResultOptions, leaving
+from scoring.predictions import Request
 from scoring.scoring_thread import ScoringThread
 from scoring.script import load
 
@@ -77,7 +78,7 @@ class ScoringPath:
         """Load a bare model as the module does."""
         self._script = load(folder)
         self._thread = ScoringThread(asyncio.get_running_loop())
-        self._sizes, self._options = _Sizes(), ResultOptions()
+        self._sizes = _Sizes()
 
     async def start(self) -> None:
         """Run init(), which measures what batch size pays."""
@@ -88,10 +89,10 @@ class ScoringPath:
     async def wave(self, given: list[Body]) -> int:
         """Score bodies that are all there at once."""
         decode, submit = self._script.decode, self._batcher.submit
-        answers = [submit([decode(body)]) for body in given]
+        answers = [submit([Request(decode(body))]) for body in given]
         for answer in answers:
-            for left in leaving(await answer, self._options, rows=False):
-                assert left.body
+            for outcome in await answer:
+                assert not isinstance(outcome, ScoringError)
         return len(given)
 
     async def timed(self, given: list[Body], seconds: float, row: Row) -> Row:

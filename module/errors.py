@@ -5,6 +5,7 @@ ModuleError
 ├── RunHungError           exit 1: run() took longer than SCORING_RUN_TIMEOUT_S
 ├── TwinError         a desired patch is refused whole, the last good settings stay
 ├── TransportError    retried; exit 4 after SCORING_HUB_TIMEOUT_S
+├── UnsendableError   this one output message can never be sent: its input goes to the quarantine
 ├── JournalError      stop acking and retry; exit 2 at start
 │   ├── JournalDamagedError  exit 1: the next start saves what can be read
 │   └── JournalLockedError   exit 4: another process has it
@@ -42,6 +43,10 @@ class TransportError(ModuleError):
     """The hub cannot be reached, or refused something."""
 
     exit_code = 4
+
+
+class UnsendableError(ModuleError):
+    """An output message that no connection can carry."""
 
 
 class JournalError(ModuleError):

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scoring.batcher import Batcher
-from scoring.codecs import Body, rows_of
+from scoring.codecs import Body, rows_of, unpacked, weight
 from scoring.errors import RunError, ScoringError
-from scoring.predictions import Outcome
+from scoring.predictions import Context, Outcome, Request
 from scoring.script import Script
 from scoring.swallowed import PROPERTY
 
-from .errors import TransportError
+from .errors import UnsendableError
 from .inbox import Inbox
 from .logs import Sparsely
 from .messages import Accepted, InputMessage, OutputMessage
@@ -32,15 +32,16 @@ class _Scored:
     accepted: Accepted
     outcomes: asyncio.Future[list[Outcome]] | ScoringError
     rows: bool = False
+    weight: int = 0
 
 
 @dataclass(slots=True)
 class _Sent:
-    """A message whose answers are on their way; with a reason if they say that it could not be scored."""
+    """A message whose answers are on their way; with a reason if it could not be scored."""
 
     accepted: Accepted
     confirmations: list[asyncio.Future[None]]
-    reason: str
+    reason: str | None
 
 
 class Pipeline:
@@ -50,6 +51,7 @@ class Pipeline:
     overlap: while one batch runs, the next one is decoded and the one before is sent.
 
     Attributes:
+        decoded: bytes of memory that decoded and not yet answered bodies take, estimated.
         on_idle: called when everything that was sent is done.
     """
 
@@ -64,14 +66,15 @@ class Pipeline:
         metrics: Metrics,
         read_ahead: int,
         max_unconfirmed: int,
+        max_decoded: int = 256 << 20,
         rows: bool,
         failed: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         """Take the parts that the way leads through, and the bounds.
 
-        At most ``read_ahead`` messages are decoded and not yet sent, at most ``max_unconfirmed`` outputs sent and not
-        yet confirmed. With ``rows`` the rows of a body are requests of their own. ``failed`` is told why a message went
-        to the errors output.
+        At most ``read_ahead`` messages are decoded and not yet sent, and what they are decoded to takes ``max_decoded``
+        bytes at most, unless it is one alone. At most ``max_unconfirmed`` outputs are sent and not yet confirmed. With
+        ``rows`` the rows of a body are requests of their own. ``failed`` is told why a message was not scored.
         """
         self._inbox = inbox
         self._script = script
@@ -81,6 +84,7 @@ class Pipeline:
         self._metrics = metrics
         self._read_ahead = read_ahead
         self._max_unconfirmed = max_unconfirmed
+        self._max_decoded = max_decoded
         self._failed = failed
         self._rows = rows and script.rows
         self._scored: asyncio.Queue[_Scored | None] = asyncio.Queue(read_ahead)
@@ -88,6 +92,8 @@ class Pipeline:
         self._unconfirmed = 0
         self._unfinished = 0
         self._room = asyncio.Event()
+        self._lighter = asyncio.Event()
+        self.decoded = 0
         self._sparsely = Sparsely(_log)
         self.on_idle: Callable[[], object] = lambda: None
 
@@ -102,20 +108,31 @@ class Pipeline:
         while messages := await self._inbox.take(self._read_ahead):
             self._metrics.received.inc(len(messages))
             for accepted in messages:
-                await self._scored.put(self._submit(accepted))
+                await self._scored.put(await self._submit(accepted))
         await self._scored.put(None)
 
-    def _submit(self, accepted: Accepted) -> _Scored:
+    async def _submit(self, accepted: Accepted) -> _Scored:
         if accepted.condemned:
             return _Scored(accepted, RunError(accepted.condemned))
         try:
-            request = self._script.decode(_body(accepted.message))
+            body = unpacked(_body(accepted.message))
+            weighs = weight(body)
+            while self.decoded and self.decoded + weighs > self._max_decoded:
+                self._lighter.clear()
+                await self._lighter.wait()
+            request = self._script.decode(body)
+            rows = rows_of(request) if self._rows else None
         except ScoringError as error:
             return _Scored(accepted, error)
-        rows = rows_of(request) if self._rows else None
-        requests = [request] if rows is None else rows
+        except Exception as error:  # MemoryError too: the other bodies in memory are bounded, so it is this one
+            _log.exception("a body cannot be decoded after an error of ours: please report this")
+            return _Scored(accepted, RunError(f"the body cannot be decoded: {type(error).__name__}"))
+        self.decoded += weighs
+        context = _context(accepted) if self._script.wants_context else None
+        is_rows = rows is not None
+        requests = [Request(value, context, is_rows) for value in ([request] if rows is None else rows)]
         outcomes = self._batcher.submit(requests, accepted.seq, alone=accepted.alone)
-        return _Scored(accepted, outcomes, rows is not None)
+        return _Scored(accepted, outcomes, is_rows, weighs)
 
     async def _send(self) -> None:
         while (scored := await self._scored.get()) is not None:
@@ -123,33 +140,31 @@ class Pipeline:
                 outcomes: list[Outcome] = [scored.outcomes]
             else:
                 outcomes = await scored.outcomes
-            messages = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
-            reason = self._reason(outcomes, messages)
+            messages, error = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
+            self._count(messages, error)
             # One message alone may have more answers than the bound.
             while self._unconfirmed and self._unconfirmed + len(messages) > self._max_unconfirmed:
                 await self._a_message_finished()
             self._unconfirmed += len(messages)
             self._unfinished += 1
-            await self._sent.put(_Sent(scored.accepted, [self._publish(message) for message in messages], reason))
+            confirmations = [self._publish(message) for message in messages]
+            await self._sent.put(_Sent(scored.accepted, confirmations, None if error is None else str(error)))
+            self.decoded -= scored.weight
+            self._lighter.set()
         await self._sent.put(None)
 
-    def _reason(self, outcomes: list[Outcome], messages: list[OutputMessage]) -> str:
-        """Say why a message was answered on the errors output, and count and log it; empty if it was not."""
-        if not messages:
+    def _count(self, messages: list[OutputMessage], error: ScoringError | None) -> None:
+        """Count what a message was answered with, and log what should not be."""
+        if error is not None:
+            self._metrics.errors.inc()
+            self._failed(str(error))
+            trace = f"\n{error.user_traceback}" if error.user_traceback else ""
+            self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {error}{trace}")
+        elif not messages:
             self._metrics.nothing.inc()
-            return ""
-        if messages[0].properties["AzureMLResponse"] != "ERROR":
-            if any(PROPERTY in message.properties for message in messages):
-                self._metrics.suspect.inc()
-                self._sparsely.warning("suspect", "a prediction looks like an exception that the script caught")
-            return ""
-        self._metrics.errors.inc()
-        error = next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None)
-        trace = f"\n{error.user_traceback}" if error is not None and error.user_traceback else ""
-        said = str(error or "its prediction cannot be sent")
-        self._failed(said)
-        self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {said}{trace}")
-        return said
+        elif any(PROPERTY in message.properties for message in messages):
+            self._metrics.suspect.inc()
+            self._sparsely.warning("suspect", "a prediction looks like an exception that the script caught")
 
     async def _finish(self) -> None:
         """Say done to messages whose answers are confirmed, to all those together that are so at the same time."""
@@ -164,17 +179,19 @@ class Pipeline:
             try:
                 for confirmation in sent.confirmations:
                     await confirmation
-                group.append(sent)
-            except TransportError as error:
-                self._sparsely.warning("unconfirmed", f"an answer was not confirmed: {error}")
-                self._forgotten([sent])
+            except UnsendableError as error:
+                sent.reason = str(error)
+                self._metrics.errors.inc()
+                self._failed(sent.reason)
+                self._sparsely.warning("unsendable", f"a message goes to the quarantine, not to an output: {error}")
+            group.append(sent)
         self._done(group)
         while self._unfinished:
             await self._a_message_finished()
 
     def _done(self, group: list[_Sent]) -> list[_Sent]:
         """Say done to a group; gives an empty one."""
-        reasons = {sent.accepted.seq: sent.reason for sent in group if sent.reason}
+        reasons = {sent.accepted.seq: sent.reason for sent in group if sent.reason is not None}
         forgotten = self._inbox.done([sent.accepted.seq for sent in group], reasons)
         forgotten.add_done_callback(lambda _: self._forgotten(group))
         self._metrics.published.inc(sum(len(sent.confirmations) for sent in group))
@@ -194,6 +211,20 @@ class Pipeline:
     async def _a_message_finished(self) -> None:
         self._room.clear()
         await self._room.wait()
+
+
+def _context(accepted: Accepted) -> Context:
+    message, system = accepted.message, accepted.message.system
+    return Context(
+        message.input,
+        system.get("device_id", ""),
+        system.get("module_id", ""),
+        system.get("message_id", ""),
+        system.get("correlation_id", ""),
+        system.get("creation_time", ""),
+        message.properties,
+        accepted.attempt,
+    )
 
 
 def _body(message: InputMessage) -> Body:

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scoring.errors import RequestError, RunError, ScoringError
-from scoring.predictions import Outcome
-from scoring.results import Leaving, ResultOptions, leaving
+from scoring.predictions import Leaving, Outcome
+from scoring.results import MOST, ResultOptions, joined
 
 from .error_body import error_body
 from .messages import Accepted, OutputMessage
@@ -15,9 +16,17 @@ from .property_bag import MAX_BAG, bag_size, fitting
 MAX_SIZE = 250_000
 """Bytes of body and properties that leave at most; over edgeHub's limit the SDK's session reconnects for ever."""
 
-_MAX_ID = 128
-_MAX_BAG = 60_000  # url-encoded properties: they ride in an MQTT topic, which ends at 65,535 bytes
-_MAX_SENTENCE = 2_000  # it may quote the message
+MAX_ANSWERS_SIZE = 64 << 20
+"""Bytes of all that leaves for one message at most: it waits in memory until it is confirmed."""
+
+_MAX_ID, _MAX_CORRELATION = 128, 1024
+
+
+class Answers(NamedTuple):
+    """What leaves for one input message; with an error if it says that the message could not be scored."""
+
+    messages: list[OutputMessage]
+    error: ScoringError | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Routes:
     stamp: Mapping[str, str] = field(default_factory=dict)
     results: ResultOptions = field(default_factory=ResultOptions)
 
-    def answers(self, accepted: Accepted, outcomes: Sequence[Outcome], *, rows: bool) -> list[OutputMessage]:
+    def answers(self, accepted: Accepted, outcomes: Sequence[Outcome], *, rows: bool) -> Answers:
         """Give the messages that answer one input message; none if all it got is NOTHING.
 
         Args:
@@ -47,32 +56,41 @@ class Routes:
             rows: whether the requests were rows of its body, answered together as an array.
         """
         try:
-            wrong = next((n for n, outcome in enumerate(outcomes) if isinstance(outcome, ScoringError)), None)
-            if wrong is not None:
-                raise _named(outcomes[wrong], wrong if rows else None)
-            return list(self._predictions(accepted, outcomes, rows))
+            left: list[tuple[Leaving, ...]] = []
+            for row, outcome in enumerate(outcomes):
+                if isinstance(outcome, ScoringError):
+                    raise _named(outcome, row) if rows else outcome
+                left.append(outcome)
+            leaving = joined(left, self.results) if rows else left[0]
+            return Answers(list(self._predictions(accepted, leaving)), None)
         except ScoringError as error:
-            return [self.error(accepted, error)]
+            return Answers([self.error(accepted, error)], error)
 
     def error(self, accepted: Accepted, error: ScoringError) -> OutputMessage:
         """Give the message that says on the errors output why an input message could not be scored."""
         message = accepted.message
-        properties = {**fitting(message.properties, MAX_BAG), "AzureMLResponse": "ERROR"}
+        properties = {**fitting(message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
         body = error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
         return self._message(accepted, self.errors, 0, Leaving(body), properties)
 
-    def _predictions(self, accepted: Accepted, outcomes: Sequence[Outcome], rows: bool) -> Iterator[OutputMessage]:
+    def _predictions(
+        self, accepted: Accepted, leaving: Iterator[Leaving] | tuple[Leaving, ...]
+    ) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}
+        total = 0
         default = self.outputs.get(accepted.message.input, self.outputs.get("*"))
         if default is None:
             raise ScoringError(f"the input {accepted.message.input} has no route: name it in SCORING_ROUTES")
         carried = {**accepted.message.properties, **self.stamp, "AzureMLResponse": "OK"}
-        for answer in leaving(outcomes, self.results, rows=rows):
+        for answer in leaving:
             properties = {**carried, **answer.properties}
-            _check_size(answer.body, properties)
             for output in default if answer.output is None else (answer.output,):
                 number = count[output] = count.get(output, -1) + 1
-                yield self._message(accepted, output, number, answer, properties)
+                message = self._message(accepted, output, number, answer, properties)
+                total += _checked_size(message)
+                if total > MAX_ANSWERS_SIZE or number == MOST:
+                    raise ScoringError(f"more than {MOST} messages or {MAX_ANSWERS_SIZE} bytes would leave for one")
+                yield message
 
     def _message(
         self, accepted: Accepted, output: str, number: int, answer: Leaving, properties: dict[str, str]
@@ -84,26 +102,34 @@ class Routes:
         system = {"message_id": identity, "content_type": answer.content_type}
         if answer.content_encoding:
             system["content_encoding"] = answer.content_encoding
-        if correlation := accepted.message.system.get("correlation_id") or given:
+        # IoT Hub takes no longer one; a whole topic of it would leave no room for anything else.
+        correlation = accepted.message.system.get("correlation_id") or given or ""
+        if 0 < len(correlation) <= _MAX_CORRELATION:
             system["correlation_id"] = correlation
         return OutputMessage(answer.body, output, system, properties)
 
 
-def _named(error: Outcome, row: int | None) -> ScoringError:
-    """Give the error of a message: that of its one request, or that of a row with its number (from 0)."""
-    if row is None and isinstance(error, ScoringError):
-        return error
+def _named(error: ScoringError, row: int) -> ScoringError:
+    """Give the error of a message with rows: that of a row with its number (from 0)."""
     kind = next((kind for kind in (RequestError, RunError) if isinstance(error, kind)), ScoringError)
-    return kind(f"row {row}: {error}")
+    return kind(f"row {row}: {error}", error.user_traceback)
 
 
-def _check_size(body: bytes, properties: Mapping[str, str]) -> None:
-    characters = sum(len(name) + len(text) for name, text in properties.items())
-    if 12 * characters + len(body) < MAX_BAG:  # one character takes 12 bytes at most
-        return
-    bag = bag_size(properties)
-    size = len(body) + bag
+def _checked_size(message: OutputMessage) -> int:
+    """Give the bytes of a message on the wire, or more.
+
+    Raises:
+        ScoringError: they are too many, or those of them that ride in its topic.
+    """
+    texts = (message.output, *message.system.values(), *message.properties, *message.properties.values())
+    size = len(message.body) + 12 * sum(map(len, texts))  # one character takes 12 bytes at most
+    if size < MAX_BAG:
+        return size
+    bag = bag_size(message.properties)
+    topic = bag + bag_size({"": message.output, **message.system})
+    size = len(message.body) + bag
     if size > MAX_SIZE:
         raise ScoringError(f"the prediction is {size} bytes with its properties: at most {MAX_SIZE} can be sent")
-    if bag > MAX_BAG:
-        raise ScoringError(f"the properties of the prediction are {bag} bytes: at most {MAX_BAG} can be sent")
+    if topic > MAX_BAG:
+        raise ScoringError(f"the properties of the prediction are {topic} bytes: at most {MAX_BAG} can be sent")
+    return size

@@ -30,7 +30,7 @@ from .journal import Journal, warn_if_it_dies_with_the_container
 from .messages import InputMessage
 from .metrics import Metrics
 from .pipeline import Pipeline, Publish
-from .routes import Routes
+from .routes import MAX_SIZE, Routes
 from .settings import Settings
 from .status import Status
 from .transports.edge_hub import EdgeHub, check_environment
@@ -140,6 +140,8 @@ class _Module:
             pipeline = _pipeline(
                 settings, scoring, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
             )
+            gauge = self._metrics.gauge
+            gauge("scoring_decoded_bytes", "Memory of decoded bodies not yet answered", lambda: pipeline.decoded)
             await hub.start()
             self._status.not_ready = ""
             _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.said())
@@ -257,12 +259,12 @@ async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     thread = ScoringThread(asyncio.get_running_loop())
     try:
         async with asyncio.timeout(settings.init_timeout_s):
-            script = await thread.call(load, settings.dir, settings.script)
+            script = await thread.call(load, settings.dir, settings.script, _result_options(settings))
             await thread.call(script.init)
     except TimeoutError:
         sentence = f"init() did not return within {settings.init_timeout_s:g} s (SCORING_INIT_TIMEOUT_S)"
         raise ScriptError(sentence, thread.stack()) from None
-    limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000)
+    limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
     in_place = script.kind == "onnx" and 0 < MODELS[-1].seconds(limits.max_size) < _INSTANT
     return _Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
 
@@ -277,18 +279,26 @@ def _pipeline(
     failed: Callable[[str], None] = lambda sentence: None,
 ) -> Pipeline:
     stamp = {"model": settings.model_name, "modelVersion": settings.model_version}
-    results = ResultOptions(settings.result, settings.nan, settings.unwrap, settings.split)
     return Pipeline(
         inbox=inbox,
         script=scoring.script,
         batcher=scoring.batcher,
         routes=Routes(
-            settings.routes, settings.errors_output, inbox.uuid, {k: v for k, v in stamp.items() if v}, results
+            settings.routes,
+            settings.errors_output,
+            inbox.uuid,
+            {k: v for k, v in stamp.items() if v},
+            _result_options(settings),
         ),
         publish=publish,
         metrics=metrics,
         read_ahead=2 * scoring.batcher.max_size,
         max_unconfirmed=settings.max_unconfirmed,
+        max_decoded=settings.max_decoded_mb << 20,
         rows=settings.rows == "auto",
         failed=failed,
     )
+
+
+def _result_options(settings: Settings) -> ResultOptions:
+    return ResultOptions(settings.result, settings.nan, settings.unwrap, settings.split, MAX_SIZE)

@@ -37,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
     ] = "auto"
     max_body_mb: Annotated[float, Meta(gt=0, description="a decompressed body at most, in MB")] = 16.0
+    max_decoded_mb: Annotated[
+        Count,
+        Meta(description="memory of decoded bodies not yet answered at most, in MB, estimated; one may be larger"),
+    ] = 256
     result: Annotated[
         Literal["message", "exact"],
         Meta(description="`message`: a text that is JSON leaves as that JSON; `exact`: as a JSON string"),
@@ -56,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
     ] = 0
     max_delay_ms: Annotated[float, Meta(ge=0, description="wait this long for a fuller batch; 0: take what waits")] = 0
+    transient_tries: Annotated[
+        Count,
+        Meta(description="tries of a message that fails for a reason outside of it, then it has to be shown to be one"),
+    ] = 6
     providers: Annotated[
         str, Meta(description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`")
     ] = "auto"
@@ -85,7 +93,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_waiting: Annotated[Count, Meta(description="accepted messages not yet answered at most")] = 100_000
     max_waiting_mb: Annotated[Count, Meta(description="their bytes at most, in MB")] = 256
     max_quarantined: Annotated[Count, Meta(description="messages that could not be scored, kept at most")] = 1000
-    max_unconfirmed: Annotated[Count, Meta(description="outputs sent and not yet confirmed at most")] = 64
+    max_unconfirmed: Annotated[int, Meta(ge=1, le=50_000, description="outputs sent and not yet confirmed at most")] = (
+        64
+    )
     hub_timeout_s: Annotated[Seconds, Meta(description="exit 4 after this long without a connection")] = 3600.0
     stall_timeout_s: Annotated[Seconds, Meta(description="a connection that confirms nothing this long is dead")] = 60.0
     run_timeout_s: Annotated[Seconds, Meta(description="a run() that takes longer hangs: exit 1, with its stack")] = (

@@ -1,6 +1,6 @@
 """What a score.py may import; the only public import of the project.
 
-from scoring import NOTHING, OnnxModel, Prediction, RequestError, batched
+from scoring import NOTHING, Context, OnnxModel, Prediction, RequestError, batched
 """
 
 import os
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from .errors import RequestError
-from .predictions import NOTHING, Prediction
+from .predictions import NOTHING, Context, Prediction
 from .script import batched
 
 if TYPE_CHECKING:
     from .onnx_model import OnnxModel
 
-__all__ = ["NOTHING", "OnnxModel", "Prediction", "RequestError", "batched"]
+__all__ = ["NOTHING", "Context", "OnnxModel", "Prediction", "RequestError", "batched"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,7 @@
 """Gathers requests into batches and runs them on the scoring thread, one batch after another, in order."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -8,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .batch import BatchLimits, ready_in
-from .errors import TransientError
-from .predictions import Outcome
+from .errors import RunError, TransientError
+from .patience import Patience
+from .predictions import Outcome, Request
 from .scoring_thread import ScoringThread
 from .script import Script
 
-_PAUSE, _MAX_PAUSE = 0.5, 60.0
-"""Seconds between two tries of what failed for a transient reason: the first, the longest."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,12 +70,12 @@ class Batcher:
         self._limits = limits
         self._observer = observer
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[object, _Group]] = deque()
-        self._running: list[tuple[object, _Group]] = []
+        self._waiting: deque[tuple[Request, _Group]] = deque()
+        self._running: list[tuple[Request, _Group]] = []
         self._started = 0.0
         self._timer: asyncio.Handle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._pause = 0.0
+        self._patience = Patience(limits.tries)
 
     @property
     def max_size(self) -> int:
@@ -87,7 +88,7 @@ class Batcher:
         return len(self._waiting)
 
     def submit(
-        self, requests: Sequence[object], owner: int = 0, *, alone: bool = False
+        self, requests: Sequence[Request], owner: int = 0, *, alone: bool = False
     ) -> asyncio.Future[list[Outcome]]:
         """Queue the requests of one message; the future gets one outcome per request, same order.
 
@@ -126,20 +127,34 @@ class Batcher:
         self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running)))
         requests = [request for request, _ in self._running]
         if self.in_place:
-            self._finish_batch(self._script.score(requests))
+            try:
+                outcomes = self._script.score(requests)
+            except Exception as error:
+                outcomes = self._failed(error)
+            self._finish_batch(outcomes)
         else:
             self._thread.call(self._script.score, requests).add_done_callback(self._scored)
 
     def _scored(self, scored: asyncio.Future[list[Outcome]]) -> None:
-        self._finish_batch(scored.result())  # score() never raises
+        error = scored.exception()
+        self._finish_batch(scored.result() if error is None else self._failed(error))
+
+    def _failed(self, error: BaseException) -> list[Outcome]:
+        """Give the outcomes of a batch whose scoring raised, which it never should: its messages must not hang."""
+        _log.error("scoring failed after an error of ours: please report this", exc_info=error)
+        return [RunError(f"scoring failed: {type(error).__name__}") for _ in self._running]
 
     def _go_on(self) -> None:
         self._stalled = None
         self._wake()
 
-    def _next_batch(self) -> list[tuple[object, _Group]]:
+    def _next_batch(self) -> list[tuple[Request, _Group]]:
+        if (place := self._patience.place()) is not None:
+            lone = self._waiting[place]
+            del self._waiting[place]
+            return [lone]
         first = self._waiting[0][1]
-        batch: list[tuple[object, _Group]] = []
+        batch: list[tuple[Request, _Group]] = []
         while self._waiting and len(batch) < self._limits.max_size:
             group = self._waiting[0][1]
             if group is not first and (group.alone or first.alone):
@@ -148,20 +163,24 @@ class Batcher:
         return batch
 
     def _finish_batch(self, outcomes: list[Outcome]) -> None:
+        place = self._patience.place() or 0  # in line, where the batch was
         running, self._running = self._running, []
         stalled = outcomes.pop() if isinstance(outcomes[-1], TransientError) else None
+        if stalled is None:
+            self._patience.succeeded()
+        elif self._patience.failed(running[len(outcomes)][0], len(self._waiting) + len(running) - len(outcomes)):
+            outcomes.append(RunError(f"{stalled} (each time, while others are scored)"))
+            stalled = None
         self._observer.finished(len(outcomes), time.monotonic() - self._started)
-        # A script that takes one request after another may answer only the first few: the rest stays first in line.
-        self._waiting.extendleft(reversed(running[len(outcomes) :]))
-        if outcomes:
-            self._pause = 0.0
+        # A script that takes one request after another may answer only the first few: the rest stays in its place.
+        for unanswered in reversed(running[len(outcomes) :]):
+            self._waiting.insert(place, unanswered)
         if stalled is None:
             if self._waiting:
                 (self._wake if self.in_place else self._start_batch)()
         else:
-            self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
-            self._observer.stalled(str(stalled), self._pause)
-            self._stalled = self._loop.call_later(self._pause, self._go_on)
+            self._observer.stalled(str(stalled), self._patience.pause)
+            self._stalled = self._loop.call_later(self._patience.pause, self._go_on)
         for (_, group), outcome in zip(running, outcomes, strict=False):
             group.outcomes.append(outcome)
             group.missing -= 1

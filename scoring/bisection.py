@@ -1,15 +1,12 @@
 """A batch that fails is halved until only the requests that cause it are left; their neighbours are scored."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
-from .errors import RequestError, RunError, ScoringError, TransientError
-from .predictions import Outcome
-from .traces import blame, own_traceback
-from .transient import is_transient
+from .errors import RunError, ScoringError, TransientError
+from .predictions import Outcome, Request
 
-Run = Callable[[list[object]], object]
-
+Run = Callable[[Sequence[Request]], list[Outcome]]
+"""One call of run(), its results encoded; raises only ScoringError: why the call failed as a whole."""
 
 WHOLE = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
@@ -18,14 +15,14 @@ WHOLE = 2
 class BatchScorer:
     """Scores batch after batch; knows when it is not the requests that are at fault."""
 
-    def __init__(self, run: Run, directory: Path, *, bisect: bool) -> None:
-        self._run, self._directory, self._bisect = run, directory, bisect
+    def __init__(self, run: Run, *, bisect: bool) -> None:
+        self._run, self._bisect = run, bisect
         self._failed_whole = 0
 
-    def score(self, requests: Sequence[object]) -> list[Outcome]:
+    def score(self, requests: Sequence[Request]) -> list[Outcome]:
         """Give an outcome for each of the first requests; see until_transient."""
         patient = self._failed_whole >= WHOLE
-        outcomes = score_batch(self._run, requests, self._directory, bisect=self._bisect, patient=patient)
+        outcomes = score_batch(self._run, requests, bisect=self._bisect, patient=patient)
         has_failed = all(isinstance(outcome, TransientError) for outcome in outcomes)
         self._failed_whole = self._failed_whole + 1 if has_failed else 0
         return until_transient(outcomes)
@@ -39,43 +36,37 @@ def until_transient(outcomes: list[Outcome]) -> list[Outcome]:
     return outcomes
 
 
-def score_batch(
-    run: Run, requests: Sequence[object], directory: Path, *, bisect: bool = True, patient: bool = False
-) -> list[Outcome]:
+def score_batch(run: Run, requests: Sequence[Request], *, bisect: bool = True, patient: bool = False) -> list[Outcome]:
     """Call run(requests) and give one outcome per request, same order; never raises.
 
     Args:
-        run: the user's function.
+        run: the user's function, its results encoded.
         requests: at least one.
-        directory: where the user's files lie, for errors that name their lines.
         bisect: False calls run() once only: every request of a failing batch gets its error.
         patient: True does not halve a batch that fails for a transient reason.
     """
     try:
-        return _checked(run(list(requests)), len(requests))
-    except BaseException as raised:  # SystemExit and CancelledError too: a batch without an answer would wait for ever
-        error = raised if isinstance(raised, ScoringError) else as_run_error(raised, directory)
+        return run(requests)
+    except ScoringError as raised:
+        error = raised
     if not bisect or len(requests) == 1 or (patient and isinstance(error, TransientError)):
         return [error] * len(requests)
     middle = len(requests) // 2
-    return score_batch(run, requests[:middle], directory) + score_batch(run, requests[middle:], directory)
+    return score_batch(run, requests[:middle]) + score_batch(run, requests[middle:])
 
 
-def as_run_error(error: BaseException, directory: Path) -> ScoringError:
-    """Give what run() raised as a failure with one sentence and the user's own frames."""
-    if isinstance(error, RequestError):
-        return error
-    kind = TransientError if is_transient(error) else RunError
-    return kind(f"run() failed: {blame(error, directory)}", own_traceback(error, directory))
+def one_each(predictions: object, expected: int) -> list[object]:
+    """Give the predictions of a batch as a list, one per request.
 
-
-def _checked(predictions: object, expected: int) -> list[Outcome]:
+    Raises:
+        RunError: it is none, or has another number of them.
+    """
     if isinstance(predictions, str | bytes | dict) or not isinstance(predictions, Iterable):
         raise RunError(f"run() gave {_a(predictions)}: expected a list of {expected} predictions, one per request")
-    outcomes = list(predictions)
-    if len(outcomes) != expected:
-        raise RunError(f"run() gave {len(outcomes)} predictions for {expected} requests: expected one per request")
-    return outcomes
+    given = list(predictions)
+    if len(given) != expected:
+        raise RunError(f"run() gave {len(given)} predictions for {expected} requests: expected one per request")
+    return given
 
 
 def _a(value: object) -> str:

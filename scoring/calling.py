@@ -4,28 +4,30 @@ import asyncio
 import inspect
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from . import codecs
-from .bisection import BatchScorer, as_run_error
+from .answering import Answering
+from .bisection import BatchScorer, one_each, until_transient
 from .compat.rawhttp import AMLRequest
 from .content_encoding import plain
 from .errors import RequestError, ScoringError, TransientError
 from .kinds import HEADERS, Entry
 from .merging import Merging
-from .predictions import Outcome, Prediction
-from .responses import refused
-from .swallowed import PROPERTY, VALUE, Swallowed
+from .predictions import Context, Outcome, Request
 from .traces import entered
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
 
 Decode = Callable[[codecs.Body], object]
-Call = Callable[[object], object]
-Score = Callable[[list[object]], list[Outcome]]
+Call = Callable[..., object]
+"""run() for a request, or for a list of them, and their contexts; raises what it raises."""
+
+Score = Callable[[Sequence[Request]], list[Outcome]]
 
 
 def decode_of(entry: Entry) -> Decode:
@@ -50,70 +52,117 @@ def decode_of(entry: Entry) -> Decode:
 def call_of(entry: Entry, awaiting: "Awaiting") -> Call:
     """Give run() for one decoded request (for a batch of them, if it takes batches); raises what run() raises.
 
-    An ``async def run`` is awaited.
+    An ``async def run`` is awaited. The contexts are those of the requests, where the script asks for them.
     """
-    run = entry.run
+    run, settle = entry.run, awaiting.settle
     name = entry.parameters[0].name
-    settle = awaiting.settle
     if entry.kind in ("batched", "onnx"):
-        return lambda requests: settle(run(requests))
-    if entry.kind == "classic" and not entry.headers:
-        return lambda text: settle(run(**{name: text}))
+        if entry.context:
+            return lambda requests, contexts=(): settle(run(requests, **{entry.context: list(contexts)}))
+        return lambda requests, contexts=(): settle(run(requests))
 
-    def by_name(arguments: Any) -> object:
-        return settle(run(**arguments if isinstance(arguments, dict) else {name: arguments}))
+    def by_name(arguments: Any, contexts: Sequence[Context] = ()) -> object:
+        given = arguments if isinstance(arguments, dict) else {name: arguments}
+        if entry.context:
+            given = {**given, entry.context: contexts[0] if contexts else Context()}
+        return settle(run(**given))
 
     return by_name
 
 
-def score_of(entry: Entry, call: Call, directory: Path, merging: Merging | None) -> Score:
-    """Give a score() that never raises; see Script."""
-    swallowed = Swallowed(entry.run)
-
-    def outcome(result: object) -> Outcome:
-        """Give what a result stands for: itself, an error, or a prediction marked as suspect."""
-        if (error := refused(result)) is not None:
-            return error
-        if not isinstance(result, Prediction | ScoringError) and swallowed.is_in(result):
-            return Prediction(result, properties={PROPERTY: VALUE})
-        return result
-
+def score_of(entry: Entry, call: Call, answering: Answering, merging: Merging | None) -> Score:
+    """Give a score() that never raises, and whose outcomes share nothing with what the script keeps; see Script."""
     if entry.kind in ("batched", "onnx"):
-        scorer = BatchScorer(call, directory, bisect=entry.options.bisect)
-        return lambda requests: [outcome(each) for each in scorer.score(requests)]
-    one_by_one = _one_by_one(entry, call, outcome, directory)
+        return in_batches(call, answering, bisect=entry.options.bisect, check=entry.options.check)
+    one_by_one = _one_by_one(entry, call, answering)
     if merging is None:
         return one_by_one
 
-    def score(requests: list[object]) -> list[Outcome]:
-        merged = merging.score(call, requests)
-        return one_by_one(requests) if merged is None else [outcome(result) for result in merged]
+    def score(requests: Sequence[Request]) -> list[Outcome]:
+        merged = merging.score(call, [request.value for request in requests])
+        return one_by_one(requests) if merged is None else [answering.outcome(result) for result in merged]
 
     return score
 
 
-def _one_by_one(entry: Entry, call: Call, outcome: Callable[[object], Outcome], directory: Path) -> Score:
+def in_batches(
+    call: Call, answering: Answering, *, bisect: bool = True, check: Callable[[Any], object] | None = None
+) -> Score:
+    """Give a score() that calls run() once per batch, with the requests that the script's own check lets through."""
+
+    def run(requests: Sequence[Request]) -> list[Outcome]:
+        try:
+            contexts = _contexts(requests)
+            predictions = one_each(call([request.value for request in requests], contexts), len(requests))
+        except BaseException as raised:  # SystemExit and CancelledError too: nobody else would answer
+            raise answering.error(raised) from None
+        outcome = answering.outcome
+        return [outcome(each, is_row=request.is_row) for each, request in zip(predictions, requests, strict=True)]
+
+    scorer = BatchScorer(run, bisect=bisect)
+    return scorer.score if check is None else _checked(scorer.score, check, answering)
+
+
+def _checked(score: Score, check: Callable[[Any], object], answering: Answering) -> Score:
+    """Give a score() that asks the script's check of every request beforehand: run() sees only what passes."""
+
+    def error_of(request: Request) -> ScoringError | None:
+        try:
+            return RequestError("it does not pass the script's check") if check(request.value) is False else None
+        except BaseException as raised:
+            return answering.error(raised, "check()")
+
+    def checked_score(requests: Sequence[Request]) -> list[Outcome]:
+        errors: list[ScoringError | None] = []
+        for request in requests:
+            errors.append(error_of(request))
+            if isinstance(errors[-1], TransientError):
+                break
+        passed = [request for request, error in zip(requests, errors, strict=False) if error is None]
+        scored = iter(score(passed) if passed else ())
+        outcomes: list[Outcome] = []
+        for error in errors:
+            outcome = next(scored, None) if error is None else error
+            if outcome is None:
+                break  # run() failed for a transient reason
+            outcomes.append(outcome)
+        return until_transient(outcomes)
+
+    return checked_score
+
+
+def _one_by_one(entry: Entry, call: Call, answering: Answering) -> Score:
     """Give a score() that calls run() once per request, and returns after a turn's time."""
     code = getattr(inspect.unwrap(entry.run), "__code__", None)
 
-    def failed(error: BaseException) -> Outcome:
-        if entry.kind == "schema" and isinstance(error, Exception) and code is not None and not entered(error, code):
-            return RequestError(f"the body does not fit the script's input schema: {error}"[:1000])
-        return as_run_error(error, directory)
+    def outcome(request: Request) -> Outcome:
+        try:
+            result = call(request.value, _contexts((request,)))
+        except BaseException as error:  # SystemExit and CancelledError too
+            is_before = isinstance(error, Exception) and code is not None and not entered(error, code)
+            return answering.error(error, misfit=is_before and entry.kind == "schema")
+        return answering.outcome(result)
 
-    def score(requests: list[object]) -> list[Outcome]:
+    def score(requests: Sequence[Request]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         end = time.perf_counter() + TURN
         for request in requests:
-            try:
-                outcomes.append(outcome(call(request)))
-            except BaseException as error:  # SystemExit and CancelledError too, as in score_batch
-                outcomes.append(failed(error))
+            outcomes.append(outcome(request))
             if time.perf_counter() > end or isinstance(outcomes[-1], TransientError):
                 break
         return outcomes
 
     return score
+
+
+def _contexts(requests: Sequence[Request]) -> list[Context]:
+    """Count a call with each request, and give the contexts of those that have one."""
+    contexts = []
+    for request in requests:
+        if request.context is not None:
+            contexts.append(structs.replace(request.context, attempt=request.context.attempt + request.calls))
+        request.calls += 1
+    return contexts
 
 
 class Awaiting:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from .content_encoding import PLAIN, plain
+from .content_encoding import PLAIN, decompressed, plain
 from .content_type import BINARY, ContentType, default_form, read_content_type
 from .csv_rows import csv_rows
 from .errors import RequestError, ScoringError
-from .json_body import json_lines, json_value, text_of, text_or_json
+from .json_body import MAX_ROWS, json_lines, json_value, text_of, text_or_json
 
 
 class Body(NamedTuple):
@@ -38,8 +38,33 @@ class Rows(list[object]):
 MAX_NESTED = 3_000_000
 """Arrays and objects in a decompressed body at most, counted by the bytes that may begin one."""
 
+_SMALL = 4096
+_PARTING = b"[{,:;\n\t" + bytes(range(0x80, 0xA0))
+
 _MSGPACK_OPENING = bytes(range(0x80, 0xA0))
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+def unpacked(body: Body) -> Body:
+    """Give a body without its compressions: what decoding it takes can be weighed then.
+
+    Raises:
+        RequestError: it is not compressed as it says, or becomes too large.
+    """
+    if body.content_encoding in PLAIN:
+        return body
+    data, charsets = decompressed(body.data, body.content_encoding)
+    return body._replace(data=data, content_encoding=", ".join(charsets))
+
+
+def weight(body: Body) -> int:
+    """Estimate the bytes of memory that an unpacked body takes once it is decoded.
+
+    A value of JSON, CSV or MessagePack takes some 40 bytes besides its text, whatever its text is: the bytes that begin
+    or part values are counted. Small bodies are not looked at: 24 times their size is more than nearly all take.
+    """
+    data = body.data
+    return 24 * len(data) if len(data) < _SMALL else len(data) + 40 * (len(data) - len(data.translate(None, _PARTING)))
 
 
 def decode(body: Body) -> object:
@@ -89,10 +114,18 @@ def decode_json(body: Body) -> object:
 
 
 def rows_of(value: object) -> list[object] | None:
-    """Give the rows of a decoded body: Rows, or an array of objects or of arrays; None if it is one request."""
+    """Give the rows of a decoded body: Rows, or an array of objects or of arrays; None if it is one request.
+
+    Raises:
+        RequestError: there are more than MAX_ROWS: each becomes a request, many times as large as its bytes.
+    """
     if not isinstance(value, list) or not value:
         return None
-    return value if type(value) is Rows or all(isinstance(row, dict | list) for row in value) else None
+    if type(value) is not Rows and not all(isinstance(row, dict | list) for row in value):
+        return None
+    if len(value) > MAX_ROWS:
+        raise RequestError(f"the body has {len(value)} rows, of {MAX_ROWS} at most: send them in several messages")
+    return value
 
 
 def encode_json(prediction: object) -> bytes:

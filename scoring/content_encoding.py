@@ -40,15 +40,27 @@ def plain(data: bytes, content_encoding: str, charset: str | None) -> bytes:
     Raises:
         RequestError: a name is not known, or the bytes are not what it says.
     """
+    data, said = decompressed(data, content_encoding)
+    codec = _codec((said or [charset or "utf-8"])[0])
+    return data if charset is None else _as_utf8(data, codec)
+
+
+def decompressed(data: bytes, content_encoding: str) -> tuple[bytes, list[str]]:
+    """Give the bytes without compression, and the names that are none: character sets.
+
+    Raises:
+        RequestError: there are too many names, or the bytes are not what one says.
+    """
     names = [name.strip().lower() for name in content_encoding.split(",", _MAX_CODINGS)]
     if len(names) > _MAX_CODINGS:
         raise RequestError(f"the content encoding names more than {_MAX_CODINGS} codings: send fewer")
     said = [name for name in names if name not in CODINGS and name not in _NOTHING]
-    codec = _codec((said or [charset or "utf-8"])[0])
+    for name in said:
+        _codec(name)
     for name in reversed(names):
         if name in CODINGS:
             data = decompress(data, CODINGS[name])
-    return data if charset is None else _as_utf8(data, codec)
+    return data, said
 
 
 def _codec(charset: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from .compat.rawhttp import wants_rawhttp
 from .compat.schemas import has_schema
@@ -22,6 +22,9 @@ Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
 HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 
+CONTEXT, CONTEXTS = "context", "contexts"
+"""The parameter, other than the first, that gets what a request came with; a batched run() gets a list of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
@@ -29,19 +32,31 @@ class BatchOptions:
 
     max_size: int = 64
     bisect: bool = True
+    check: Callable[[Any], object] | None = None
 
 
 @overload
 def batched(run: F, /) -> F: ...
 @overload
-def batched(*, max_size: int = 64, bisect: bool = True) -> Callable[[F], F]: ...
-def batched(run: F | None = None, /, *, max_size: int = 64, bisect: bool = True) -> F | Callable[[F], F]:
+def batched(
+    *, max_size: int = 64, bisect: bool = True, check: Callable[[Any], object] | None = None
+) -> Callable[[F], F]: ...
+def batched(
+    run: F | None = None,
+    /,
+    *,
+    max_size: int = 64,
+    bisect: bool = True,
+    check: Callable[[Any], object] | None = None,
+) -> F | Callable[[F], F]:
     """Mark ``run(requests)`` as taking a list of decoded requests and giving one prediction each, same order.
 
     Args:
         run: the function, when used without arguments.
         max_size: requests in one call at most.
         bisect: False when a call has side effects: a failing batch is then not tried again in halves.
+        check: called with each request before run() sees it; a request for which it raises, or gives False, goes to
+            the errors output. A script that keeps state is so spared a batch that fails and is fed to it again.
 
     Raises:
         ValueError: max_size is less than 1.
@@ -50,7 +65,7 @@ def batched(run: F | None = None, /, *, max_size: int = 64, bisect: bool = True)
         raise ValueError(f"@batched has max_size={max_size}: it must be at least 1")
 
     def mark(function: F) -> F:
-        function.__dict__["__scoring_batched__"] = BatchOptions(max_size, bisect)
+        function.__dict__["__scoring_batched__"] = BatchOptions(max_size, bisect, check)
         return function
 
     return mark if run is None else mark(run)
@@ -63,8 +78,9 @@ class Entry:
     Attributes:
         kind: see Script.
         init, run: as the script has them.
-        parameters: of run(), without ``request_headers``.
+        parameters: of run(), without ``request_headers`` and the context.
         headers: whether run() has ``request_headers``.
+        context: the name of the parameter for the context; empty if run() has none.
         options: how large a batch may be; for kind ``batched``.
     """
 
@@ -73,6 +89,7 @@ class Entry:
     run: Callable[..., object]
     parameters: tuple[inspect.Parameter, ...]
     headers: bool
+    context: str
     options: BatchOptions
 
 
@@ -92,13 +109,17 @@ def entry_of(module: ModuleType, path: Path) -> Entry:
     where = _where(run, path)
     everything = _parameters(run, where)
     parameters = tuple(parameter for parameter in everything if parameter.name != HEADERS)
+    has_headers = len(parameters) < len(everything)
     if not parameters:
         raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
     options = getattr(run, "__scoring_batched__", None)
     kind = _kind(run, options, parameters, where)
+    context = {"batched": CONTEXTS, "schema": ""}.get(kind, CONTEXT)  # with a schema every name is a field's
+    context = context if any(parameter.name == context for parameter in parameters[1:]) else ""
+    parameters = tuple(parameter for parameter in parameters if not context or parameter.name != context)
     if kind != "schema":
         _refuse_unfilled(parameters[1:], where)
-    return Entry(kind, init, run, parameters, len(parameters) < len(everything), options or BatchOptions())
+    return Entry(kind, init, run, parameters, has_headers, context, options or BatchOptions())
 
 
 def _kind(run: Callable[..., object], options: object, parameters: tuple[inspect.Parameter, ...], where: str) -> Kind:

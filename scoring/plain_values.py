@@ -8,17 +8,24 @@ import math
 import uuid
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import orjson
 
-from .errors import ScoringError
+from .errors import RunError, ScoringError
+from .predictions import Nothing, Prediction
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _MOST_NESTED = 200
+_MOST_DIGITS = 4300
+"""Digits of a whole number at most: Python's own bound, since writing them out takes time quadratic in it."""
+
+
+class HoldsPredictionError(RunError):
+    """A value holds a Prediction or NOTHING, which say where something leaves and are no values themselves."""
 
 
 def encode(value: object, *, reject_nan: bool = False) -> bytes:
@@ -34,7 +41,9 @@ def encode(value: object, *, reject_nan: bool = False) -> bytes:
                 raise ScoringError("the prediction holds NaN or an infinity, and SCORING_NAN is reject")
             value = plain
         return orjson.dumps(value, option=_OPTIONS, default=_known)
-    except TypeError:
+    except TypeError as error:
+        if isinstance(error.__cause__, HoldsPredictionError):
+            raise error.__cause__ from None
         return _slowly(value)
     except RecursionError as error:
         raise ScoringError("the prediction cannot be sent as JSON: it is nested too deep") from error
@@ -72,6 +81,9 @@ def frame_records(value: object) -> list[object] | None:
 
 def _known(value: Any) -> object:
     """Give an encoder a form of a value that it does not know by itself."""
+    if isinstance(value, Prediction | Nothing):
+        inside = "NOTHING" if isinstance(value, Nothing) else "a Prediction"
+        raise HoldsPredictionError(f"{inside} lies inside of a value: give it by itself or in a list of predictions")
     for kind, form in _FORMS:
         if isinstance(value, kind):
             return form(value)
@@ -82,7 +94,7 @@ def _known(value: Any) -> object:
     if type(value).__name__ == "NAType":  # pandas.NA
         return None
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
 
 
@@ -111,7 +123,8 @@ def _text(data: bytes) -> str:
 
 
 def _number(value: decimal.Decimal) -> int | float:
-    return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    is_whole = value.is_finite() and value.adjusted() < _MOST_DIGITS and value == value.to_integral_value()
+    return int(value) if is_whole else float(value)
 
 
 def _time(value: np.datetime64 | np.timedelta64) -> str | float | None:

@@ -1,25 +1,68 @@
-"""What run() may give for a request besides a plain value: nothing, or a value with an output and properties."""
+"""What stands at the two ends of run(): a request with its context, and what may be given for it besides a value."""
 
-import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+
+import msgspec
 
 from .errors import ScoringError
 
 
-class Nothing(enum.Enum):
-    """The type of NOTHING."""
+class Context(msgspec.Struct, frozen=True):
+    """What a request came with; a script gets it in a parameter called ``context``, ``contexts`` if it is batched.
 
-    NOTHING = "NOTHING"
+    Attributes:
+        input: the module's input that the message arrived on.
+        device, module: who sent it; empty if the hub did not say, as are the next four.
+        message_id, correlation_id, creation_time: as the sender gave them; the time is text in ISO 8601.
+        properties: application properties.
+        attempt: 1 if run() certainly sees the request for the first time. Each further call with it adds one: after a
+            batch failed and was halved, after a transient failure. What an earlier process left over begins at 2.
+    """
+
+    input: str = ""
+    device: str = ""
+    module: str = ""
+    message_id: str = ""
+    correlation_id: str = ""
+    creation_time: str = ""
+    properties: Mapping[str, str] = {}
+    attempt: int = 1
 
 
-NOTHING: Final = Nothing.NOTHING
+class Request(msgspec.Struct):
+    """One decoded input for run(), on its way.
+
+    Attributes:
+        value: what the body, or the row, was decoded to.
+        context: what its message came with; None where no script asks for it.
+        is_row: it is one of the rows of a body, which are answered together as an array.
+        calls: how often run() has been called with it in this process.
+    """
+
+    value: object
+    context: Context | None = None
+    is_row: bool = False
+    calls: int = 0
+
+
+class Nothing:
+    """The type of NOTHING, of which there is one."""
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+    def __reduce__(self) -> str:
+        """Stay the only one when copied or unpickled."""
+        return "NOTHING"
+
+
+# Neither of these two is of a kind that a JSON encoder knows by itself: one that a script hides inside of a value must
+# be an error, not a JSON object of ours on the wrong output.
+NOTHING = Nothing()
 """Give this for a request that needs no answer: it is acked and counted, and no message leaves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True):
     """A prediction that chooses its output or carries properties; a list of them leaves as several messages.
 
     Attributes:
@@ -30,7 +73,7 @@ class Prediction:
 
     value: object
     output: str | None = None
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         """Refuse what no message can carry, on the script's own line.
@@ -39,11 +82,33 @@ class Prediction:
             TypeError: the output, or the name or value of a property, is no text.
             UnicodeEncodeError: it is half a surrogate pair.
         """
+        self.said()
+
+    def said(self) -> tuple[str | None, dict[str, str]]:
+        """Give output and properties as texts of their own; raises as above, for a script may change what it gave."""
         for text in (self.output or "", *self.properties, *self.properties.values()):
             if not isinstance(text, str):
                 raise TypeError(f"a Prediction has {text!r} as output or in its properties: make it a str")
             text.encode()
+        return self.output or None, dict(self.properties)
 
 
-Outcome = object | ScoringError
-"""What became of one request: the value that run() gave for it, or why it could not be scored."""
+class Leaving(msgspec.Struct, frozen=True):
+    """What leaves as one message, on every output of the route or on one that the script chose.
+
+    Attributes:
+        body: its bytes; of a row the JSON that becomes an element of the array.
+        output: None stands for the outputs of the route.
+        properties: application properties that the script adds.
+        content_type, content_encoding: of the body; the encoding is empty where the body is no text.
+    """
+
+    body: bytes
+    output: str | None = None
+    properties: Mapping[str, str] = {}
+    content_type: str = "application/json"
+    content_encoding: str = "utf-8"
+
+
+Outcome = tuple[Leaving, ...] | ScoringError
+"""What became of one request: what leaves for it, empty for NOTHING, or why it could not be scored."""

@@ -31,7 +31,7 @@ class Response(NamedTuple):
         body = value.get_data()
         body = body.encode() if isinstance(body, str) else bytes(body)
         headers = {str(name).lower(): str(text) for name, text in dict(value.headers).items()}
-        said = headers.get("content-type", "")
+        said = headers.get("content-type", "").encode(errors="replace").decode()  # it rides in the topic
         # Flask says this of every body whose type nobody named.
         return cls(body, int(value.status_code), _look(body) if said in ("", "text/html; charset=utf-8") else said)
 

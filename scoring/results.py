@@ -1,18 +1,25 @@
-"""What a script returned for a message → what leaves for it: bodies with their content type, output and properties."""
+"""What a script returned for a request → what leaves for it: bodies with their content type, output and properties.
+
+Encoded on the scoring thread before the next run(), since what run() gave may be changed by it: a result belongs to its
+message from the moment that run() returns.
+"""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import orjson
 
-from .errors import ScoringError
-from .plain_values import as_plain, encode, frame_records
-from .predictions import NOTHING, Nothing, Outcome, Prediction
+from .errors import RunError, ScoringError
+from .plain_values import HoldsPredictionError, as_plain, encode, frame_records
+from .predictions import Leaving, Nothing, Prediction
 from .responses import Response, is_response
 
 _JSON, _UTF8 = "application/json", "utf-8"
+
+MOST = 10_000
+"""Messages that leave for one message at most: each needs an MQTT packet id, of which there are 65,535."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,75 +32,93 @@ class ResultOptions:
         nan: what becomes of NaN and infinities.
         unwrap: a list of one element leaves as the element.
         split: every element of a list leaves as a message of its own.
+        max_bytes: of one body.
     """
 
     text: Literal["message", "exact"] = "message"
     nan: Literal["null", "reject"] = "null"
     unwrap: bool = False
     split: bool = False
+    max_bytes: int = 250_000
 
 
-class Leaving(NamedTuple):
-    """What leaves as one message, on every output of the route or on one that the script chose."""
-
-    body: bytes
-    output: str | None = None
-    properties: Mapping[str, str] = {}
-    content_type: str = _JSON
-    content_encoding: str = _UTF8
-
-
-def leaving(outcomes: Sequence[Outcome], options: ResultOptions, *, rows: bool) -> Iterator[Leaving]:
-    """Give what leaves for one message; none if all it got is NOTHING.
+def encoded(result: object, options: ResultOptions, *, is_row: bool = False) -> tuple[Leaving, ...]:
+    """Give what leaves for one request; empty for NOTHING. Nothing of it is shared with the result.
 
     Args:
-        outcomes: one per request of the message, none of them an error.
-        options: how results become bodies.
-        rows: whether the requests were rows of its body, answered together as an array.
+        result: what run() gave, no error.
+        options: how it becomes bodies.
+        is_row: the request is a row of a body: see joined().
 
     Raises:
-        ScoringError: a result has no form that can be sent.
+        ScoringError: the result has no form that can be sent.
     """
-    for prediction in _joined(outcomes) if rows else _several(outcomes[0]):
-        for value in _parts(prediction.value, options):
-            body, content_type, encoding = _body(value, options)
-            yield Leaving(body, prediction.output, prediction.properties, content_type, encoding)
-
-
-def _several(outcome: Outcome) -> Iterator[Prediction]:
-    """Give the predictions that leave for one request."""
-    if outcome is NOTHING:
-        return
-    if isinstance(outcome, Prediction):
-        yield outcome
-    elif isinstance(outcome, list) and outcome and all(isinstance(each, Prediction | Nothing) for each in outcome):
-        yield from (each for each in outcome if each is not NOTHING)
+    if isinstance(result, Prediction | Nothing):
+        predictions = _several([result])
     else:
-        yield Prediction(outcome)
+        try:
+            return tuple(_messages(Prediction(result), options, is_row))
+        except HoldsPredictionError:  # found by encoding: to look for it beforehand would cost as much as to encode
+            if not isinstance(result, list | tuple):
+                raise
+            predictions = _several(result)
+    return tuple(each for prediction in predictions for each in _messages(prediction, options, is_row))
 
 
-def _joined(outcomes: Sequence[Outcome]) -> Iterator[Prediction]:
-    """Give the predictions of several rows, those with equal output and properties joined to one array."""
-    arrays: dict[tuple[object, ...], list[object]] = {}
-    chosen: dict[tuple[object, ...], Prediction] = {}
-    for outcome in outcomes:
-        for prediction in _several(outcome):
-            key: tuple[object, ...] = (prediction.output, *sorted(prediction.properties.items()))
-            chosen.setdefault(key, prediction)
-            arrays.setdefault(key, []).append(_row_value(prediction.value))
-    for key, first in chosen.items():
-        yield Prediction(arrays[key], first.output, first.properties)
+def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
+    """Give what leaves for a body with rows: what they have for one output and with equal properties as an array.
+
+    Raises:
+        ScoringError: more messages would leave than may.
+    """
+    arrays: dict[tuple[object, ...], list[Leaving]] = {}
+    for leaving in rows:
+        for each in leaving:
+            key: tuple[object, ...] = (each.output, *sorted(each.properties.items()))
+            arrays.setdefault(key, []).append(each)
+    _check_number(sum(map(len, rows)) if options.split else len(arrays))
+    for elements in arrays.values():
+        if options.split or (options.unwrap and len(elements) == 1):
+            yield from elements
+        else:
+            body = b"[" + b",".join([each.body for each in elements]) + b"]"
+            yield Leaving(body, elements[0].output, elements[0].properties)
 
 
-def _row_value(value: object) -> object:
+def _several(results: Sequence[object]) -> list[Prediction]:
+    """Give the predictions of a list that holds one, or NOTHING: each of its elements is one."""
+    _check_number(len(results))
+    kept = (each for each in results if not isinstance(each, Nothing))
+    return [each if isinstance(each, Prediction) else Prediction(each) for each in kept]
+
+
+def _check_number(number: int) -> None:
+    if number > MOST:
+        raise RunError(f"{number} messages would leave for one message: at most {MOST} can")
+
+
+def _messages(prediction: Prediction, options: ResultOptions, is_row: bool) -> Iterator[Leaving]:
+    output, properties = prediction.said()
+    for value in (prediction.value,) if is_row else _parts(prediction.value, options):
+        if is_row:
+            body, content_type, encoding = _row(value, options), _JSON, _UTF8
+        else:
+            body, content_type, encoding = _body(value, options)
+        if len(body) > options.max_bytes:
+            raise ScoringError(f"the prediction is {len(body)} bytes: at most {options.max_bytes} can be sent")
+        yield Leaving(body, output, properties, content_type, encoding)
+
+
+def _row(value: object, options: ResultOptions) -> bytes:
     """Give what stands for a row in the array: a response's body as the JSON or text it is."""
-    if not is_response(value):
-        return value
-    body = Response.of(value).body
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body
+    if is_response(value):
+        body = Response.of(value).body
+        try:
+            orjson.loads(body)
+            return body
+        except orjson.JSONDecodeError:
+            value = body
+    return encode(value, reject_nan=options.nan == "reject")
 
 
 def _parts(value: object, options: ResultOptions) -> Sequence[object]:
@@ -104,6 +129,7 @@ def _parts(value: object, options: ResultOptions) -> Sequence[object]:
     if elements is None:
         return (value,)
     if options.split:
+        _check_number(len(elements))
         return elements
     return elements if len(elements) == 1 else (value,)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from .answering import Answering
 from .calling import Awaiting, Call, Decode, Score, call_of, decode_of, score_of
 from .compat.finder import StandIns
 from .compat.model_location import VARIABLE, set_model_dir
@@ -19,6 +20,7 @@ from .compat.schemas import schema_sample
 from .errors import ModelError, ScriptError
 from .kinds import BatchOptions, Entry, Kind, batched, entry_of
 from .merging import Merging
+from .results import ResultOptions
 from .traces import blame, own_traceback
 
 __all__ = ["BatchOptions", "Script", "batched", "load", "load_one_by_one"]
@@ -39,7 +41,8 @@ class Script:
             request object), which all get one request a call; ``onnx`` (no script: a bare model).
         path: the file.
         init: call once, on the scoring thread, before the first score(). Raises ScriptError or ModelError.
-        score: takes requests, gives an outcome for each of the first ones, at least for one; never raises.
+        score: takes requests, gives an outcome for each of the first ones, at least for one; never raises. What leaves
+            is in bytes already: the next call may change what run() gave.
         decode: body → request. Raises RequestError.
         rows: whether the rows of a body are requests of their own.
         max_size: requests in one score() at most.
@@ -48,6 +51,7 @@ class Script:
         replaced: what the script uses and a stand-in stood in for → what that does; grows as the script imports.
         sample: the request that its schema's samples make up; None without.
         merging: whether its requests share calls; None where there is nothing to merge.
+        wants_context: whether run() is to be told what its requests came with.
     """
 
     kind: Kind
@@ -62,12 +66,13 @@ class Script:
     replaced: Mapping[str, str] = field(default_factory=dict)
     sample: Mapping[str, object] | None = None
     merging: Merging | None = None
+    wants_context: bool = False
 
 
-def load(directory: Path, name: str = "score.py") -> Script:
+def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
     """Import the scoring script of a directory: it is the working directory and on the import path.
 
-    Without a script the built-in one serves the bare ``model.onnx``.
+    Without a script the built-in one serves the bare ``model.onnx``. The options say how results become bodies.
 
     Raises:
         ScriptError: there is neither script nor model, the script does not import, or run() is missing or unfit.
@@ -94,7 +99,7 @@ def load(directory: Path, name: str = "score.py") -> Script:
         "onnx" if bare else entry.kind,
         path,
         lambda: _init(entry, awaiting, directory),
-        score_of(entry, call, directory, merging),
+        score_of(entry, call, Answering(entry.run, directory, options or ResultOptions()), merging),
         decode_of(entry),
         rows=entry.kind == "batched",
         max_size=entry.options.max_size,
@@ -103,6 +108,7 @@ def load(directory: Path, name: str = "score.py") -> Script:
         replaced=stand_ins.replaced,
         sample=sample,
         merging=merging,
+        wants_context=bool(entry.context),
     )
 
 

@@ -14,9 +14,9 @@ from .codecs import Body, rows_of
 from .compat.model_location import VARIABLE
 from .errors import RequestError, RunError, ScoringError, ScriptError
 from .loaded import MODELS, LoadedModel
-from .predictions import Outcome, Prediction
+from .predictions import Context, Leaving, Request
 from .proof import prove
-from .results import ResultOptions, leaving
+from .results import ResultOptions, joined
 from .script import Script, load
 from .swallowed import PROPERTY
 
@@ -87,7 +87,7 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
     trial = Trial(str(directory), name)
     MODELS.clear()
     try:
-        script = load(directory, name)
+        script = load(directory, name, options)
         _describe(trial, script)
         script.init()
         trial.models = [_model(each) for each in MODELS]
@@ -137,43 +137,45 @@ def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, lis
 
 def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: ResultOptions) -> None:
     """Score every body; raises what the first bad one stands for."""
-    requests: list[object] = []
+    requests: list[Request] = []
     trial.sample = _cut(bodies[0].data)
     for number, body in enumerate(bodies, 1):
         try:
             decoded, is_rows = _decoded(script, body)
-            outcomes = _all_outcomes(script, decoded)
-            answers = [_cut(each.body) for each in leaving(outcomes, options, rows=is_rows)]
+            left = _all_that_leaves(script, decoded)
+            answers = list(joined(left, options)) if is_rows else [*left[0]]
         except ScoringError as error:
             sentence = f"the sample{f' in line {number}' if len(bodies) > 1 else ''} is not scored: {error}"
             trace = error.user_traceback if isinstance(error, RunError) else ""
             raise RunError(sentence, trace) from error
         if number == 1:
-            trial.answers = answers
-        if any(isinstance(each, Prediction) and PROPERTY in each.properties for each in outcomes):
+            trial.answers = [_cut(each.body) for each in answers]
+        if any(PROPERTY in each.properties for each in answers):
             trial.notes.append(f"the answer to body {number} looks like an exception that the script caught")
         requests += decoded
     _measure(trial, script, requests)
 
 
-def _decoded(script: Script, body: Body) -> tuple[list[object], bool]:
+def _decoded(script: Script, body: Body) -> tuple[list[Request], bool]:
     request = script.decode(body)
     rows = rows_of(request) if script.rows else None
-    return ([request], False) if rows is None else (rows, True)
+    context = Context() if script.wants_context else None
+    values = [request] if rows is None else rows
+    return [Request(value, context, is_row=rows is not None) for value in values], rows is not None
 
 
-def _all_outcomes(script: Script, requests: list[object]) -> list[Outcome]:
+def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leaving, ...]]:
     """Score requests to the last one; raises the first error."""
-    outcomes: list[Outcome] = []
-    while len(outcomes) < len(requests):
-        outcomes += script.score(requests[len(outcomes) : len(outcomes) + script.max_size])
-    error = next((outcome for outcome in outcomes if isinstance(outcome, ScoringError)), None)
-    if error is not None:
-        raise error
-    return outcomes
+    left: list[tuple[Leaving, ...]] = []
+    while len(left) < len(requests):
+        for outcome in script.score(requests[len(left) : len(left) + script.max_size]):
+            if isinstance(outcome, ScoringError):
+                raise outcome
+            left.append(outcome)
+    return left
 
 
-def _measure(trial: Trial, script: Script, requests: Sequence[object]) -> None:
+def _measure(trial: Trial, script: Script, requests: Sequence[Request]) -> None:
     for size in SIZES:
         if size > trial.max_size:
             return

@@ -7,8 +7,8 @@ from typing import Any
 
 from scoring.codecs import Body, rows_of
 from scoring.errors import ScoringError
-from scoring.predictions import Outcome
-from scoring.results import Leaving, ResultOptions, leaving
+from scoring.predictions import Leaving, Request
+from scoring.results import ResultOptions, joined
 from scoring.script import load
 
 JSON = "application/json"
@@ -43,15 +43,17 @@ def case(folder: str, value: object, gives: object = None, **more: Any) -> Case:
 
 def answer(directory: Path, case: Case, options: ResultOptions | None = None) -> list[Leaving]:
     """Give what leaves for a body; raises what goes to the errors output."""
-    script = load(directory)
+    script = load(directory, "score.py", options)
     script.init()
     request = script.decode(Body(case.body, case.content_type, "", case.properties))
     rows = rows_of(request) if script.rows else None
-    outcomes: list[Outcome] = script.score([request] if rows is None else rows)
-    for outcome in outcomes:
+    is_rows = rows is not None
+    left: list[tuple[Leaving, ...]] = []
+    for outcome in script.score([Request(each, is_row=is_rows) for each in ([request] if rows is None else rows)]):
         if isinstance(outcome, ScoringError):
             raise outcome
-    return list(leaving(outcomes, options or ResultOptions(), rows=rows is not None))
+        left.append(outcome)
+    return list(joined(left, options or ResultOptions()) if is_rows else left[0])
 
 
 def value(left: Leaving, like: object) -> Any:

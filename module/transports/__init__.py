@@ -23,7 +23,8 @@ class Transport(Protocol):
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Send a message; the future is done once the other side has confirmed it.
 
-        Called on the event loop, in order; messages leave in that order. The future fails with TransportError.
+        Called on the event loop, in order; messages leave in that order. The future fails with UnsendableError alone:
+        whatever else goes wrong, the message is sent again.
         """
 
     async def stop_taking(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from azure.iot.device.aio import IoTHubModuleClient
 
-from ..errors import SettingsError, TransportError
+from ..errors import SettingsError, TransportError, UnsendableError
 from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
 from .edge_hub_tap import Tap
 
@@ -256,7 +256,7 @@ def _publish(tap: Tap, pending: _Pending) -> None:
     try:
         tap.publish(pending.message, pending.confirmation)
     except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
-        pending.confirmation.set_exception(TransportError(f"a message cannot be sent: {error}"))
+        pending.confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))
 
 
 async def _never(message: object) -> None:

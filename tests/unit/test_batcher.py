@@ -9,18 +9,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit_parts import Seen, batched_script
+from unit_parts import Seen, batched_script, requests, values
 
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import RunError
-from scoring.predictions import Outcome
+from scoring.predictions import Outcome, Request
 from scoring.scoring_thread import ScoringThread
 from scoring.script import Script
 
 
-def echo(requests: list[object]) -> list[object]:
-    return list(requests)
+def echo(given: list[object]) -> list[object]:
+    return list(given)
 
 
 class Gate:
@@ -43,11 +43,11 @@ def batcher_of(script: Script, limits: BatchLimits, seen: Seen | None = None) ->
     return Batcher(script, thread, limits, seen or Seen()), thread
 
 
-async def answers_of(script: Script, limits: BatchLimits, groups: Sequence[Sequence[object]]) -> list[list[Outcome]]:
+async def answers_of(script: Script, limits: BatchLimits, groups: Sequence[Sequence[object]]) -> list[list[object]]:
     """Submit groups in one turn of the loop; gives their answers, and checks that they came in order."""
     batcher, thread = batcher_of(script, limits)
     finished: list[int] = []
-    futures = [batcher.submit(group) for group in groups]
+    futures = [batcher.submit(requests(group)) for group in groups]
     for number, future in enumerate(futures):
         future.add_done_callback(lambda _, n=number: finished.append(n))  # type: ignore[misc]
     async with asyncio.timeout(20):
@@ -56,7 +56,7 @@ async def answers_of(script: Script, limits: BatchLimits, groups: Sequence[Seque
     filled = [number for number in finished if groups[number]]
     assert filled == sorted(filled)
     assert batcher.waiting == 0
-    return answers
+    return [values(answer) for answer in answers]
 
 
 @given(st.lists(st.lists(st.integers(), max_size=30), max_size=20), st.integers(1, 9))
@@ -64,9 +64,9 @@ def test_groups_are_split_and_rejoined(groups: list[list[int]], max_size: int) -
     """Every request gets its own answer, each group at once and in its order, however batches were cut."""
     sizes: list[int] = []
 
-    def run(requests: list[object]) -> list[object]:
-        sizes.append(len(requests))
-        return list(requests)
+    def run(given: list[object]) -> list[object]:
+        sizes.append(len(given))
+        return list(given)
 
     assert asyncio.run(answers_of(batched_script(run), BatchLimits(max_size), groups)) == groups
     assert all(1 <= size <= max_size for size in sizes)
@@ -77,10 +77,10 @@ def test_groups_are_split_and_rejoined(groups: list[list[int]], max_size: int) -
 def test_a_failing_request_stays_with_its_own_group(groups: list[list[int]], max_size: int, bad: set[int]) -> None:
     """Bisected or not, order and neighbours stay as they were."""
 
-    def run(requests: list[object]) -> list[object]:
-        if bad.intersection(requests):
-            raise ValueError(requests)
-        return list(requests)
+    def run(given: list[object]) -> list[object]:
+        if bad.intersection(given):
+            raise ValueError(given)
+        return list(given)
 
     answers = asyncio.run(answers_of(batched_script(run), BatchLimits(max_size), groups))
     seen = [["bad" if isinstance(outcome, RunError) else outcome for outcome in answer] for answer in answers]
@@ -90,11 +90,12 @@ def test_a_failing_request_stays_with_its_own_group(groups: list[list[int]], max
 @given(st.lists(st.lists(st.integers(), max_size=6), max_size=12), st.integers(1, 5))
 def test_what_a_script_leaves_unanswered_stays_first_in_line(groups: list[list[int]], turn: int) -> None:
     """A script that takes one request after another may answer only the first few; order is kept."""
+    whole = batched_script(echo)
 
-    def first_few(requests: list[object]) -> list[Outcome]:
-        return requests[:turn]
+    def first_few(given: Sequence[Request]) -> list[Outcome]:
+        return whole.score(given[:turn])
 
-    script = replace(batched_script(echo), score=first_few)
+    script = replace(whole, score=first_few)
     assert asyncio.run(answers_of(script, BatchLimits(8), groups)) == groups
 
 
@@ -102,7 +103,7 @@ async def test_a_lone_request_is_not_delayed() -> None:
     """By default whatever waits is a batch at once."""
     batcher, thread = batcher_of(batched_script(echo), BatchLimits(64))
     started = time.perf_counter()
-    assert await batcher.submit([1]) == [1]
+    assert values(await batcher.submit(requests([1]))) == [1]
     assert time.perf_counter() - started < 1
     thread.stop()
 
@@ -111,9 +112,9 @@ async def test_while_one_batch_runs_the_next_one_fills() -> None:
     """No waiting for company: it comes by itself while the thread is busy."""
     gate, seen = Gate(), Seen()
     batcher, thread = batcher_of(batched_script(gate.run), BatchLimits(64), seen)
-    first = batcher.submit([0])
+    first = batcher.submit(requests([0]))
     await asyncio.to_thread(gate.entered.wait, 5)
-    later = [batcher.submit([n]) for n in range(1, 41)]
+    later = [batcher.submit(requests([n])) for n in range(1, 41)]
     assert batcher.waiting == 40
     gate.open.set()
     await asyncio.gather(first, *later)
@@ -127,7 +128,7 @@ async def test_a_fuller_batch_is_waited_for_only_when_asked() -> None:
     batcher, thread = batcher_of(batched_script(echo), BatchLimits(4, max_delay=30), seen)
     answers = []
     for number in range(4):
-        answers.append(batcher.submit([number]))
+        answers.append(batcher.submit(requests([number])))
         await asyncio.sleep(0.005)
     async with asyncio.timeout(5):
         await asyncio.gather(*answers)
@@ -135,7 +136,7 @@ async def test_a_fuller_batch_is_waited_for_only_when_asked() -> None:
     thread.stop()
     batcher, thread = batcher_of(batched_script(echo), BatchLimits(4, max_delay=0.05), seen)
     started = time.perf_counter()
-    await asyncio.gather(batcher.submit([1]), batcher.submit([2]))
+    await asyncio.gather(batcher.submit(requests([1])), batcher.submit(requests([2])))
     assert time.perf_counter() - started >= 0.045
     assert seen.sizes == [4, 2]
     thread.stop()
@@ -145,12 +146,12 @@ async def test_a_request_that_waited_during_a_batch_does_not_wait_again() -> Non
     """max_delay counts from the arrival of the oldest request, not from the last batch."""
     gate = Gate()
     batcher, thread = batcher_of(batched_script(gate.run), BatchLimits(2, max_delay=0.3))
-    first = batcher.submit([0, 1, 2, 3, 4])
+    first = batcher.submit(requests([0, 1, 2, 3, 4]))
     await asyncio.to_thread(gate.entered.wait, 5)
     await asyncio.sleep(0.35)
     gate.open.set()
     started = time.perf_counter()
-    assert await first == [0, 1, 2, 3, 4]
+    assert values(await first) == [0, 1, 2, 3, 4]
     assert time.perf_counter() - started < 0.25
     thread.stop()
 
@@ -159,10 +160,10 @@ async def test_a_request_that_waited_during_a_batch_does_not_wait_again() -> Non
 async def test_an_answer_that_was_given_up_harms_nobody(cancelled: int) -> None:
     """A message whose answer nobody awaits any more leaves its neighbours alone."""
     batcher, thread = batcher_of(batched_script(echo), BatchLimits(4))
-    futures = [batcher.submit([n, n]) for n in range(3)]
+    futures = [batcher.submit(requests([n, n])) for n in range(3)]
     futures[cancelled].cancel()
     others = [future for n, future in enumerate(futures) if n != cancelled]
-    assert await asyncio.gather(*others) == [[n, n] for n in range(3) if n != cancelled]
+    assert [values(answer) for answer in await asyncio.gather(*others)] == [[n, n] for n in range(3) if n != cancelled]
     thread.stop()
 
 
@@ -170,7 +171,7 @@ async def test_the_observer_hears_whose_requests_run() -> None:
     """Before each run() its owners, each once; after it the number of its requests."""
     seen = Seen()
     batcher, thread = batcher_of(batched_script(echo), BatchLimits(3), seen)
-    await asyncio.gather(*(batcher.submit([0] * size, owner) for owner, size in ((7, 2), (8, 2), (9, 1))))
+    await asyncio.gather(*(batcher.submit(requests([0] * size), owner) for owner, size in ((7, 2), (8, 2), (9, 1))))
     assert (seen.owners, seen.sizes) == ([[7, 8], [8, 9]], [3, 2])
     thread.stop()
 
@@ -182,9 +183,12 @@ def test_requests_that_must_be_alone_share_no_run(groups: list[tuple[int, bool]]
     async def owners() -> list[list[int]]:
         seen = Seen()
         batcher, thread = batcher_of(batched_script(echo), BatchLimits(max_size), seen)
-        answers = [batcher.submit([owner] * size, owner, alone=alone) for owner, (size, alone) in enumerate(groups)]
+        answers = [
+            batcher.submit(requests([owner] * size), owner, alone=alone) for owner, (size, alone) in enumerate(groups)
+        ]
         async with asyncio.timeout(20):
-            assert await asyncio.gather(*answers) == [[n] * size for n, (size, _) in enumerate(groups)]
+            gathered = [values(answer) for answer in await asyncio.gather(*answers)]
+            assert gathered == [[n] * size for n, (size, _) in enumerate(groups)]
         thread.stop()
         assert [owner for batch in seen.owners for owner in batch] == sorted(o for batch in seen.owners for o in batch)
         return seen.owners

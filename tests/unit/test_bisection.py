@@ -2,23 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit_parts import scored
 
-from scoring.bisection import score_batch
 from scoring.errors import ModelError, RequestError, RunError, ScoringError
 
-HERE = Path(__file__).parent
 FAILURES: list[BaseException] = [
     ValueError("bad"),
     RequestError("x is missing"),
     SystemExit(1),
     StopIteration(),
-    MemoryError(),
     asyncio.CancelledError(),
 ]
 
@@ -40,7 +37,7 @@ def failing(bad: dict[int, BaseException], calls: list[list[object]] | None = No
 @given(st.integers(1, 100), st.dictionaries(st.integers(0, 99), st.sampled_from(FAILURES)))
 def test_exactly_the_good_requests_are_scored(count: int, bad: dict[int, BaseException]) -> None:
     """One outcome per request, same order; a bad neighbour harms nobody, and nothing is ever raised."""
-    outcomes = score_batch(failing(bad), range(count), HERE)
+    outcomes = scored(failing(bad), range(count))
     assert len(outcomes) == count
     for request, outcome in enumerate(outcomes):
         if request in bad:
@@ -53,7 +50,7 @@ def test_exactly_the_good_requests_are_scored(count: int, bad: dict[int, BaseExc
 def test_one_bad_request_costs_a_few_calls(count: int, bad: int) -> None:
     """Halving, not one call each: two calls a level at most."""
     calls: list[list[object]] = []
-    score_batch(failing({bad: ValueError()}, calls), range(count), HERE)
+    scored(failing({bad: ValueError()}, calls), range(count))
     assert len(calls) <= 1 + 2 * (count - 1).bit_length()
 
 
@@ -64,7 +61,7 @@ def test_a_wrong_number_of_predictions_is_bisected_too(dropped: set[int]) -> Non
     def run(requests: list[object]) -> object:
         return [request for request in requests if request not in dropped]
 
-    outcomes = score_batch(run, range(31), HERE)
+    outcomes = scored(run, range(31))
     assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, RunError)] == sorted(dropped)
     assert all(outcome == n for n, outcome in enumerate(outcomes) if n not in dropped)
 
@@ -73,7 +70,7 @@ def test_a_wrong_number_of_predictions_is_bisected_too(dropped: set[int]) -> Non
 def test_without_bisecting_run_is_called_once(bad: dict[int, BaseException]) -> None:
     """@batched(bisect=False) is for scripts with side effects: all of a failing batch get its error."""
     calls: list[list[object]] = []
-    outcomes = score_batch(failing(bad, calls), range(5), HERE, bisect=False)
+    outcomes = scored(failing(bad, calls), range(5), bisect=False)
     assert calls == [[0, 1, 2, 3, 4]]
     assert all(isinstance(outcome, RunError) for outcome in outcomes) if bad else outcomes == [0, 2, 4, 6, 8]
 
@@ -90,31 +87,32 @@ def test_without_bisecting_run_is_called_once(bad: dict[int, BaseException]) -> 
 )
 def test_what_is_no_list_of_predictions_is_named(given: object, sentence: str) -> None:
     """The sentence says what came and what was expected."""
-    (outcome,) = score_batch(lambda _: given, [0], HERE)
+    (outcome,) = scored(lambda _: given, [0])
     assert isinstance(outcome, RunError)
     assert str(outcome).startswith(sentence)
 
 
 def test_any_iterable_of_the_right_length_will_do() -> None:
     """A generator, a tuple, an array: one per request is all that counts; it may even fail half way."""
-    assert score_batch(lambda requests: (r for r in requests), [1, 2], HERE) == [1, 2]
-    assert score_batch(np.array, [1, 2], HERE) == [1, 2]
-    outcomes = score_batch(lambda requests: (10 // r for r in requests), [1, 0, 5], HERE)  # type: ignore[operator]
+    assert scored(lambda requests: (r for r in requests), [1, 2]) == [1, 2]
+    assert scored(np.array, [1, 2]) == [1, 2]
+    outcomes = scored(lambda requests: (10 // r for r in requests), [1, 0, 5])  # type: ignore[operator]
     assert (outcomes[0], outcomes[2]) == (10, 2)
     assert isinstance(outcomes[1], RunError)
 
 
 def test_the_error_names_the_users_own_line() -> None:
     """One sentence for people, the user's frames and none of ours for the log."""
-    (outcome,) = score_batch(failing({0: ValueError("bad\nmore")}), [0], HERE)
+    (outcome,) = scored(failing({0: ValueError("bad\nmore")}), [0])
     assert isinstance(outcome, RunError)
     assert str(outcome).startswith("run() failed: test_bisection.py line ")
     assert str(outcome).endswith(": ValueError: bad")
     assert "in run" in outcome.user_traceback
-    assert "in score_batch" not in outcome.user_traceback
+    assert "in scored" not in outcome.user_traceback
 
 
 def test_failures_of_scoring_itself_keep_their_kind() -> None:
     """What OnnxModel raises inside run() is already a sentence."""
-    error: ScoringError = ModelError("the model is gone")
-    assert score_batch(failing({0: error}), [0], HERE) == [error]
+    (outcome,) = scored(failing({0: ModelError("the model is gone")}), [0])
+    assert isinstance(outcome, ScoringError)
+    assert str(outcome) == "the model is gone"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from unit_parts import scored
 
 from scoring.codecs import Body
 from scoring.compat import collectors
@@ -49,7 +50,7 @@ def test_the_real_one_wins(tmp_path: Path) -> None:
     write(tmp_path / "azureml", "class Model:\n    own = True\n", "core.py")
     write(tmp_path, "from azureml.core import Model\ndef init(): pass\ndef run(d): return Model.own\n")
     script = load(tmp_path)
-    assert script.score(["x"]) == [True]
+    assert scored(script, ["x"]) == [True]
     assert script.replaced == {}
     for name in ("azureml", "azureml.core"):
         sys.modules.pop(name)
@@ -87,7 +88,7 @@ def test_a_pickle_may_name_what_sklearn_once_had(tmp_path: Path) -> None:
     )
     script = load(tmp_path)
     script.init()
-    assert script.score(["x"]) == ["joblib.numpy_pickle"]
+    assert scored(script, ["x"]) == ["joblib.numpy_pickle"]
 
 
 def test_what_needs_the_service_says_so_when_it_is_used() -> None:
@@ -110,7 +111,7 @@ def test_numpy_keeps_what_it_has(tmp_path: Path) -> None:
     )
     script = load(tmp_path)
     assert np.prod is was
-    assert script.score(["x"]) == [True]
+    assert scored(script, ["x"]) == [True]
 
 
 def test_model_dir_is_set_as_the_images_set_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +207,7 @@ def test_a_file_of_a_form_can_be_saved(tmp_path: Path) -> None:
 def test_properties_are_the_headers_of_a_request(scripts: Path) -> None:
     """Of rawhttp's request, and of request_headers."""
     script = load(scripts / "rawhttp_json")
-    (answer,) = script.score([script.decode(Body(b'{"a": 1}', "text/plain", "", {"room": "7"}))])
+    (answer,) = scored(script, [script.decode(Body(b'{"a": 1}', "text/plain", "", {"room": "7"}))])
     assert answer == {"method": "POST", "same": True, "type": "text/plain", "args": {"room": "7"}}
     reading = load(scripts / "reads_headers")
     assert reading.decode(Body(b"x", "", "", {"room": "7"})) == {
@@ -239,5 +240,5 @@ def test_a_sample_comes_from_the_schema(scripts: Path) -> None:
         script = load(scripts / folder)
         assert script.sample == sample
         if sample is not None:
-            (outcome,) = script.score([script.decode(Body(json.dumps(sample).encode()))])
+            (outcome,) = scored(script, [script.decode(Body(json.dumps(sample).encode()))])
             assert not isinstance(outcome, RunError)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from unit_parts import scored
 
 from scoring.merge import merge, mergeable, split
 from scoring.merging import Merging
@@ -187,7 +188,7 @@ def test_merging_as_the_setting_says(tmp_path: Path, process: pytest.MonkeyPatch
     for _ in range(200):
         outcomes: list[object] = []
         while len(outcomes) < len(SAMPLES):
-            outcomes += loaded.score(list(SAMPLES[len(outcomes) :]))
+            outcomes += scored(loaded, SAMPLES[len(outcomes) :])
         assert outcomes == expected
         if merging.is_on or mode == "off":
             break
@@ -199,6 +200,6 @@ def test_merging_as_the_setting_says(tmp_path: Path, process: pytest.MonkeyPatch
 def test_a_difference_in_a_merged_call_ends_merging_for_good(tmp_path: Path, process: pytest.MonkeyPatch) -> None:
     process.setenv("SCORING_MERGE", "always")
     loaded = load(script(tmp_path, "    return [sum(json.loads(data)['data'][0])]\n"))
-    assert loaded.score(list(SAMPLES)) == [[sum(rows_of(sample)[0])] for sample in SAMPLES]
+    assert scored(loaded, SAMPLES) == [[sum(rows_of(sample)[0])] for sample in SAMPLES]
     assert loaded.merging is not None
     assert not loaded.merging.is_on

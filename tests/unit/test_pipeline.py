@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as replace_struct
 from unit_parts import Line, batched_script, carry, line, message, reason, samples, value
 
-from module.errors import TransportError
+from module.errors import UnsendableError
 from module.inbox import MemoryInbox
 from module.messages import Accepted, OutputMessage
 from scoring import NOTHING, Prediction, RequestError
@@ -201,18 +201,18 @@ async def test_reading_ahead_is_bounded() -> None:
     assert len(await through.end(serving)) == 100
 
 
-async def test_an_answer_that_is_never_confirmed_is_not_done() -> None:
-    """The hub may send it again; the messages behind it go on."""
+async def test_an_answer_that_no_connection_can_carry_is_given_up() -> None:
+    """Its message is done, into the quarantine, and counted as an error; the messages behind it go on."""
     through = line(batched_script(run), confirm=False)
     through.offer([message(1), message(2)])
     serving = asyncio.create_task(through.pipeline.serve())
     await asyncio.sleep(0.02)
     first, second = through.memory.unconfirmed
-    first.set_exception(TransportError("the connection was closed"))
+    first.set_exception(UnsendableError("its topic is too long"))
     second.set_result(None)
     await through.end(serving)
-    assert through.inbox.waiting() == 1
-    assert samples(through.metrics)["scoring_answered_total"] == 1
+    assert through.inbox.waiting() == 0
+    assert samples(through.metrics)["scoring_errors_total"] == 1
 
 
 async def test_a_condemned_message_is_answered_without_running() -> None:

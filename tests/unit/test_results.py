@@ -15,9 +15,9 @@ from scoring import NOTHING, Prediction
 from scoring.compat.aml_response import AMLResponse
 from scoring.errors import RequestError, RunError, ScoringError
 from scoring.plain_values import encode
-from scoring.predictions import Outcome
+from scoring.predictions import Leaving
 from scoring.responses import refused
-from scoring.results import Leaving, ResultOptions, leaving
+from scoring.results import ResultOptions, encoded, joined
 from scoring.swallowed import Swallowed, reads_like_an_error
 
 JSON_VALUES = st.recursive(
@@ -27,8 +27,8 @@ JSON_VALUES = st.recursive(
 )
 
 
-def bodies(outcome: Outcome, **options: Any) -> list[bytes]:
-    return [left.body for left in leaving([outcome], ResultOptions(**options), rows=False)]
+def bodies(result: object, **options: Any) -> list[bytes]:
+    return [left.body for left in encoded(result, ResultOptions(**options))]
 
 
 def test_a_text_that_is_json_leaves_as_that_json_and_exact_as_a_json_string() -> None:
@@ -72,9 +72,9 @@ def test_unwrap_and_split() -> None:
 
 def test_several_predictions_and_nothing() -> None:
     """NOTHING among predictions leaves nothing."""
-    left = leaving([[Prediction(1), NOTHING, Prediction(2, "alerts")]], ResultOptions(), rows=False)
+    left = encoded([Prediction(1), NOTHING, Prediction(2, "alerts")], ResultOptions())
     assert [(each.body, each.output) for each in left] == [(b"1", None), (b"2", "alerts")]
-    assert list(leaving([NOTHING], ResultOptions(), rows=False)) == []
+    assert encoded(NOTHING, ResultOptions()) == ()
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,14 @@ def test_several_predictions_and_nothing() -> None:
 )
 def test_a_response_leaves_as_it_is(response: AMLResponse, left: Leaving) -> None:
     """With its content type, else with what the body looks like."""
-    assert list(leaving([response], ResultOptions(), rows=False)) == [left]
+    assert encoded(response, ResultOptions()) == (left,)
 
 
 def test_a_response_for_a_row_is_its_value() -> None:
     """Rows are answered together as one array."""
     outcomes = [AMLResponse({"a": 1}, 200, json_str=True), AMLResponse("text", 200), 3]
-    assert [left.body for left in leaving(outcomes, ResultOptions(), rows=True)] == [
-        b'[{"a": 1},"text",3]'.replace(b" ", b"")
-    ]
+    rows = [encoded(outcome, ResultOptions(), is_row=True) for outcome in outcomes]
+    assert [left.body for left in joined(rows, ResultOptions())] == [b'[{"a": 1},"text",3]']
 
 
 def test_a_response_of_400_and_more_is_an_error() -> None:

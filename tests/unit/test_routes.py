@@ -15,15 +15,26 @@ from module.routes import MAX_SIZE, Routes
 from scoring import NOTHING, Prediction, RequestError
 from scoring.errors import RunError, ScoringError
 from scoring.predictions import Outcome
+from scoring.results import ResultOptions, encoded
 
 ROUTES = Routes({"*": ["amlOutput"], "both": ["a", "b"]}, "errors", "uuid", {"model": "rul", "modelVersion": "3"})
 NASTY = [b"\x01", b'"', b"\\", "ä".encode(), "😀".encode(), b"\xff", b"1e15,", b"0.1,", b'"a":', b"[", b"{}", b"x" * 99]
 
 
 def answers(
-    outcomes: Sequence[Outcome], given_: InputMessage | None = None, *, rows: bool = False, routes: Routes = ROUTES
+    results: Sequence[object], given_: InputMessage | None = None, *, rows: bool = False, routes: Routes = ROUTES
 ) -> list[OutputMessage]:
-    return routes.answers(Accepted(5, given_ or message(0, "m1"), 0.0), outcomes, rows=rows)
+    outcomes = [
+        each if isinstance(each, ScoringError) else _leaving(each, routes.results, is_row=rows) for each in results
+    ]
+    return routes.answers(Accepted(5, given_ or message(0, "m1"), 0.0), outcomes, rows=rows).messages
+
+
+def _leaving(result: object, options: ResultOptions, *, is_row: bool) -> Outcome:
+    try:
+        return encoded(result, options, is_row=is_row)
+    except ScoringError as error:
+        return error
 
 
 def whole_size(answer: OutputMessage) -> int:
@@ -94,7 +105,7 @@ def test_nothing_is_no_message() -> None:
 
 def test_rows_are_answered_together_in_order() -> None:
     """One array per output and properties; rows that got NOTHING are left out."""
-    outcomes: list[Outcome] = [1, NOTHING, Prediction(2, "alerts"), 3, [Prediction(4, "alerts"), Prediction(5)]]
+    outcomes: list[object] = [1, NOTHING, Prediction(2, "alerts"), 3, [Prediction(4, "alerts"), Prediction(5)]]
     assert [(a.output, value(a)) for a in answers(outcomes, rows=True)] == [
         ("amlOutput", [1, 3, 5]),
         ("alerts", [2, 4]),

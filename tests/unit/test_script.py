@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from unit_parts import scored
 
 from scoring import calling
 from scoring.codecs import Body
@@ -65,14 +66,14 @@ def test_a_batched_script(scripts: Path) -> None:
     script = loaded(scripts / "batched")
     assert (script.kind, script.rows, script.max_size) == ("batched", True, 8)
     assert script.decode(Body(b"[1, 2]")) == [1, 2]
-    assert script.score([1, 2, 3]) == [2, 4, 6]
+    assert scored(script, [1, 2, 3]) == [2, 4, 6]
 
 
 def test_a_first_parameter_called_mini_batch_is_batched_too(scripts: Path) -> None:
     """As in Azure ML's batch scripts."""
     script = loaded(scripts / "mini_batch")
     assert (script.kind, script.max_size) == ("batched", 64)
-    assert script.score([None] * 3) == [3, 3, 3]
+    assert scored(script, [None] * 3) == [3, 3, 3]
 
 
 def test_a_classic_script_gets_the_whole_body_as_text(scripts: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_classic_script_gets_the_whole_body_as_text(scripts: Path) -> None:
     assert (script.kind, script.rows) == ("classic", False)
     body = script.decode(Body(b'{"value": 21}'))
     assert body == '{"value": 21}'
-    outcomes = script.score([body, '{"other": 1}', body])
+    outcomes = scored(script, [body, '{"other": 1}', body])
     assert outcomes[0] == outcomes[2] == {"doubled": 42}
     assert isinstance(outcomes[1], RunError)
     assert str(outcomes[1]) == "run() failed: score.py line 12: KeyError: 'value'"
@@ -89,12 +90,12 @@ def test_a_classic_script_gets_the_whole_body_as_text(scripts: Path) -> None:
 
 def test_the_body_goes_to_the_first_parameter_that_is_not_request_headers(scripts: Path) -> None:
     """As Azure ML's image calls it."""
-    assert loaded(scripts / "classic_headers").score(["abc"]) == ["ABC"]
+    assert scored(loaded(scripts / "classic_headers"), ["abc"]) == ["ABC"]
 
 
 def test_the_folder_is_working_directory_and_import_path(scripts: Path) -> None:
     """A script imports its neighbours and opens its files by relative path."""
-    assert loaded(scripts / "imports_its_own_file").score(["7"]) == [21]
+    assert scored(loaded(scripts / "imports_its_own_file"), ["7"]) == [21]
     assert Path.cwd() == scripts / "imports_its_own_file"
 
 
@@ -103,7 +104,7 @@ def test_a_script_of_another_name(scripts: Path, tmp_path: Path) -> None:
     shutil.copytree(scripts / "imports_its_own_file", tmp_path, dirs_exist_ok=True)
     (tmp_path / "src").mkdir()
     (tmp_path / "score.py").rename(tmp_path / "src" / "main.py")
-    assert loaded(tmp_path, "src/main.py").score(["2"]) == [6]
+    assert scored(loaded(tmp_path, "src/main.py"), ["2"]) == [6]
 
 
 def test_each_load_has_a_module_name_of_its_own(scripts: Path) -> None:
@@ -111,15 +112,15 @@ def test_each_load_has_a_module_name_of_its_own(scripts: Path) -> None:
     before = set(sys.modules)
     first, second = loaded(scripts / "batched"), load(scripts / "batched")
     assert len({name for name in set(sys.modules) - before if name.startswith("scoring_script_")}) == 2
-    assert first.score([1]) == [2]
-    assert isinstance(second.score([1])[0], RunError)  # not initialised: it shares no global with the first
+    assert scored(first, [1]) == [2]
+    assert isinstance(scored(second, [1])[0], RunError)  # not initialised: it shares no global with the first
 
 
 def test_a_bare_model_is_a_script_too(models: Path) -> None:
     """Without score.py the built-in one serves the only model there is."""
     script = loaded(models / "affine")
     assert (script.kind, script.rows) == ("onnx", True)
-    assert script.score([{"x": [1, 2, 3]}, [1, 1, 1]]) == [{"y": 6.5}, {"y": 3.5}]
+    assert scored(script, [{"x": [1, 2, 3]}, [1, 1, 1]]) == [{"y": 6.5}, {"y": 3.5}]
 
 
 def test_a_bare_model_may_lie_in_azureml_model_dir(
@@ -127,7 +128,7 @@ def test_a_bare_model_may_lie_in_azureml_model_dir(
 ) -> None:
     """The folder that Azure ML mounts models into."""
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(models / "trees"))
-    assert loaded(tmp_path).score([[3.0]]) == [{"y": 2.0}]
+    assert scored(loaded(tmp_path), [[3.0]]) == [{"y": 2.0}]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_bare_model_may_lie_in_azureml_model_dir(
 def test_whatever_a_classic_run_raises_stays_with_its_request(scripts: Path, request_: str, sentence: str) -> None:
     """Its neighbours are scored, and the reason names the user's line, not the standard library's."""
     good = '{"value": 1}'
-    outcomes = loaded(scripts / "fails_while_running").score([good, request_, good])
+    outcomes = scored(loaded(scripts / "fails_while_running"), [good, request_, good])
     assert (outcomes[0], outcomes[2]) == (1, 1)
     assert isinstance(outcomes[1], RunError)
     assert sentence in str(outcomes[1])
@@ -152,7 +153,7 @@ def test_cancellation_inside_a_script_is_a_failure_like_any_other(tmp_path: Path
     (tmp_path / "score.py").write_text(
         "import asyncio\ndef init(): pass\ndef run(data): raise asyncio.CancelledError\n"
     )
-    (outcome,) = loaded(tmp_path).score(["a"])
+    (outcome,) = scored(loaded(tmp_path), ["a"])
     assert isinstance(outcome, RunError)
 
 
@@ -161,7 +162,7 @@ def test_a_script_refuses_a_request_with_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "score.py").write_text(
         "from scoring import RequestError\ndef init(): pass\ndef run(data): raise RequestError(f'no {data}')\n"
     )
-    (outcome,) = loaded(tmp_path).score(["rul"])
+    (outcome,) = scored(loaded(tmp_path), ["rul"])
     assert isinstance(outcome, RequestError)
     assert str(outcome) == "no rul"
 
@@ -169,9 +170,9 @@ def test_a_script_refuses_a_request_with_its_own_words(tmp_path: Path) -> None:
 def test_a_slow_classic_script_lets_the_answered_ones_go(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a turn's time it returns with what it has, at least one."""
     monkeypatch.setattr(calling, "TURN", 0.0)
-    assert len(loaded(scripts / "classic").score(['{"value": 1}'] * 10)) == 1
+    assert len(scored(loaded(scripts / "classic"), ['{"value": 1}'] * 10)) == 1
     monkeypatch.setattr(calling, "TURN", 60.0)
-    assert len(loaded(scripts / "classic").score(['{"value": 1}'] * 10)) == 10
+    assert len(scored(loaded(scripts / "classic"), ['{"value": 1}'] * 10)) == 10
 
 
 def test_batched_marks_with_and_without_arguments() -> None:

@@ -8,12 +8,11 @@ from types import ModuleType, SimpleNamespace
 from typing import cast
 
 import pytest
-from unit_parts import Seen, batched_script
+from unit_parts import Seen, answering, batched_script, requests, scored, values
 
-from scoring import batcher
+from scoring import patience
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
-from scoring.bisection import BatchScorer, score_batch
 from scoring.calling import score_of
 from scoring.errors import RequestError, RunError, TransientError
 from scoring.kinds import entry_of
@@ -78,26 +77,23 @@ class Service:
         return list(requests)
 
 
-async def scored(
-    service: Service, requests: list[object], monkeypatch: pytest.MonkeyPatch
+async def scored_by(
+    service: Service, given: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[list[object], Seen]:
     """Score requests of a message each, with pauses a hundredth as long."""
-    monkeypatch.setattr(batcher, "_PAUSE", 0.005)
-    monkeypatch.setattr(batcher, "_MAX_PAUSE", 0.02)
+    monkeypatch.setattr(patience, "_PAUSE", 0.005)
+    monkeypatch.setattr(patience, "_MAX_PAUSE", 0.02)
     seen = Seen()
     thread = ScoringThread(asyncio.get_running_loop())
-    scorer = BatchScorer(service.run, HERE, bisect=True)
-    script = batched_script(service.run)
-    object.__setattr__(script, "score", scorer.score)
-    gathered = Batcher(script, thread, BatchLimits(4), seen)
-    answers = [gathered.submit([request]) for request in requests]
+    gathered = Batcher(batched_script(service.run), thread, BatchLimits(4), seen)
+    answers = [gathered.submit(requests([each])) for each in given]
     outcomes = [outcome for answer in answers for outcome in await asyncio.wait_for(answer, 10)]
     thread.stop()
-    return outcomes, seen
+    return values(outcomes), seen
 
 
 async def test_all_are_scored_in_order_once_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes, seen = await scored(Service(away=30), list(range(10)), monkeypatch)
+    outcomes, seen = await scored_by(Service(away=30), list(range(10)), monkeypatch)
     assert outcomes == list(range(10))
     assert seen.pauses[:3] == [0.005, 0.01, 0.02]
     assert max(seen.pauses) == 0.02
@@ -106,9 +102,9 @@ async def test_all_are_scored_in_order_once_it_is_back(monkeypatch: pytest.Monke
 async def test_after_two_batches_that_fail_whole_they_are_no_longer_halved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Halving costs calls that cannot succeed; once one does, it is back."""
     service = Service(away=20)
-    outcomes, _ = await scored(service, [0, 1, "bad", 3], monkeypatch)
+    outcomes, _ = await scored_by(service, [0, 1, "bad", 3], monkeypatch)
     assert [type(outcome) for outcome in outcomes] == [int, int, RunError, int]
-    halved, patient = service.calls[1:15], service.calls[15:21]
+    halved, patient = service.calls[1:15], service.calls[15:19]
     assert halved == [4, 2, 1, 1, 2, 1, 1] * 2
     assert set(patient) == {4}
 
@@ -121,21 +117,21 @@ def test_only_what_follows_the_failure_is_scored_again() -> None:
             raise MemoryError
         return requests
 
-    outcomes = BatchScorer(run, HERE, bisect=True).score([0, 1, 2, 3])
+    outcomes = scored(run, [0, 1, 2, 3])
     assert outcomes[:2] == [0, 1]
     assert isinstance(outcomes[2], TransientError)
     assert len(outcomes) == 3
 
 
 def test_a_script_that_takes_one_request_stops_at_it() -> None:
-    def call(request: object) -> object:
+    def call(request: object, contexts: object) -> object:
         if request == "away":
             raise ConnectionResetError
         return request
 
     module = SimpleNamespace(run=lambda raw_data: raw_data, init=lambda: None)
     entry = entry_of(cast("ModuleType", module), HERE / "score.py")
-    outcomes = score_of(entry, call, HERE, None)(["a", "away", "b"])
+    outcomes = values(score_of(entry, call, answering(entry.run), None)(requests(["a", "away", "b"])))
     assert outcomes[0] == "a"
     assert isinstance(outcomes[1], TransientError)
     assert len(outcomes) == 2
@@ -145,4 +141,4 @@ def test_a_failure_of_the_script_is_none() -> None:
     def run(requests: list[object]) -> list[object]:
         raise KeyError("rul")
 
-    assert [type(outcome) for outcome in score_batch(run, [1, 2], HERE)] == [RunError, RunError]
+    assert [type(outcome) for outcome in scored(run, [1, 2])] == [RunError, RunError]

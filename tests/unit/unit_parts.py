@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,11 +15,14 @@ from module.metrics import Metrics
 from module.pipeline import Pipeline
 from module.routes import Routes
 from module.transports.memory import Memory
+from scoring.answering import Answering
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
-from scoring.bisection import score_batch
+from scoring.calling import in_batches
 from scoring.codecs import decode_json
-from scoring.predictions import Outcome
+from scoring.errors import ScoringError
+from scoring.predictions import NOTHING, Outcome, Request
+from scoring.results import ResultOptions
 from scoring.scoring_thread import ScoringThread
 from scoring.script import Script
 
@@ -26,13 +30,37 @@ HERE = Path(__file__).parent
 Run = Callable[[list[object]], object]
 
 
-def batched_script(run: Run, *, bisect: bool = True) -> Script:
+def batched_script(run: Run, *, bisect: bool = True, options: ResultOptions | None = None) -> Script:
     """Give the script that a score.py with ``@batched(bisect=…) def run`` loads as."""
-
-    def score(requests: list[object]) -> list[Outcome]:
-        return score_batch(run, requests, HERE, bisect=bisect)
-
+    score = in_batches(lambda requests, contexts: run(requests), answering(run, options), bisect=bisect)
     return Script("batched", Path("score.py"), lambda: None, score, decode_json, rows=True, max_size=64)
+
+
+def answering(run: Run, options: ResultOptions | None = None) -> Answering:
+    """Give what makes outcomes of what a run() in the tests gives and raises."""
+    return Answering(run, HERE, options or ResultOptions())
+
+
+def requests(given: Iterable[object]) -> list[Request]:
+    """Give requests with these values."""
+    return [Request(value) for value in given]
+
+
+def scored(script: Script | Run, given: Iterable[object], *, bisect: bool = True) -> list[Any]:
+    """Score values in one batch, by a script or a run(); gives what values() gives."""
+    script = script if isinstance(script, Script) else batched_script(script, bisect=bisect)
+    return values(script.score(requests(given)))
+
+
+def values(outcomes: Iterable[Outcome]) -> list[Any]:
+    """Give the JSON value that leaves for each request, its error, or NOTHING; what leaves itself if it is several."""
+    return [_value(outcome) for outcome in outcomes]
+
+
+def _value(outcome: Outcome) -> object:
+    if isinstance(outcome, ScoringError) or len(outcome) > 1:
+        return outcome
+    return orjson.loads(outcome[0].body) if outcome else NOTHING
 
 
 def message(body: object, identity: str = "", *, to: str = "amlInput", **properties: str) -> InputMessage:

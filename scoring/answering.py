@@ -1,0 +1,68 @@
+"""What becomes of what run() gives or raises: an outcome, made at once and never by raising.
+
+Anything that a user's object raises, while it is looked at or turned into bytes, is the error of its request alone.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import RequestError, RunError, ScoringError, TransientError
+from .predictions import Leaving, Outcome, Prediction
+from .responses import refused
+from .results import ResultOptions, encoded
+from .swallowed import PROPERTY, VALUE, Swallowed
+from .traces import blame, own_traceback
+from .transient import is_transient
+
+_MOST_TEXT = 4000
+
+
+class Answering:
+    """Turns what one script gives and raises into outcomes; used on the scoring thread."""
+
+    def __init__(self, run: Callable[..., object], directory: Path, options: ResultOptions) -> None:
+        """Take the script's function, the folder with the user's files, and how results become bodies."""
+        self._swallowed, self._directory, self._options = Swallowed(run), directory, options
+
+    def outcome(self, result: object, *, is_row: bool = False) -> Outcome:
+        """Give what leaves for a result, or the error that it stands for; never raises."""
+        try:
+            return self._encoded(result, is_row)
+        except ScoringError as error:
+            return self.error(error)
+        except BaseException as error:  # whatever tolist(), __str__ or keys() of a user's class may raise
+            return RunError(
+                f"what run() gave cannot be sent: {blame(error, self._directory)}",
+                own_traceback(error, self._directory),
+            )
+
+    def _encoded(self, result: object, is_row: bool) -> Outcome:
+        if isinstance(result, ScoringError):
+            return self.error(result)
+        if (error := refused(result)) is not None:
+            return error
+        if isinstance(result, Prediction) or not self._swallowed.is_in(result):
+            return encoded(result, self._options, is_row=is_row)
+        return tuple(map(_suspect, encoded(result, self._options, is_row=is_row)))
+
+    def error(self, raised: BaseException, what: str = "run()", *, misfit: bool = False) -> ScoringError:
+        """Give what was raised as a failure of ours with one sentence and the user's own frames; never raises.
+
+        A new one, also for RequestError: what a user raised may hold on to a whole batch by its frames, and its class
+        may be one of their own. A ``misfit`` is what a schema raised before it called run().
+        """
+        try:
+            if misfit:
+                return RequestError(f"the body does not fit the script's input schema: {raised}"[:1000])
+            for kind in (RequestError, TransientError, RunError, ScoringError):
+                if isinstance(raised, kind):
+                    return kind(str(raised)[:_MOST_TEXT], raised.user_traceback)
+            failed = TransientError if is_transient(raised) else RunError
+            return failed(f"{what} failed: {blame(raised, self._directory)}", own_traceback(raised, self._directory))
+        except BaseException as error:  # the text of a user's exception is made by a user's code
+            return RunError(f"{what} failed: {type(raised).__name__}, which cannot be read: {type(error).__name__}")
+
+
+def _suspect(leaving: Leaving) -> Leaving:
+    properties = {**leaving.properties, PROPERTY: VALUE}
+    return Leaving(leaving.body, leaving.output, properties, leaving.content_type, leaving.content_encoding)

@@ -1,0 +1,62 @@
+"""A request fails for a reason outside of it: memory, network, a device. How long is that believed? Only decides.
+
+What is called transient has to be shown to be: a request that has failed so a number of times runs alone, and then the
+one behind it in line goes first. If that fails too, the reason does lie outside, and both wait. If it succeeds, and the
+first one fails once more right after it, it is the request. No request is scored twice to find that out.
+"""
+
+from typing import Literal
+
+_PAUSE, _MAX_PAUSE = 0.5, 60.0
+"""Seconds between two tries: the first, the longest."""
+
+
+class Patience:
+    """One line's memory of the request that holds it up."""
+
+    def __init__(self, tries: int) -> None:
+        """Take the number of tries after which a request has to prove that it is not at fault."""
+        self._tries = tries
+        self._stuck: object = None
+        self._failures = 0
+        self._step: Literal["batch", "stuck", "other", "proof"] = "batch"
+        self._pause = 0.0
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next batch."""
+        return 0.0 if self._step in ("other", "proof") else self._pause
+
+    def place(self) -> int | None:
+        """Give the place in line of the request that has to run alone next; None for a batch as usual."""
+        return {"batch": None, "stuck": 0, "other": 1, "proof": 0}[self._step]
+
+    def succeeded(self) -> None:
+        """Hear that nothing in the last batch failed for a transient reason."""
+        if self._step == "other":
+            self._step = "proof"
+        else:
+            self._stuck, self._failures, self._step, self._pause = None, 0, "batch", 0.0
+
+    def failed(self, request: object, waiting: int) -> bool:
+        """Hear that a request failed for a transient reason; True if it has been shown to be its own fault.
+
+        Args:
+            request: the failed one.
+            waiting: how many are in line, this one included.
+        """
+        if self._step == "proof":
+            self.succeeded()
+            return True
+        if self._step == "other":
+            self._step = "stuck"
+            return False
+        if request is not self._stuck:
+            self._stuck, self._failures, self._pause = request, 0, 0.0
+        self._failures += 1
+        self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
+        if self._step == "stuck" and waiting > 1:
+            self._step = "other"
+        elif self._failures >= self._tries:
+            self._step = "stuck"
+        return False
