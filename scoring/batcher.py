@@ -100,7 +100,10 @@ class Batcher:
             group.answer.set_result([])
             return group.answer
         self._waiting.extend((request, group) for request in requests)
-        if not self._running and self._stalled is None:
+        if self._stalled is not None and self._patience.place() is not None:
+            self._stalled.cancel()  # the one in the way is out of tries: this one may show whose fault it is
+            self._go_on()
+        elif not self._running and self._stalled is None:
             self._wake()
         return group.answer
 

@@ -1,8 +1,9 @@
 """A request fails for a reason outside of it: memory, network, a device. How long is that believed? Only decides.
 
-What is called transient has to be shown to be: a request that has failed so a number of times runs alone, and then the
-one behind it in line goes first. If that fails too, the reason does lie outside, and both wait. If it succeeds, and the
-first one fails once more right after it, it is the request. No request is scored twice to find that out.
+What is called transient has to be shown to be: a request that has failed so a number of times runs alone, and then one
+behind it in line goes first. If that fails too, the reason may lie outside, and both wait; the next time it is another
+one, since they may be alike. If it succeeds, and the first one fails once more right after it, it is the request. No
+request is scored twice to find that out.
 """
 
 from typing import Literal
@@ -21,6 +22,7 @@ class Patience:
         self._failures = 0
         self._step: Literal["batch", "stuck", "other", "proof"] = "batch"
         self._pause = 0.0
+        self._other = self._probes = 0
 
     @property
     def pause(self) -> float:
@@ -29,7 +31,7 @@ class Patience:
 
     def place(self) -> int | None:
         """Give the place in line of the request that has to run alone next; None for a batch as usual."""
-        return {"batch": None, "stuck": 0, "other": 1, "proof": 0}[self._step]
+        return {"batch": None, "stuck": 0, "other": self._other, "proof": 0}[self._step]
 
     def succeeded(self) -> None:
         """Hear that nothing in the last batch failed for a transient reason."""
@@ -52,11 +54,14 @@ class Patience:
             self._step = "stuck"
             return False
         if request is not self._stuck:
-            self._stuck, self._failures, self._pause = request, 0, 0.0
+            self._stuck, self._failures, self._pause, self._probes = request, 0, 0.0, 0
         self._failures += 1
         self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
         if self._step == "stuck" and waiting > 1:
             self._step = "other"
+            self._probes = self._probes % (waiting - 1) + 1
+            back, front = divmod(self._probes, 2)  # from both ends of the line to its middle
+            self._other = waiting - 1 - back if front else back
         elif self._failures >= self._tries:
             self._step = "stuck"
         return False

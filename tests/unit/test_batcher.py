@@ -195,3 +195,23 @@ def test_requests_that_must_be_alone_share_no_run(groups: list[tuple[int, bool]]
 
     suspects = {owner for owner, (_, alone) in enumerate(groups) if alone}
     assert all(len(batch) == 1 for batch in asyncio.run(owners()) if suspects.intersection(batch))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+async def test_no_error_of_scoring_leaves_a_message_unfinished(in_place: bool) -> None:
+    """score() never raises; if it does, its messages are answered all the same, and the next ones are scored."""
+    whole = batched_script(echo)
+
+    def breaks_once(given: Sequence[Request]) -> list[Outcome]:
+        if given[0].value == 0:
+            raise OSError(30, "a read-only file system")
+        return whole.score(given)
+
+    thread = ScoringThread(asyncio.get_running_loop())
+    batcher = Batcher(replace(whole, score=breaks_once), thread, BatchLimits(2), Seen(), in_place=in_place)
+    answers = [batcher.submit(requests([n])) for n in range(4)]
+    async with asyncio.timeout(5):
+        outcomes = [values(await answer)[0] for answer in answers]
+    thread.stop()
+    assert [isinstance(outcome, RunError) for outcome in outcomes[:2]] == [True, True]
+    assert outcomes[2:] == [2, 3]
