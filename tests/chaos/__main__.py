@@ -62,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--round", type=int, help="this round alone")
     parser.add_argument("--from-round", type=int, default=0, help="begin with this round")
     parser.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
+    parser.add_argument("--without", default="", help="scripts, kinds, deeds and events to leave out, comma between")
     parser.add_argument("--folder", type=Path, help="for logs and journals (default: a new one)")
     return parser.parse_args()
 
@@ -72,9 +73,13 @@ async def _main(arguments: argparse.Namespace) -> int:
     place = prepare(folder)
     print(f"seed {seed}, in {folder}; {_missing(place)}", flush=True)
     totals, began = Totals(), monotonic()
+    without = frozenset(filter(None, arguments.without.split(",")))
     number = arguments.from_round if arguments.round is None else arguments.round
     while monotonic() - began < arguments.hours * 3600:
-        plan = draw_plan(seed, number, mounts=place.mounts)
+        plan = draw_plan(seed, number, mounts=place.mounts, without=without)
+        if plan.script in without:
+            number += 1
+            continue
         print(plan, flush=True)
         result = await run_round(plan, place)
         totals.add(result)

@@ -126,9 +126,10 @@ async def _refuse(stage: Stage, event: Event) -> None:
 
 
 async def _is_not_ready(stage: Stage, why: str) -> None:
-    if stage.module.runs and not stage.hub.connected and (await stage.module.get("/readyz"))[0] == 200:
-        if not stage.hub.connected:
-            stage.violations.append(f"/readyz says 200 while {why}")
+    away = stage.module.runs and not stage.hub.connected
+    ready, _ = await stage.module.get("/readyz")
+    if away and ready == 200 and not stage.hub.connected:
+        stage.violations.append(f"/readyz says 200 while {why}")
 
 
 async def _withhold(stage: Stage, event: Event) -> None:

@@ -44,6 +44,14 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "module.cli", *arguments]
 
 
+def _peak(pid: int) -> int:
+    """Give the most resident memory that a process has had, in MB; 0 if it is gone."""
+    try:
+        return int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) >> 10
+    except (OSError, IndexError):
+        return 0
+
+
 class Module:
     """One module through all the lives of a round.
 
@@ -180,9 +188,7 @@ class Module:
                 continue
             self.samples.append(Sample(monotonic(), pid, live, ready))
             self.lost_now = max(self.lost_now, int(await self.metric("scoring_journal_lost")))
-            with suppress(OSError):
-                status = Path(f"/proc/{pid}/status").read_text()
-                self.peak = max(self.peak, int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) >> 10)
+            self.peak = max(self.peak, _peak(pid))
 
     def left_behind(self) -> list[int]:
         """Give the processes of ended lives that still run."""

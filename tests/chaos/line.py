@@ -1,4 +1,4 @@
-"""The wire between module and hub: a TCP relay in front of the hub's TLS that can cut, hold and slow what it carries."""
+"""The wire between module and hub: a TCP relay in front of the hub's TLS that can cut, hold and slow its traffic."""
 
 import asyncio
 import socket
@@ -75,7 +75,7 @@ class Wire:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_module: bool) -> None:
         with suppress(OSError):
             while data := await reader.read(1024 if self.slow else 65_536):
-                while self.silent and not writer.is_closing():
+                while self.silent and not writer.is_closing():  # noqa: ASYNC110 - a fault flips it
                     await asyncio.sleep(0.02)
                 if self.slow:
                     await asyncio.sleep(self.slow)

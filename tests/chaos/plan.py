@@ -19,6 +19,10 @@ class Event(NamedTuple):
     seconds: float = 0.0
     how: str = ""
 
+    def __str__(self) -> str:
+        how = f"({self.how})" if self.how else ""
+        return f"{self.at:.1f}:{self.what}{how}+{self.seconds:.1f}"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,6 +38,7 @@ class Plan:
         settings: of the module, beside the round's own.
         memory_mb: of a control group around the module; 0: no limit.
         replay: put the quarantine back at the end.
+        without: kinds, deeds and events that are left out, for looking beside a known defect.
     """
 
     seed: int
@@ -49,10 +54,10 @@ class Plan:
     settings: dict[str, str] = field(default_factory=dict)
     memory_mb: int = 0
     replay: bool = False
+    without: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        happens = " ".join(f"{e.at:.1f}:{e.what}{f'({e.how})' if e.how else ''}{f'+{e.seconds:.1f}' if e.seconds else ''}"
-                           for e in self.events)  # fmt: skip
+        happens = " ".join(str(event) for event in self.events)
         more = " ".join(f"{name.removeprefix('SCORING_')}={value}" for name, value in self.settings.items())
         limit = f" memory={self.memory_mb}MB" if self.memory_mb else ""
         return (
@@ -96,13 +101,14 @@ _HOW = {
 }  # fmt: skip
 
 
-def draw_plan(seed: int, number: int, *, mounts: bool = True) -> Plan:
+def draw_plan(seed: int, number: int, *, mounts: bool = True, without: frozenset[str] = frozenset()) -> Plan:
     """Give the plan of a round.
 
     Args:
         seed: of the whole run.
         number: of the round.
         mounts: whether volumes can be mounted; the other draws are the same without.
+        without: kinds, deeds and events to leave out; the other draws are the same.
     """
     draw = random.Random(f"{seed}/{number}")
     script = _weighted(draw, _SCRIPTS)
@@ -110,8 +116,8 @@ def draw_plan(seed: int, number: int, *, mounts: bool = True) -> Plan:
     events = sorted(_event(draw, seconds) for _ in range(draw.choice((0, 1, 1, 2, 2, 3, 3, 4, 5))))
     folder = draw.choice(FOLDERS) if draw.random() < 0.3 else "plain"
     folder = folder if mounts else "plain"
-    events = [event for event in events if event.what != "fill" or folder != "plain"]
-    deeds = _deeds(draw, script)
+    events = [e for e in events if e.what not in without and (e.what != "fill" or folder != "plain")]
+    deeds = tuple(deed for deed in _deeds(draw, script) if deed not in without)
     memory = draw.random() < 0.06 and script in ("batched", "classic", "kept_array")
     plan = Plan(
         seed=seed,
@@ -124,7 +130,8 @@ def draw_plan(seed: int, number: int, *, mounts: bool = True) -> Plan:
         folder=folder,
         deeds=deeds,
         events=tuple(events),
-        memory_mb=400 if memory else 0,
+        memory_mb=900 if memory and "memory limit" not in without else 0,
+        without=without,
         replay=script == "poison" and not set(deeds) & {*DEADLY, *_LONG_DEEDS} and draw.random() < 0.3,
     )
     plan.settings.update(_settings(draw, plan))
@@ -175,11 +182,12 @@ def kinds(plan: Plan, draw: random.Random) -> list[tuple[str, str]]:
         (draw.choice(odd if draw.random() < 0.4 else ordinary) if draw.random() < plan.odd else "plain", "")
         for _ in range(plan.count)
     ]
+    found = [("plain", "") if kind in plan.without else (kind, deed) for kind, deed in found]
     for deed in plan.deeds:
         found.insert(draw.randint(0, len(found)), ("plain", deed))
     if plan.memory_mb:
         place = draw.randint(0, len(found))
-        found[place:place] = [("many numbers", "")] * 25
+        found[place:place] = [("many numbers", "")] * 45
     return found
 
 

@@ -29,6 +29,8 @@ from .preload import Control
 _SCRIPTS = Path(__file__).with_name("scripts")
 _PATIENCE = 60.0
 """Seconds without any progress, with all faults over, that are a stall."""
+_QUIET = 6.0
+"""Seconds after which nothing more is expected of a module that says itself that nothing waits."""
 _LONG_PATIENCE = 150.0
 """… where a script says of a message that its failure is not the message's fault: it is tried for some time."""
 _MAX_MB = 500
@@ -114,9 +116,7 @@ class _Round:
     def __init__(self, plan: Plan, place: Place, folder: Path, volume: Path, group: Path | None) -> None:
         self.plan, self.place, self.folder = plan, place, folder
         draw = random.Random(f"{plan.seed}/{plan.number}/messages")
-        self.inputs: list[list[Input]] = [
-            make(draw, tag, kind, do) for tag, (kind, do) in enumerate(kinds(plan, draw))
-        ]
+        self.inputs: list[list[Input]] = [make(draw, tag, kind, do) for tag, (kind, do) in enumerate(kinds(plan, draw))]
         self.journal = volume / "journal"
         self.control = Control(folder / "control", plan.seed) if place.library else None
         self.log = (folder / "hub.log").open("w", buffering=1)
@@ -219,8 +219,6 @@ class _Round:
     async def _settle(self) -> None:
         """Wait until all is acked and answered; a long time without progress is a stall."""
         patience = _LONG_PATIENCE if {"memory", "timeout"} & set(self.plan.deeds) else _PATIENCE
-        if self.stage.flipped:
-            patience = min(patience, 25.0)
         before, since = (-1, -1, -1), monotonic()
         while True:
             story = self.story()
@@ -234,13 +232,13 @@ class _Round:
             if len(self.module.ends) > 60:
                 self.violations.append(f"crash loop: {len(self.module.ends)} lives")
                 return
-            if self.stage.flipped and self.hub.all_acked and monotonic() - since > 5 and await self._is_empty():
-                return  # what is missing was lost to the damage; the verdict asks whether that was said
+            if self.hub.all_acked and monotonic() - since > _QUIET and await self._is_empty():
+                return  # what is missing now is lost, which the verdict says
             if monotonic() - since > patience:
                 ready, page = await self.module.get("/readyz")
                 self.violations.append(
-                    f"stall: {waiting} inputs unanswered, all acked: {self.hub.all_acked}, connected: "
-                    f"{self.hub.connected}, no progress for {patience:g} s, /readyz {ready} {page[:200]!r}"
+                    f"stall: {len(waiting)} inputs unanswered ({', '.join(waiting[:5])}), all acked: "
+                    f"{self.hub.all_acked}, connected: {self.hub.connected}, no progress for {patience:g} s, /readyz {ready} {page[:200]!r}"
                 )
                 return
             await asyncio.sleep(0.3)
@@ -356,5 +354,5 @@ class _Round:
         size = sum(path.stat().st_size for path in files) >> 20
         most = 3 * int(self.plan.settings["SCORING_MAX_WAITING_MB"]) + 80
         said = [f"the journal takes {size} MB: {most} is plenty"] if size > most else []
-        most = _MAX_MB + (self.plan.memory_mb and 300)
+        most = self.plan.memory_mb or _MAX_MB
         return [*said, *([f"{self.module.peak} MB of memory"] if self.module.peak > most else [])]

@@ -102,10 +102,10 @@ def judge(story: Story) -> Verdict:
     return verdict
 
 
-def pending(story: Story) -> int:
-    """Give how many inputs wait for an answer still; those for which nothing may leave do not count."""
+def pending(story: Story) -> list[str]:
+    """Name the inputs that wait for an answer still; those for which nothing may leave do not."""
     classes, _ = _sorted(story)
-    return sum(1 for each in classes.values() if _waits(story, each))
+    return [f"{tag} {each.given.kind}" for tag, each in classes.items() if _waits(story, each)]
 
 
 def _waits(story: Story, each: _Class) -> bool:

@@ -51,6 +51,10 @@ def _raise(error):
     raise error
 
 
+def _again(depth):
+    return _again(depth + 1)
+
+
 def _cycle():
     value = []
     value.append(value)
@@ -92,5 +96,5 @@ DEEDS = {
     "cancelled": lambda: _raise(asyncio.CancelledError()),
     "own end": lambda: _raise(_OwnEnd("over")),
     "stop": lambda: _raise(StopIteration()),
-    "recursion": lambda: (lambda again: again(again))(lambda again: again(again)),
+    "recursion": lambda: _again(0),
 }

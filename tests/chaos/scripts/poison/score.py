@@ -7,7 +7,7 @@ from scoring import Prediction, RequestError, batched
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from misdeeds import DEEDS  # noqa: E402
+from misdeeds import DEEDS
 
 
 def init():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from misdeeds import DEEDS  # noqa: E402
+from misdeeds import DEEDS
 
 
 def init():
