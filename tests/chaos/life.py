@@ -59,6 +59,7 @@ class Module:
         ends: of the lives that are over.
         samples: what /livez and /readyz said.
         peak: the most resident memory seen, in MB.
+        environment: of its process; the variable CHAOS_MODULE names another checkout to take its code from.
         lost: what the metric scoring_journal_lost admitted, added up over lives.
         keep: start it again whenever it ends by itself.
         paused: it is stopped by SIGSTOP.
@@ -83,7 +84,7 @@ class Module:
         self.paused = False
         self.started = 0.0
         self.log = folder / "module.log"
-        self._group = group
+        self._group, self._folder = group, folder
         self._process: asyncio.subprocess.Process | None = None
         self._wanted = ""
         self._over = asyncio.Event()
@@ -110,7 +111,13 @@ class Module:
         into_group = ["sh", "-c", f'echo $$ > {self._group}/cgroup.procs; exec "$@"', "sh"] if self._group else []
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *into_group, *command("run"), env=self.environment, stdout=log, stderr=log, start_new_session=True
+                *into_group,
+                *command("run"),
+                env=self.environment,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.started = monotonic()
         self.sessions.append(self._process.pid)

@@ -238,7 +238,8 @@ class _Round:
                 ready, page = await self.module.get("/readyz")
                 self.violations.append(
                     f"stall: {len(waiting)} inputs unanswered ({', '.join(waiting[:5])}), all acked: "
-                    f"{self.hub.all_acked}, connected: {self.hub.connected}, no progress for {patience:g} s, /readyz {ready} {page[:200]!r}"
+                    f"{self.hub.all_acked}, connected: {self.hub.connected}, "
+                    f"no progress for {patience:g} s, /readyz {ready} {page[:200]!r}"
                 )
                 return
             await asyncio.sleep(0.3)
