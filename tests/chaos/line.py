@@ -79,6 +79,8 @@ class Wire:
                     await asyncio.sleep(0.02)
                 if self.slow:
                     await asyncio.sleep(self.slow)
+                if writer.is_closing():
+                    return
                 if to_module and self.cut_after >= 0:
                     writer.write(data[: self.cut_after])
                     self.cut_after -= len(data)

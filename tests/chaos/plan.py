@@ -115,7 +115,7 @@ def draw_plan(seed: int, number: int, *, mounts: bool = True, without: frozenset
     seconds = draw.uniform(2.0, 7.0)
     events = sorted(_event(draw, seconds) for _ in range(draw.choice((0, 1, 1, 2, 2, 3, 3, 4, 5))))
     folder = draw.choice(FOLDERS) if draw.random() < 0.3 else "plain"
-    folder = folder if mounts else "plain"
+    folder = folder if mounts and folder not in without else "plain"
     events = [e for e in events if e.what not in without and (e.what != "fill" or folder != "plain")]
     deeds = tuple(deed for deed in _deeds(draw, script) if deed not in without)
     memory = draw.random() < 0.06 and script in ("batched", "classic", "kept_array")

@@ -81,20 +81,21 @@ def judge(story: Story) -> Verdict:
     verdict = Verdict()
     classes, strangers = _sorted(story)
     verdict.violations += [f"invented: {_short(each)} belongs to no input" for each in strangers]
-    lost = 0
+    unanswered: list[str] = []
     for each in classes.values():
         found = _answers_of(each)
-        if found is None:
-            lost += 1
-            if not story.damaged:
-                verdict.violations.append(f"lost: input {each.given.tag} ({each.given.kind}) has no answer")
+        if not found:
+            if () not in oracle.answers(story.script, each.given):
+                unanswered.append(f"{each.given.tag} ({each.given.kind})")
             continue
         verdict.violations += _wrong(story, each, found)
         verdict.duplicates += _extra(each, found, story)
         if not (story.damaged or story.disk or story.replayed):
             verdict.violations += _again_though_confirmed(each, found, story.ends)
-    if story.damaged and lost > story.admitted:
-        verdict.violations.append(f"lost: {lost} inputs have no answer, the module admitted {story.admitted}")
+    if len(unanswered) > story.admitted or (unanswered and not story.damaged):
+        admitted = f", the module admitted {story.admitted}" if story.damaged else ""
+        named = ", ".join(unanswered[:8])
+        verdict.violations.append(f"lost: {len(unanswered)} inputs have no answer{admitted}: {named}")
     bound = story.unconfirmed * story.record.ended
     if verdict.duplicates > bound and not story.replayed:
         verdict.violations.append(f"{verdict.duplicates} duplicates: at most {bound} after {story.record.ended} ends")
@@ -134,12 +135,12 @@ Found = dict[str, list[Output]]
 """Message id → all outputs with that id, in order."""
 
 
-def _answers_of(each: _Class) -> Found | None:
-    """Give what answered a class by message id; None if nothing did though something must."""
+def _answers_of(each: _Class) -> Found:
+    """Give what answered a class, by message id."""
     found: Found = defaultdict(list)
     for output in each.outputs:
         found[output.system.get("$.mid", "")].append(output)
-    return found or (None if each.deliveries else {})
+    return found
 
 
 def _wrong(story: Story, each: _Class, found: Found) -> list[str]:
