@@ -1,0 +1,289 @@
+"""What can happen to a module in a round: one function each, which ends when the fault is over."""
+
+import asyncio
+import random
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Awaitable, Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .hub import Hub
+from .life import Module, command
+from .line import Wire
+from .packets import packet
+from .plan import Event
+from .preload import Control
+
+
+@dataclass
+class Stage:
+    """Everything that a fault may touch.
+
+    Attributes:
+        journal: the module's journal directory.
+        control: of the fault library; None without a compiler.
+        violations: what a fault itself saw going wrong.
+        done: how many faults happened.
+        flipped: how often bits of the journal were flipped.
+    """
+
+    module: Module
+    hub: Hub
+    wire: Wire
+    journal: Path
+    control: Control | None
+    draw: random.Random
+    violations: list[str] = field(default_factory=list)
+    done: int = 0
+    flipped: int = 0
+
+
+async def happen(stage: Stage, event: Event) -> None:
+    """Let an event happen."""
+    stage.hub.say(f"* {event.what} {event.how} {event.seconds:g}")
+    stage.done += 1
+    await FAULTS[event.what](stage, event)
+    stage.hub.say(f"* {event.what} is over")
+
+
+async def _kill(stage: Stage, event: Event) -> None:
+    if stage.module.runs:
+        await stage.module.kill()
+    await asyncio.sleep(0.05)
+    await stage.module.start()
+
+
+async def _kill_early(stage: Stage, event: Event) -> None:
+    """Twice: the second time while it starts, or salvages."""
+    await _kill(stage, event)
+    await asyncio.sleep(event.seconds / 4)
+    await _kill(stage, event)
+
+
+async def _stop(stage: Stage, event: Event) -> None:
+    await _stopped(stage)
+    await stage.module.start()
+
+
+async def _stopped(stage: Stage) -> None:
+    """End it by SIGTERM; it must not take longer than a container engine waits."""
+    module = stage.module
+    if module.runs and not module.paused:
+        begun = len(module.ends)
+        if not await module.stop():
+            stage.violations.append("SIGTERM: it had not ended after 10 s")
+        elif module.ends[begun].code not in (0, -signal.SIGTERM):
+            stage.violations.append(f"SIGTERM: exit code {module.ends[begun].code}")
+
+
+async def _pause(stage: Stage, event: Event) -> None:
+    """SIGSTOP, as `docker pause`; the run time-out is 2 s in such a round."""
+    module, pid = stage.module, stage.module.pid
+    if not pid:
+        return
+    module.paused = True
+    module.signal(signal.SIGSTOP)
+    await asyncio.sleep(event.seconds / 4 if event.how == "short" else 2.5 + event.seconds)
+    if module.pid == pid:
+        module.signal(signal.SIGCONT)
+        await asyncio.sleep(1.0)
+        module.paused = False
+
+
+async def _reset(stage: Stage, event: Event) -> None:
+    stage.wire.reset()
+
+
+async def _silence(stage: Stage, event: Event) -> None:
+    await _while(stage.wire, "silent", True, event)
+
+
+async def _mute(stage: Stage, event: Event) -> None:
+    stage.wire.mute = True
+    stage.wire.reset()
+    await asyncio.sleep(event.seconds)
+    stage.wire.mute = False
+    stage.wire.reset()
+
+
+async def _closed(stage: Stage, event: Event) -> None:
+    stage.wire.closed = True
+    stage.wire.reset()
+    await asyncio.sleep(event.seconds + 2)
+    await _is_not_ready(stage, "the hub refuses connections")
+    stage.wire.closed = False
+
+
+async def _refuse(stage: Stage, event: Event) -> None:
+    stage.hub.manners.refuse = int(event.how)
+    stage.hub.drop()
+    await asyncio.sleep(event.seconds + 2)
+    await _is_not_ready(stage, f"the hub answers CONNECT with {event.how}")
+    stage.hub.manners.refuse = 0
+
+
+async def _is_not_ready(stage: Stage, why: str) -> None:
+    away = stage.module.runs and not stage.hub.connected
+    ready, _ = await stage.module.get("/readyz")
+    if away and ready == 200 and not stage.hub.connected:
+        stage.violations.append(f"/readyz says 200 while {why}")
+
+
+async def _withhold(stage: Stage, event: Event) -> None:
+    """Outputs are stored and never confirmed; the end of the connection ends it."""
+    await _while(stage.hub.manners, "withhold", True, event)
+    stage.hub.drop()
+
+
+async def _late(stage: Stage, event: Event) -> None:
+    await _while(stage.hub.manners, "delay", 0.5, event)
+
+
+async def _pace(stage: Stage, event: Event) -> None:
+    """Confirms slowly but steadily, for longer than the stall time-out."""
+    connections = stage.hub.record.connections
+    await _while(stage.hub.manners, "pace", 0.4, Event(event.at, event.what, event.seconds + 3))
+    stage.hub.say(f"* connections while it was slow: {stage.hub.record.connections - connections}")
+
+
+async def _slow_line(stage: Stage, event: Event) -> None:
+    await _while(stage.wire, "slow", 0.01, event)
+
+
+async def _forget_acks(stage: Stage, event: Event) -> None:
+    """A hub that has forgotten its last acks sends those messages again, with and without the DUP flag."""
+    stage.hub.manners.forget_acks = stage.draw.randint(1, 10)
+    stage.hub.manners.mark_again = stage.draw.random() < 0.5
+    stage.hub.drop()
+
+
+async def _cut(stage: Stage, event: Event) -> None:
+    stage.wire.cut_after = int(event.how)
+
+
+async def _garbage(stage: Stage, event: Event) -> None:
+    for _ in range(100):
+        if stage.hub.connected:
+            break
+        await asyncio.sleep(0.05)
+    stage.hub.send_raw(_GARBAGE[event.how])
+    if event.how in ("endless", "half"):
+        await asyncio.sleep(1.0)
+        stage.hub.drop()
+
+
+async def _disk(stage: Stage, event: Event) -> None:
+    if stage.control is not None:
+        stage.control.disk(event.how)
+        await asyncio.sleep(event.seconds)
+        stage.control.disk("")
+
+
+async def _clock(stage: Stage, event: Event) -> None:
+    if stage.control is not None:
+        stage.control.clock(int(event.how))
+        await asyncio.sleep(event.seconds)
+        stage.control.clock(0)
+
+
+async def _fill(stage: Stage, event: Event) -> None:
+    """Another writer takes all that is left of the journal's volume, for a while."""
+    filler = stage.journal.parent / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 10, 1):
+            with suppress(OSError):
+                while file.write(b"x" * size):
+                    pass
+    await asyncio.sleep(event.seconds)
+    filler.unlink(missing_ok=True)
+
+
+async def _lock(stage: Stage, event: Event) -> None:
+    """Another program holds the journal's write lock, as a backup or a curious person does."""
+    for path in sorted(stage.journal.glob("*.sqlite3"))[:1]:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await asyncio.sleep(event.seconds)
+            other.execute("ROLLBACK")
+
+
+async def _flip(stage: Stage, event: Event) -> None:
+    """Stop it with messages left, and flip bits in the closed journal."""
+    stage.hub.manners.withhold = True
+    await asyncio.sleep(0.5)
+    await _stopped(stage)
+    stage.hub.manners.withhold = False
+    if not list(stage.journal.glob("*-wal")):  # closed: all is in the main file
+        for path in sorted(stage.journal.glob("journal.sqlite3"))[:1]:
+            data = bytearray(path.read_bytes())
+            for _ in range(int(event.how)):
+                place = stage.draw.randrange(len(data))
+                data[place] ^= 1 << stage.draw.randrange(8)
+            path.write_bytes(data)
+            stage.flipped += 1
+    await stage.module.start()
+
+
+async def _list(stage: Stage, event: Event) -> None:
+    done = await quarantine(stage, "list")
+    if done.returncode not in (0, 2):  # 2: there is no journal yet
+        stage.violations.append(f"quarantine list: exit {done.returncode}: {done.stderr[-300:]}")
+
+
+async def quarantine(stage: Stage, what: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run `scoring-module quarantine` beside the module."""
+    words = command("quarantine", what, "--journal-dir", str(stage.journal), *more)
+    environment = {n: v for n, v in stage.module.environment.items() if n not in ("LD_PRELOAD", "CHAOS_CONTROL")}
+    return await asyncio.to_thread(
+        subprocess.run, words, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+async def _while(thing: object, name: str, value: object, event: Event) -> None:
+    before = getattr(thing, name)
+    setattr(thing, name, value)
+    await asyncio.sleep(event.seconds)
+    setattr(thing, name, type(before)())
+
+
+FAULTS: dict[str, Callable[[Stage, Event], Awaitable[None]]] = {
+    "kill": _kill,
+    "kill early": _kill_early,
+    "stop": _stop,
+    "pause": _pause,
+    "reset": _reset,
+    "silence": _silence,
+    "mute": _mute,
+    "closed": _closed,
+    "refuse": _refuse,
+    "withhold": _withhold,
+    "late": _late,
+    "pace": _pace,
+    "garbage": _garbage,
+    "cut": _cut,
+    "slow line": _slow_line,
+    "forget acks": _forget_acks,
+    "disk": _disk,
+    "fill": _fill,
+    "clock": _clock,
+    "lock": _lock,
+    "flip": _flip,
+    "list": _list,
+}
+
+_GARBAGE = {
+    "short puback": bytes.fromhex("400100"),
+    "short suback": bytes.fromhex("9000"),
+    "connack": bytes.fromhex("20020000"),
+    "kind 0": bytes.fromhex("0000"),
+    "kind 15": bytes.fromhex("f000"),
+    "qos 3": bytes.fromhex("36050001610001"),
+    "endless": bytes.fromhex("32ffffff7f") + b"x" * 1000,
+    "twin": packet(3, 0, b"\x00\x1e$iothub/twin/res/abc/?$rid=\xc3\xa9x{"),
+    "method": packet(3, 0, b"\x00\x1c$iothub/methods/POST/x/?$rd={"),
+    "bad utf-8": packet(3, 2, b"\x00\x04\xff\xfe\xfd\xfc\x00\x07x"),
+    "half": bytes.fromhex("3264001061"),
+}
