@@ -135,7 +135,7 @@ class Pipeline:
 
     def _reason(self, outcomes: list[Outcome], messages: list[OutputMessage]) -> str:
         """Say why a message was answered on the errors output, and count and log it; empty if it was not."""
-        if not messages:
+        if not messages or messages[0].properties["AzureMLResponse"] == "NOTHING":
             self._metrics.nothing.inc()
             return ""
         if messages[0].properties["AzureMLResponse"] != "ERROR":

@@ -30,6 +30,7 @@ class Routes:
         inbox_uuid: names answers to messages without an id.
         stamp: properties added to every prediction, such as ``model``.
         results: how results become bodies.
+        nothing: the output that is told of messages answered with NOTHING; empty: none.
     """
 
     outputs: Mapping[str, Sequence[str]]
@@ -37,9 +38,10 @@ class Routes:
     inbox_uuid: str
     stamp: Mapping[str, str] = field(default_factory=dict)
     results: ResultOptions = field(default_factory=ResultOptions)
+    nothing: str = ""
 
     def answers(self, accepted: Accepted, outcomes: Sequence[Outcome], *, rows: bool) -> list[OutputMessage]:
-        """Give the messages that answer one input message; none if all it got is NOTHING.
+        """Give the messages that answer one input message; if all it got is NOTHING, none or one that says so.
 
         Args:
             accepted: the input message.
@@ -50,7 +52,7 @@ class Routes:
             wrong = next((n for n, outcome in enumerate(outcomes) if isinstance(outcome, ScoringError)), None)
             if wrong is not None:
                 raise _named(outcomes[wrong], wrong if rows else None)
-            return list(self._predictions(accepted, outcomes, rows))
+            return list(self._predictions(accepted, outcomes, rows)) or self._nothing(accepted)
         except ScoringError as error:
             return [self.error(accepted, error)]
 
@@ -60,6 +62,10 @@ class Routes:
         properties = {**fitting(message.properties, MAX_BAG), "AzureMLResponse": "ERROR"}
         body = error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
         return self._message(accepted, self.errors, 0, Leaving(body), properties)
+
+    def _nothing(self, accepted: Accepted) -> list[OutputMessage]:
+        said = {"AzureMLResponse": "NOTHING"}
+        return [self._message(accepted, self.nothing, 0, Leaving(b"null"), said)] if self.nothing else []
 
     def _predictions(self, accepted: Accepted, outcomes: Sequence[Outcome], rows: bool) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}

@@ -283,7 +283,12 @@ def _pipeline(
         script=scoring.script,
         batcher=scoring.batcher,
         routes=Routes(
-            settings.routes, settings.errors_output, inbox.uuid, {k: v for k, v in stamp.items() if v}, results
+            settings.routes,
+            settings.errors_output,
+            inbox.uuid,
+            {k: v for k, v in stamp.items() if v},
+            results,
+            settings.nothing_output,
         ),
         publish=publish,
         metrics=metrics,
