@@ -18,7 +18,7 @@ from .inbox import Inbox
 from .logs import Sparsely
 from .messages import Accepted, InputMessage, OutputMessage
 from .metrics import Metrics
-from .routes import Routes
+from .routes import Answers, Routes
 
 Publish = Callable[[OutputMessage], asyncio.Future[None]]
 
@@ -140,8 +140,9 @@ class Pipeline:
                 outcomes: list[Outcome] = [scored.outcomes]
             else:
                 outcomes = await scored.outcomes
-            messages, error = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
-            self._count(messages, error)
+            answers = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
+            messages, error, _ = answers
+            self._count(answers)
             # One message alone may have more answers than the bound.
             while self._unconfirmed and self._unconfirmed + len(messages) > self._max_unconfirmed:
                 await self._a_message_finished()
@@ -153,14 +154,15 @@ class Pipeline:
             self._lighter.set()
         await self._sent.put(None)
 
-    def _count(self, messages: list[OutputMessage], error: ScoringError | None) -> None:
+    def _count(self, answers: Answers) -> None:
         """Count what a message was answered with, and log what should not be."""
+        messages, error, is_nothing = answers
         if error is not None:
             self._metrics.errors.inc()
             self._failed(str(error))
             trace = f"\n{error.user_traceback}" if error.user_traceback else ""
             self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {error}{trace}")
-        elif not messages:
+        elif is_nothing:
             self._metrics.nothing.inc()
         elif any(PROPERTY in message.properties for message in messages):
             self._metrics.suspect.inc()

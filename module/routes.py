@@ -1,7 +1,7 @@
 """Which messages leave for an input message: predictions on the outputs of its route, or one on the errors output."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,10 +23,11 @@ _MAX_ID, _MAX_CORRELATION = 128, 1024
 
 
 class Answers(NamedTuple):
-    """What leaves for one input message; with an error if it says that the message could not be scored."""
+    """What leaves for one input message; with an error if it could not be scored, or because all it got is NOTHING."""
 
     messages: list[OutputMessage]
-    error: ScoringError | None
+    error: ScoringError | None = None
+    is_nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Routes:
         inbox_uuid: names answers to messages without an id.
         stamp: properties added to every prediction, such as ``model``.
         results: how results become bodies.
+        nothing: the output that is told of messages answered with NOTHING; empty: none.
     """
 
     outputs: Mapping[str, Sequence[str]]
@@ -46,9 +48,10 @@ class Routes:
     inbox_uuid: str
     stamp: Mapping[str, str] = field(default_factory=dict)
     results: ResultOptions = field(default_factory=ResultOptions)
+    nothing: str = ""
 
     def answers(self, accepted: Accepted, outcomes: Sequence[Outcome], *, rows: bool) -> Answers:
-        """Give the messages that answer one input message; none if all it got is NOTHING.
+        """Give the messages that answer one input message; if all it got is NOTHING, none or one that says so.
 
         Args:
             accepted: the input message.
@@ -62,7 +65,8 @@ class Routes:
                     raise _named(outcome, row) if rows else outcome
                 left.append(outcome)
             leaving = joined(left, self.results) if rows else left[0]
-            return Answers(list(self._predictions(accepted, leaving)), None)
+            messages = list(self._predictions(accepted, leaving))
+            return Answers(messages or self._nothing(accepted), None, is_nothing=not messages)
         except ScoringError as error:
             return Answers([self.error(accepted, error)], error)
 
@@ -73,9 +77,11 @@ class Routes:
         body = error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
         return self._message(accepted, self.errors, 0, Leaving(body), properties)
 
-    def _predictions(
-        self, accepted: Accepted, leaving: Iterator[Leaving] | tuple[Leaving, ...]
-    ) -> Iterator[OutputMessage]:
+    def _nothing(self, accepted: Accepted) -> list[OutputMessage]:
+        said = {"AzureMLResponse": "NOTHING"}
+        return [self._message(accepted, self.nothing, 0, Leaving(b"null"), said)] if self.nothing else []
+
+    def _predictions(self, accepted: Accepted, leaving: Iterable[Leaving]) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}
         total = 0
         default = self.outputs.get(accepted.message.input, self.outputs.get("*"))

@@ -289,6 +289,7 @@ def _pipeline(
             inbox.uuid,
             {k: v for k, v in stamp.items() if v},
             _result_options(settings),
+            settings.nothing_output,
         ),
         publish=publish,
         metrics=metrics,

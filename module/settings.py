@@ -28,6 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     errors_output: Annotated[str, Meta(min_length=1, description="output for messages that cannot be scored")] = (
         "errors"
     )
+    nothing_output: Annotated[
+        str, Meta(description="output that is told of each message answered with NOTHING; empty: none")
+    ] = ""
     rows: Annotated[
         Literal["auto", "message"],
         Meta(description="`auto`: a JSON array of objects or arrays is a row each; `message`: one request"),

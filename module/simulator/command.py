@@ -27,6 +27,7 @@ class Command:
 
     Attributes:
         restarts: how often it was started again, after a kill or a crash.
+        crashes: how many of these were crashes.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Command:
             before_kill: awaited right before each kill.
             after_end: called after each end that is followed by another start.
         """
-        self.restarts = 0
+        self.restarts = self.crashes = 0
         self._argv, self._environment = argv, environment
         self._kill_every = kill_every
         self._was_connected, self._may_kill = was_connected, may_kill
@@ -64,31 +65,32 @@ class Command:
         Raises:
             SettingsError: it cannot be started.
         """
-        crashes = 0
         while True:
             process = await self._start()
             killed = await self._live(process)
             code = process.returncode or 0
             if not killed:
-                crashes += 1
-                if code in _FINAL_CODES or crashes > _MAX_CRASHES or not self._was_connected():
-                    return code if code >= 0 else 128 - code
+                if code in _FINAL_CODES or self.crashes == _MAX_CRASHES or not self._was_connected():
+                    return _shell_code(code)
+                self.crashes += 1
                 _log.warning("COMMAND ended with %d and is started again", code)
-                await asyncio.sleep(min(5.0, 0.1 * 2**crashes))
+                await asyncio.sleep(min(5.0, 0.1 * 2**self.crashes))
             self.restarts += 1
             self._after_end()
 
-    async def stop(self) -> None:
-        """Send SIGTERM, wait up to 10 s, then SIGKILL what is left."""
+    async def stop(self) -> int | None:
+        """Send SIGTERM, wait up to 10 s, then SIGKILL what is left; give its exit code, None if it had ended before."""
         process = self._process
+        ran = process is not None and process.returncode is None
         if process is None:
-            return
+            return None
         with suppress(ProcessLookupError, TimeoutError):
             process.terminate()
             async with asyncio.timeout(_STOP_LIMIT):
                 await process.wait()
         _kill(process)
-        await process.wait()
+        code = await process.wait()
+        return _shell_code(code) if ran else None
 
     async def _start(self) -> asyncio.subprocess.Process:
         try:
@@ -118,6 +120,10 @@ class Command:
         _kill(process)
         await process.wait()
         return True
+
+
+def _shell_code(code: int) -> int:
+    return code if code >= 0 else 128 - code
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -64,6 +64,7 @@ class Dispatcher:
     on_routed: Callable[[Delivery], object]
     on_output: Callable[[RoutedMessage], object]
     on_upstream: Callable[[RoutedMessage], object]
+    private_output: str = ""
 
     async def send(self, message: InputMessage) -> Outcome:
         """Take a message of a leaf device: for the input that it names, else for its routes; waits for room."""
@@ -89,6 +90,8 @@ class Dispatcher:
             self.counts.too_large += 1
             return
         self.on_output(message)
+        if self.private_output and message.system.get("output_name") == self.private_output:
+            return
         found, _ = self._route(message, announce=False)
         self.counts.no_route += not found
 

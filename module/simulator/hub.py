@@ -49,6 +49,7 @@ class EdgeHub:
         ack_timeout: seconds until an un-acked message is sent again.
         queue_bound: waiting messages from which on ``send_telemetry`` waits.
         token_grace: seconds that a connection outlives its token.
+        private_output: an output of the module that no route takes: only ``on_output`` sees it.
         on_routed: called when a message that was sent to the hub is queued for the module.
         on_delivered: called for each time a message is sent to the module.
         on_output: called for each message the module publishes.
@@ -75,6 +76,7 @@ class EdgeHub:
         ack_timeout: float = 30.0,
         queue_bound: int = 128,
         token_grace: float = 5.0,
+        private_output: str = "",
         on_routed: Callable[[Delivery], object] = _nothing,
         on_delivered: Callable[[Delivery], object] = _nothing,
         on_output: Callable[[RoutedMessage], object] = _nothing,
@@ -101,6 +103,7 @@ class EdgeHub:
             on_routed=on_routed,
             on_output=on_output,
             on_upstream=on_upstream,
+            private_output=private_output,
         )
         self._broker = ModuleBroker(
             identity=self._identity,

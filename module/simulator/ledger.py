@@ -1,12 +1,13 @@
 """Who was answered: matches outputs to the messages that were routed to the module. Pure: no clock, no asyncio.
 
 An output's message id is ``{input id}.{output}.{n}``, its correlation id the input's, else the input's message id.
-Devices reuse ids: the n-th output of one id answers the n-th message of its input id. Devices send no id at all: such
-messages are answered in the order in which they were sent.
+Devices reuse ids: an output id that comes again answers the next message of its input id. Devices send no id at all:
+such messages are answered in the order in which they were sent. Nothing answers a message before it was delivered.
 """
 
 from array import array
 from collections import Counter, deque
+from collections.abc import Iterable
 
 
 class Entry:
@@ -14,13 +15,15 @@ class Entry:
 
     Attributes:
         delivered_at: when it was first sent to the module, in seconds; None before.
+        number: its place in the order of first deliveries, from 1.
         answered: whether an output belongs to it.
     """
 
-    __slots__ = ("answered", "delivered_at")
+    __slots__ = ("answered", "delivered_at", "number")
 
     def __init__(self) -> None:
         self.delivered_at: float | None = None
+        self.number = 0
         self.answered = False
 
 
@@ -30,6 +33,9 @@ class Ledger:
     Attributes:
         expected: number of entries.
         answered: … that an output belongs to.
+        nothing: … of them, those that the module said to have answered with NOTHING.
+        by_order: … of them, those that no id of their own tells apart, so that only the order says who was answered.
+        out_of_order: … of them, those answered after a message that was delivered later.
         duplicates: outputs whose message id was seen before, and that no message is left for.
         by_output: outputs by name.
         latencies: seconds from first delivery to first output, in the order of the answers.
@@ -37,15 +43,18 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self.expected = self.answered = self.duplicates = 0
+        self.expected = self.answered = self.nothing = self.by_order = self.out_of_order = self.duplicates = 0
         self.by_output: Counter[str] = Counter()
         self.latencies = array("d")
         self.first_at: float | None = None
         self.last_at: float | None = None
+        self._delivered = self._newest = 0
         self._by_id: dict[str, list[Entry]] = {}
         self._by_correlation: dict[str, deque[Entry]] = {}
         self._nameless: deque[Entry] = deque()
-        self._seen: Counter[str] = Counter()
+        self._at: dict[str, int] = {}
+        self._seen: dict[str, int] = {}
+        self._alone: set[str] = set()
         self._bases: set[str] = set()
 
     def expect(self, message_id: str, correlation_id: str) -> Entry:
@@ -64,49 +73,75 @@ class Ledger:
         """Note that a message was sent to the module; only the first time counts."""
         if entry.delivered_at is None:
             entry.delivered_at = now
+            self._delivered += 1
+            entry.number = self._delivered
             if self.first_at is None:
                 self.first_at = now
 
     def output(self, name: str, message_id: str, correlation_id: str, now: float) -> None:
         """Take an output of the module; both ids may be empty."""
         self.by_output[name] += 1
-        nth = self._seen[message_id] if message_id else 0
+        self.duplicates += not self._take(name, message_id, correlation_id, now)
+
+    def said_nothing(self, name: str, message_id: str, correlation_id: str, now: float) -> None:
+        """Take what the module said on output ``name`` of a message that it answered with NOTHING."""
+        before = self.answered
+        self._take(name, message_id, correlation_id, now, alone=True)
+        self.nothing += self.answered - before
+
+    @property
+    def missing(self) -> int:
+        """How many messages nothing came of."""
+        return self.expected - self.answered
+
+    def _take(self, name: str, message_id: str, correlation_id: str, now: float, *, alone: bool = False) -> bool:
+        """Answer the message that an output belongs to; say no if it is one more of what was seen before.
+
+        With ``alone`` the message has no other output.
+        """
+        base = _base(name, message_id)
+        for own in (base, message_id):
+            if own in self._by_id:
+                return self._answer_by_id(own, message_id, now, alone=alone)
+        if message_id and message_id in self._seen:
+            return False
         if message_id:
-            self._seen[message_id] += 1
-        base = message_id.rsplit(".", 2)[0]
-        entries = self._by_id.get(base) or self._by_id.get(message_id)
-        if entries and nth < len(entries):
-            self._answer(entries[nth], now)
-        elif nth:
-            self.duplicates += 1
-        elif not entries and not self._answer_by_correlation(correlation_id, now):
-            self._answer_nameless(base, now)
+            self._seen[message_id] = 0
+        if not self._answer_by_correlation(correlation_id, now):
+            self._answer_nameless(base or message_id, now)
+        return True
 
-    def missing(self, nothing: int = 0) -> int:
-        """Give how many messages nothing came of; ``nothing`` more were answered with no message on purpose."""
-        return max(0, self.expected - self.answered - nothing)
+    def _answer_by_id(self, own: str, message_id: str, now: float, *, alone: bool) -> bool:
+        """Answer the message of this id that is at turn: the same output again is the next one's."""
+        entries, turn = self._by_id[own], self._at.get(own, -1)
+        if alone or own in self._alone or self._seen.get(message_id, -1) == turn:
+            turn += 1
+            if turn == len(entries) or entries[turn].delivered_at is None:
+                return False
+        self._at[own] = self._seen[message_id] = turn
+        (self._alone.add if alone else self._alone.discard)(own)
+        self._answer(entries[turn], now, by_order=len(entries) > 1)
+        return True
 
-    def _answer(self, entry: Entry, now: float) -> None:
-        if not entry.answered:
+    def _answer(self, entry: Entry, now: float, *, by_order: bool) -> None:
+        if not entry.answered and entry.delivered_at is not None:
             entry.answered = True
             self.answered += 1
+            self.by_order += by_order
+            self.out_of_order += entry.number < self._newest
+            self._newest = max(self._newest, entry.number)
             self.last_at = now
-            if entry.delivered_at is not None:
-                self.latencies.append(now - entry.delivered_at)
+            self.latencies.append(now - entry.delivered_at)
 
     def _answer_by_correlation(self, correlation_id: str, now: float) -> bool:
         """Answer the oldest message with this correlation id (or message id); say whether there was ever one."""
-        entries = self._by_correlation.get(correlation_id)
-        if entries is None:
-            same_id = self._by_id.get(correlation_id)
-            if same_id is not None:
-                self._answer(next((entry for entry in same_id if not entry.answered), same_id[-1]), now)
-            return same_id is not None
-        while entries and entries[0].answered:
-            entries.popleft()
-        if entries:
-            self._answer(entries.popleft(), now)
-        return True
+        if (entries := self._by_correlation.get(correlation_id)) is not None:
+            while entries and entries[0].answered:
+                entries.popleft()
+            self._answer_first(entries, now, by_order=True)
+        elif (same_id := self._by_id.get(correlation_id)) is not None:
+            self._answer_first(same_id, now, by_order=len(same_id) > 1)
+        return entries is not None or correlation_id in self._by_id
 
     def _answer_nameless(self, base: str, now: float) -> None:
         """Answer the oldest message without ids, unless it is one more output of the message ``base`` stands for."""
@@ -114,5 +149,16 @@ class Ledger:
             return
         if base:
             self._bases.add(base)
-        if self._nameless:
-            self._answer(self._nameless.popleft(), now)
+        if self._nameless and self._nameless[0].delivered_at is not None:
+            self._answer(self._nameless.popleft(), now, by_order=True)
+
+    def _answer_first(self, entries: Iterable[Entry], now: float, *, by_order: bool) -> None:
+        waiting = (entry for entry in entries if entry.delivered_at is not None and not entry.answered)
+        if (entry := next(waiting, None)) is not None:
+            self._answer(entry, now, by_order=by_order)
+
+
+def _base(name: str, message_id: str) -> str:
+    """Give the input id in an output's message id; empty if it has not the form ``{input id}.{output}.{n}``."""
+    base, _, number = message_id.rpartition(".")
+    return base.removesuffix(f".{name}") if number.isdigit() and base.endswith(f".{name}") else ""

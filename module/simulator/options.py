@@ -26,7 +26,11 @@ examples:
   Try any other module that uses an IoT Hub SDK:
     scoring-module simulate --module filter --telemetry telemetry.jsonl -- python filter.py
 
-exit code: 0 every message is accounted for, 1 some were lost, 2 wrong arguments, COMMAND's own if it ends by itself
+COMMAND gets a free port in SCORING_HTTP_PORT unless that is set. What it answers with nothing on purpose it has to say
+on the output that SCORING_NOTHING_OUTPUT names, as scoring-module does; else it counts as lost.
+
+exit code: 0 every message is accounted for, 1 some are not, and the summary says why, 2 wrong arguments, COMMAND's own
+if it ends by itself
 """
 
 
@@ -135,6 +139,10 @@ def options_from(args: argparse.Namespace) -> Options:
         path = getattr(args, option)
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise SettingsError(f"--{option} {path} cannot be written: its folder is not there or it is a folder")
+        for read in ("telemetry", "messages", "manifest"):
+            source = getattr(args, read)
+            if path is not None and path.exists() and source is not None and path.samefile(source):
+                raise SettingsError(f"--{option} {path} is the file that --{read} reads: it would be written over")
     names = [name for name in Options.__dataclass_fields__ if name != "command"]
     return Options(**{name: getattr(args, name) for name in names}, command=tuple(args.child or _DEFAULT_COMMAND))
 

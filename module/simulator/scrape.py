@@ -1,20 +1,24 @@
-"""Reads the module's ``/metrics`` and adds up its counters over all its lives."""
+"""Reads the module's ``/metrics`` and adds up the sizes of its batches over all its lives.
+
+Whatever answers on the port is believed only if it says the name of this run's hub, which nobody else was told.
+"""
 
 import asyncio
 import http.client
 import re
+import socket
+from collections.abc import Mapping
 from typing import NamedTuple
 
-_SAMPLE = re.compile(
-    rb"^(scoring_nothing_total|scoring_batch_size_sum|scoring_batch_size_count)(?:\{.*\})? (\S+)", re.M
-)
+from ..errors import SettingsError
+
+_SAMPLE = re.compile(rb"^scoring_batch_size_(sum|count)\{(.*)\} (\S+)", re.M)
 _MAX_PAGE = 4_000_000
 
 
 class Scraped(NamedTuple):
-    """Counters: answers that were NOTHING; requests in all batches; batches."""
+    """Counters: requests in all batches; batches."""
 
-    nothing: float = 0.0
     requests: float = 0.0
     batches: float = 0.0
 
@@ -26,8 +30,9 @@ class Scraped(NamedTuple):
 class Scraper:
     """Keeps the last counters of this life and the sum of those before."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, iothub: str) -> None:
+        """Read the port of the module that is connected to this hub; 0: it has none."""
+        self._port, self._iothub = port, iothub
         self._before = Scraped()
         self._current = Scraped()
         self._lives = 0
@@ -45,9 +50,9 @@ class Scraper:
     async def poll(self) -> None:
         """Read the counters; without an answer within a second they stay as they were."""
         life = self._lives
-        page = await asyncio.to_thread(_read, self._port)
+        page = await asyncio.to_thread(_read, self._port) if self._port else None
         if page is not None and life == self._lives:
-            self._current = parse(page)
+            self._current = parse(page, self._iothub)
 
     def new_life(self) -> None:
         """The process ended; its successor counts from 0."""
@@ -55,12 +60,32 @@ class Scraper:
         self._lives += 1
 
 
-def parse(page: bytes) -> Scraped:
-    """Give the counters of a page in Prometheus text format, summed over their labels."""
-    sums = {b"scoring_nothing_total": 0.0, b"scoring_batch_size_sum": 0.0, b"scoring_batch_size_count": 0.0}
-    for name, value in _SAMPLE.findall(page):
-        sums[name] += float(value)
+def parse(page: bytes, iothub: str) -> Scraped:
+    """Give the counters of a page in Prometheus text format, of this hub alone, summed over their other labels."""
+    sums = {b"sum": 0.0, b"count": 0.0}
+    for name, labels, value in _SAMPLE.findall(page):
+        if f'iothub="{iothub}"'.encode() in labels:
+            sums[name] += float(value)
     return Scraped(*sums.values())
+
+
+def free_port() -> int:
+    """Give a port that nobody listens at, on no address."""
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))  # noqa: S104 - as the module does
+        return int(probe.getsockname()[1])
+
+
+def port_of(environment: Mapping[str, str]) -> int:
+    """Give the port of the module that is started with this environment.
+
+    Raises:
+        SettingsError: it is no number.
+    """
+    text = environment.get("SCORING_HTTP_PORT") or "9600"
+    if not text.isdigit():
+        raise SettingsError(f"SCORING_HTTP_PORT {text} is not a port number")
+    return int(text)
 
 
 def _read(port: int) -> bytes | None:

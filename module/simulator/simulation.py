@@ -5,8 +5,8 @@ import itertools
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from .ledger import Entry, Ledger
 from .messages import RoutedMessage
 from .options import Options
 from .progress import ProgressDisplay, State
-from .scrape import Scraper
+from .scrape import Scraper, free_port, port_of
 from .session import Delivery
 from .summary import Summary, latency_ms
 
@@ -50,42 +50,51 @@ async def run(options: Options) -> int:
         SettingsError: a file, the manifest, a route or the address does not fit.
     """
     async with AsyncExitStack() as stack:
-        upstream = stack.enter_context(_created(options.upstream)) if options.upstream else None
-        simulation = Simulation(options, upstream)
+        upstream = stack.enter_context(_written(options.upstream)) if options.upstream else None
         environment = {"SCORING_HUB_TIMEOUT_S": "30", **os.environ}
+        environment.setdefault("SCORING_HTTP_PORT", str(free_port()))
+        simulation = Simulation(options, upstream, environment)
         if "SCORING_JOURNAL_DIR" not in environment:
             folder = tempfile.TemporaryDirectory(prefix="journal-", ignore_cleanup_errors=True)
             environment["SCORING_JOURNAL_DIR"] = stack.enter_context(folder)
-        code = await simulation.run(environment)
+        code = await simulation.run()
     summary = simulation.summary()
+    if summary.connects or not code:
+        print(summary.text(), flush=True)
     if options.summary:
         summary.write(options.summary)
-    if simulation.was_connected:
-        print(summary.text(), flush=True)
-    return code or (1 if summary.lost else 0)
+    return code or (1 if summary.troubles else 0)
 
 
 class Simulation:
     """The state of one simulation."""
 
-    def __init__(self, options: Options, upstream: BinaryIO | None) -> None:
-        """Read the manifest and open the messages.
+    def __init__(self, options: Options, upstream: BinaryIO | None, environment: Mapping[str, str]) -> None:
+        """Read the manifest and open the messages; ``environment`` is what COMMAND is started with.
 
         Raises:
             SettingsError: one of them does not fit.
         """
         manifest = _manifest(options)
         module = manifest.our_module(options.module) if manifest else options.module or "scoring"
-        self._options, self._upstream = options, upstream
+        self._options, self._upstream, self._environment = options, upstream, environment
         self._ledger = Ledger()
-        self._scraper = Scraper(_port())
+        # Nobody but COMMAND is told these two names.
+        private_output = f"nothing-{secrets.token_hex(8)}"
+        iothub = f"simulated-{secrets.token_hex(8)}.azure-devices.net"
+        self._nothing_output = environment.get("SCORING_NOTHING_OUTPUT") or private_output
+        self._scraper = Scraper(port_of(environment), iothub)
         self._messages = _messages(options)
-        self._sent = self._refused = self._unrouted = 0
-        self._restarts = 0
-        self._moved_at = self._nothing_at = 0.0
+        self._read = self._sent = self._refused = self._unrouted = self._unsent = 0
+        self._restarts = self._crashes = self._un_acked = 0
+        self._stop_code: int | None = None
+        self._unwritable: OSError | None = None
+        self._moved_at = 0.0
         self._hub = EdgeHub(
             listen=options.listen,
             module=module,
+            iothub=iothub,
+            private_output=private_output,
             routes=manifest.routes if manifest else None,
             desired=manifest.desired.get(module) if manifest else None,
             max_in_flight=options.max_in_flight,
@@ -96,12 +105,12 @@ class Simulation:
             on_upstream=self._reached_upstream,
         )
 
-    async def run(self, environment: dict[str, str]) -> int:
+    async def run(self) -> int:
         """Serve until all is answered or COMMAND ends; give COMMAND's exit code if it ended by itself, else 0."""
         async with self._hub as hub:
             command = Command(
                 self._options.command,
-                {**environment, **hub.environment},
+                {**self._environment, "SCORING_NOTHING_OUTPUT": self._nothing_output, **hub.environment},
                 kill_every=self._options.kill_every,
                 was_connected=lambda: hub.connects > 0,
                 may_kill=lambda: monotonic() - self._moved_at < self._options.settle / 2,
@@ -118,41 +127,46 @@ class Simulation:
                 for each in (running, feeding):
                     each.cancel()
                 await asyncio.gather(running, feeding, return_exceptions=True)
-                await command.stop()
-                self._restarts = command.restarts
+                self._un_acked = len(hub.session.in_flight)
+                self._stop_code = await command.stop()
+                self._restarts, self._crashes = command.restarts, command.crashes
+            self._unsent = self._read + sum(1 for _ in self._messages) - self._sent - self._refused
             return running.result() if ended else 0
-
-    @property
-    def was_connected(self) -> bool:
-        """Whether COMMAND ever reached the hub."""
-        return self._hub.connects > 0
 
     def summary(self) -> Summary:
         """Give the counts."""
-        ledger, nothing = self._ledger, round(self._scraper.total.nothing)
-        last_at = max(ledger.last_at or 0.0, self._nothing_at)
-        seconds = last_at - (ledger.first_at or 0.0) if last_at else 0.0
+        ledger, counts = self._ledger, self._hub.counts
+        seconds = ledger.last_at - ledger.first_at if ledger.last_at and ledger.first_at else 0.0
         mean_batch = self._scraper.mean_batch
         return Summary(
             sent=self._sent,
-            upstream=self._hub.counts.upstream,
+            upstream=counts.upstream,
             by_output=dict(ledger.by_output),
-            nothing=nothing,
-            lost=ledger.missing(nothing),
+            nothing=ledger.nothing,
+            lost=ledger.missing,
             duplicates=ledger.duplicates,
             seconds=round(seconds, 3),
-            messages_per_second=round(self._handled() / seconds, 1) if seconds else 0.0,
+            messages_per_second=round(ledger.answered / seconds, 1) if seconds else 0.0,
             latency_ms=latency_ms(ledger.latencies),
             mean_batch=None if mean_batch is None else round(mean_batch, 2),
             restarts=self._restarts,
             refused=self._refused,
             unrouted=self._unrouted,
+            unsent=self._unsent,
+            un_acked=self._un_acked,
+            dropped=counts.no_route + counts.too_large,
+            out_of_order=ledger.out_of_order,
+            by_order=ledger.by_order,
+            crashes=self._crashes,
+            connects=self._hub.connects,
+            stop_code=self._stop_code,
         )
 
     async def _feed(self) -> None:
         """Send all messages, as fast as they are taken or at the rate."""
         begin = monotonic()
         for number, message in enumerate(self._messages):
+            self._read += 1
             if self._options.rate:
                 await asyncio.sleep(begin + number / self._options.rate - monotonic())
             outcome = await self._hub.send_telemetry(message)
@@ -164,7 +178,7 @@ class Simulation:
         """Return when COMMAND ended, all is answered, or nothing moves any more.
 
         Raises:
-            SettingsError: COMMAND cannot be started, or a line is not a message.
+            SettingsError: COMMAND cannot be started, a line is not a message, or --upstream cannot be written.
         """
         before, connects = self._moves(), 0
         began_at = shown_at = self._moved_at = monotonic()
@@ -173,29 +187,33 @@ class Simulation:
                 await asyncio.wait([running], timeout=_LOOK_EVERY)
                 if feeding.done():
                     feeding.result()
+                if self._unwritable is not None:
+                    raise _cannot_write(self._options.upstream, self._unwritable)
                 now = monotonic()
                 if now - shown_at >= _SHOW_EVERY:
                     await self._scraper.poll()
                     display.show(self._state(now))
                     shown_at = now
                 if (moved := self._moves()) != before:
-                    self._nothing_at = now if moved[-1] != before[-1] else self._nothing_at
                     before, self._moved_at = moved, now
                 if self._hub.connects != connects:
                     connects, began_at = self._hub.connects, now
-                missing = self._ledger.expected - self._handled()
                 quiet = now - max(self._moved_at, began_at)
-                if (feeding.done() and not missing) or (missing and quiet > self._patience()):
+                if self._ledger.missing:
+                    ended = quiet > self._patience()
+                else:
+                    ended = feeding.done() and (not self._hub.session.in_flight or self._answered_for(now))
+                if ended:
                     return
         running.result()
 
     def _moves(self) -> tuple[int, ...]:
         """Give counts that change as long as messages move."""
-        return self._sent, self._hub.counts.outputs, self._hub.session.acked, round(self._scraper.total.nothing)
+        return self._sent, self._hub.counts.outputs, self._hub.session.acked
 
-    def _handled(self) -> int:
-        """Give how many messages an output or NOTHING answers."""
-        return self._ledger.expected - self._ledger.missing(round(self._scraper.total.nothing))
+    def _answered_for(self, now: float) -> bool:
+        """Say whether the last answer is so long ago that what is still not acked never will be."""
+        return now - (self._ledger.last_at or 0.0) > self._options.settle
 
     def _patience(self) -> float:
         """Give for how long nothing may move."""
@@ -207,7 +225,7 @@ class Simulation:
     def _state(self, now: float) -> State:
         ledger = self._ledger
         recent = latency_ms(ledger.latencies[-1000:])
-        answered = self._handled()
+        answered = ledger.answered
         seconds = now - ledger.first_at if ledger.first_at else 0.0
         return State(
             sent=self._sent,
@@ -230,7 +248,9 @@ class Simulation:
     def _output(self, message: RoutedMessage) -> None:
         system = message.system
         ids = system.get("message_id", ""), system.get("correlation_id", "")
-        self._ledger.output(system.get("output_name", ""), *ids, monotonic())
+        name = system.get("output_name", "")
+        take = self._ledger.said_nothing if name == self._nothing_output else self._ledger.output
+        take(name, *ids, monotonic())
 
     def _reached_upstream(self, message: RoutedMessage) -> None:
         if self._upstream is not None:
@@ -242,7 +262,10 @@ class Simulation:
                 system=system,
                 properties=message.properties,
             )
-            self._upstream.write(line)
+            try:
+                self._upstream.write(line)
+            except OSError as error:
+                self._unwritable = error
 
 
 def _manifest(options: Options) -> EdgeManifest | None:
@@ -263,15 +286,21 @@ def _messages(options: Options) -> Iterator[InputMessage]:
     return itertools.islice(messages, options.limit)
 
 
-def _created(path: Path) -> BinaryIO:
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing; what cannot be written, at the latest when it is closed, is a SettingsError."""
     try:
-        return path.open("wb")
+        file = path.open("wb")
     except OSError as error:
-        raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+        raise _cannot_write(path, error) from error
+    try:
+        yield file
+    finally:
+        try:
+            file.close()
+        except OSError as error:
+            raise _cannot_write(path, error) from error
 
 
-def _port() -> int:
-    text = os.environ.get("SCORING_HTTP_PORT", "9600")
-    if not text.isdigit():
-        raise SettingsError(f"SCORING_HTTP_PORT {text} is not a port number")
-    return int(text)
+def _cannot_write(path: Path | None, error: OSError) -> SettingsError:
+    return SettingsError(f"cannot write {path}: {error.strerror}")

@@ -8,6 +8,9 @@ import orjson
 
 from ..errors import SettingsError
 
+_KILLED, _TERMINATED = 137, 143
+"""Exit codes of a process that SIGKILL or SIGTERM ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -17,7 +20,7 @@ class Summary:
         sent: messages that the hub took.
         upstream: messages that reached $upstream.
         by_output: messages by output of the module.
-        nothing: messages that the script answered with NOTHING.
+        nothing: messages that the module said to have answered with NOTHING.
         lost: routed to the module, and neither an output nor NOTHING answers them.
         duplicates: outputs whose message id was seen before.
         seconds: from the first delivery to the last output.
@@ -27,6 +30,14 @@ class Summary:
         restarts: how often COMMAND was started again.
         refused: messages over 262,144 bytes, not sent.
         unrouted: messages that no route led to the module.
+        unsent: messages of the file that were not sent, as COMMAND ended or nothing moved any more.
+        un_acked: messages sent to the module that it did not ack.
+        dropped: outputs that the hub dropped: no route takes them, or they are over 262,144 bytes.
+        out_of_order: messages answered after one that was delivered later.
+        by_order: messages that no id of their own tells apart: who of them was answered is taken from the order.
+        crashes: restarts without a kill of ours.
+        connects: how often COMMAND connected to the hub.
+        stop_code: how COMMAND ended at the last SIGTERM (137: killed 10 s later); None: it ended by itself before.
     """
 
     sent: int
@@ -42,6 +53,47 @@ class Summary:
     restarts: int
     refused: int
     unrouted: int
+    unsent: int
+    un_acked: int
+    dropped: int
+    out_of_order: int
+    by_order: int
+    crashes: int
+    connects: int
+    stop_code: int | None
+
+    @property
+    def troubles(self) -> list[str]:
+        """Sentences that say why the messages are not all accounted for; empty if they are."""
+        routed = self.sent - self.unrouted
+        found = [
+            (not self.connects, "COMMAND did not connect to the hub"),
+            (self.lost, f"{self.lost:,} messages are lost: neither an output nor NOTHING answers them"),
+            (self.unsent, f"{self.unsent:,} messages were not sent: COMMAND ended or stood still before"),
+            (self.un_acked, f"{self.un_acked:,} messages were not acked: the hub would send them again"),
+            (not routed, "no message was routed to the module: look at the routes of the manifest and at the file"),
+        ]
+        return [sentence for applies, sentence in found if applies]
+
+    @property
+    def doubts(self) -> list[str]:
+        """Sentences that say what could not be seen, or what hides behind a good count."""
+        found = [
+            (
+                self.lost and not self.nothing,
+                "what a module answers with nothing on purpose counts as lost, unless it says so on the output that "
+                "SCORING_NOTHING_OUTPUT names",
+            ),
+            (
+                self.by_order and (self.duplicates or self.restarts),
+                f"{self.by_order:,} messages have no id of their own: a duplicate of one may have counted for another",
+            ),
+            (self.dropped, f"{self.dropped:,} outputs were dropped by the hub: no route takes them, or too large"),
+            (self.out_of_order, f"{self.out_of_order:,} messages were answered after one that was delivered later"),
+            (self.stop_code == _KILLED, "COMMAND did not end within 10 s of SIGTERM and was killed, as on a device"),
+            (self.stop_code not in (None, 0, _KILLED, _TERMINATED), f"COMMAND ended with {self.stop_code} at SIGTERM"),
+        ]
+        return [sentence for applies, sentence in found if applies]
 
     def write(self, path: Path) -> None:
         """Write it as JSON.
@@ -61,13 +113,18 @@ class Summary:
             f"sent        {self.sent:,}" + _if(self.refused, "refused as too large") + _if(self.unrouted, "unrouted"),
             f"outputs     {outputs}" + _if(self.nothing, "answered with NOTHING"),
             f"upstream    {self.upstream:,}",
-            f"lost        {self.lost:,}" + _if(self.duplicates, "duplicates") + _if(self.restarts, "restarts"),
+            f"lost        {self.lost:,}"
+            + _if(self.duplicates, "duplicates")
+            + _if(self.restarts, "restarts")
+            + _if(self.crashes, "of them after a crash"),
             f"throughput  {self.messages_per_second:,.0f} messages/s over {self.seconds:.1f} s",
         ]
         if self.latency_ms["p50"] is not None:
             lines.append(f"latency     p50 {self.latency_ms['p50']:.1f} ms, p99 {self.latency_ms['p99']:.1f} ms")
         if self.mean_batch is not None:
             lines.append(f"mean batch  {self.mean_batch:.1f}")
+        lines += [f"wrong       {sentence}" for sentence in self.troubles]
+        lines += [f"note        {sentence}" for sentence in self.doubts]
         return "\n".join(lines)
 
 

@@ -46,10 +46,16 @@ class Engine(NamedTuple):
 
     @contextmanager
     def running(self, image: str, options: Sequence[str] = (), command: Sequence[str] = ()) -> Iterator[str]:
-        """Run an image as a device does (read-only, no capabilities, limited memory) and give the container's name."""
+        """Run an image as a device does (read-only, no capabilities, limited memory) and give its container's name.
+
+        The journal's volume is the only place that can be written.
+        """
         name = f"scoring-test-{os.getpid()}-{time.monotonic_ns()}"
         volume = f"{name}-journal"
-        self("run", "-d", "--name", name, *_LOCKED_DOWN, "-v", f"{volume}:/var/lib/scoring", *options, image, *command)
+        # podman mounts a writable /tmp, /var/tmp and /run into a read-only container by itself; docker does not.
+        bare = ["--read-only-tmpfs=false"] if self.name == "podman" else []
+        journal = ["-v", f"{volume}:/var/lib/scoring"]
+        self("run", "-d", "--name", name, *_LOCKED_DOWN, *bare, *journal, *options, image, *command)
         try:
             yield name
         finally:

@@ -6,6 +6,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from shell import build, push
 
 from module.messages import InputMessage
 from module.simulator.hub import EdgeHub
+from module.simulator.messages import RoutedMessage
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(300)]
 _TELEMETRY = Path(__file__).parents[2] / "examples" / "turbofan" / "telemetry.jsonl.gz"
@@ -62,6 +64,65 @@ async def test_it_scores_on_a_hub_and_stops_in_time(
     assert max(seconds, again) < 2, log
     assert set(answered) == {f"m-{number}" for number in range(_COUNT)}, "nothing lost"
     assert "Traceback" not in log
+
+
+_SCRIPTS = {
+    "classic": """
+import json
+
+def init():
+    pass
+
+def run(raw_data):
+    return json.dumps([sum(row) for row in json.loads(raw_data)["data"]])
+""",
+    "batched": """
+from scoring import batched
+
+def init():
+    pass
+
+@batched(max_size=64)
+def run(requests):
+    return [[sum(row) for row in request["data"]] for request in requests]
+""",
+}
+
+
+@pytest.mark.parametrize("kind", _SCRIPTS)
+async def test_a_script_answers_every_message_with_nothing_to_write_on_but_the_journal(
+    engine: Engine, registry: Registry, tmp_path: Path, base: str, kind: str
+) -> None:
+    """No temporary directory, no home, no cache: what a device's read-only container has."""
+    folder = tmp_path / kind
+    folder.mkdir()
+    (folder / "score.py").write_text(_SCRIPTS[kind])
+    image = f"{registry.host}/{engine.name}/{kind}:1"
+    build(folder, image, base)
+    assert push(registry, image).code == 0
+    engine("login", "--username", USER, "--password-stdin", registry.host, text=PASSWORD)
+    answered: dict[str, object] = {}
+
+    def take(message: RoutedMessage) -> None:
+        answered[message.system["correlation_id"]] = json.loads(message.body)
+
+    rows = [json.dumps({"data": [[number, 1], [number, 2]]}).encode() for number in range(_COUNT)]
+    async with EdgeHub(listen=_ADDRESS, on_upstream=take, queue_bound=_COUNT) as hub:
+        with engine.running(image, _reached(hub)) as container:
+            await asyncio.wait_for(hub.connected.wait(), 30)
+            writable = await asyncio.to_thread(engine, "exec", container, "sh", "-c", _WRITABLE)
+            await _send(hub, rows)
+            with suppress(TimeoutError):
+                await _until(lambda: len(answered) == _COUNT)
+            log = engine.logs(container)
+    assert writable.split() == ["/var/lib/scoring"]
+    assert answered == {f"m-{number}": [number + 1, number + 2] for number in range(_COUNT)}, log
+    assert "Traceback" not in log
+
+
+_WRITABLE = (
+    'for each in /tmp /var/tmp /run "$HOME" . /var/lib/scoring; do touch "$each/probe" 2>&- && echo "$each"; done'
+)
 
 
 async def _send(hub: EdgeHub, rows: list[bytes]) -> None:

@@ -3,6 +3,10 @@
 import json
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +20,26 @@ from module.simulator.hub import EdgeHub
 ADDRESSES = addresses(group=3)
 
 MODULE = """
-import asyncio, http.server, json, os, pathlib, signal, sys, threading
+import asyncio, json, os, pathlib, signal, sys
 from azure.iot.device import Message
 from azure.iot.device.aio import IoTHubModuleClient
 
 way = sys.argv[1]
-nothing = 0
 state = pathlib.Path(os.environ["SCORING_JOURNAL_DIR"]) / "lives"
 
-class Metrics(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        page = f"scoring_nothing_total {nothing}.0\\nscoring_batch_size_sum 64.0\\nscoring_batch_size_count 16.0\\n"
-        self.send_response(200); self.end_headers(); self.wfile.write(page.encode())
-    def log_message(self, *_): pass
-
 async def main():
-    global nothing
-    if "SCORING_HTTP_PORT" in os.environ:
-        server = http.server.HTTPServer(("127.0.0.1", int(os.environ["SCORING_HTTP_PORT"])), Metrics)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
     life = len(state.read_text()) + 1 if state.exists() else 1
     state.write_text("x" * life)
     client = IoTHubModuleClient.create_from_edge_environment()
     seen = 0
     async def on_message(message):
-        global nothing
         nonlocal seen
         seen += 1
         if way == "loses" and seen % 10 == 0: return
-        if way == "filters" and seen % 2: nothing += 1; return
+        if way == "halves" and seen % 2: return
         if way == "crashes" and life == 1 and seen == 5: os._exit(4)
         if way == "gives-up" and seen == 5: os._exit(3)
+        if way == "leaves" and seen == 5: os._exit(0)
         desired = json.dumps((await client.get_twin())["desired"])
         output = "errors" if way == "fails" else "amlOutput"
         answer = Message(message.data)
@@ -59,10 +52,42 @@ async def main():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
     print("stopped", flush=True)
-    os._exit(0)
+    os._exit(5 if way == "stops-badly" else 0)
 
 asyncio.run(main())
 """
+
+
+FILTER = """
+from scoring import NOTHING, batched
+
+def init():
+    pass
+
+@batched(max_size=8)
+def run(requests):
+    return [request["n"] if request["n"] % 3 == 0 else NOTHING for request in requests]
+"""
+
+
+class _FalsePage(BaseHTTPRequestHandler):
+    """Says that all is well, whoever asks."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"scoring_nothing_total 15.0\nscoring_batch_size_sum 64.0\nscoring_batch_size_count 16.0\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _false_page() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _FalsePage) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_port
+        server.shutdown()
 
 
 class Simulate:
@@ -73,11 +98,23 @@ class Simulate:
         (folder / "module.py").write_text(MODULE)
         self.telemetry(30)
 
+    def filters(self) -> list[str]:
+        """Give the command of the module itself, with a script that answers one message of three."""
+        (self.folder / "script").mkdir()
+        (self.folder / "script" / "score.py").write_text(FILTER)
+        program = Path(sys.executable).parent / "scoring-module"
+        return ["env", f"SCORING_DIR={self.folder}/script", str(program), "run"]
+
     def telemetry(self, count: int) -> None:
         self.lines(*({"n": number} for number in range(count)))
 
     def lines(self, *lines: object) -> None:
         (self.folder / "telemetry.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def routes(self, route: str) -> None:
+        """Write a manifest with this one route."""
+        hub = {"properties.desired": {"routes": {"only": route}}}
+        (self.folder / "deployment.template.json").write_text(json.dumps({"modulesContent": {"$edgeHub": hub}}))
 
     async def __call__(self, way: str | list[str], **options: Any) -> int:
         command = [sys.executable, str(self.folder / "module.py"), way] if isinstance(way, str) else way
@@ -131,10 +168,26 @@ async def test_an_errors_output_answers(run: Simulate) -> None:
     assert run.summary["by_output"] == {"errors": 30}
 
 
-async def test_nothing_on_purpose_answers_too(run: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCORING_HTTP_PORT", str(21_000 + os.getpid() % 9_000))
-    assert await run("filters") == 0
-    assert (run.summary["nothing"], run.summary["lost"], run.summary["mean_batch"]) == (15, 0, 4.0)
+async def test_a_false_metrics_page_hides_no_loss(run: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _false_page() as port:
+        monkeypatch.setenv("SCORING_HTTP_PORT", str(port))
+        assert await run("halves") == 1
+    assert (run.summary["lost"], run.summary["nothing"], run.summary["mean_batch"]) == (15, 0, None)
+
+
+async def test_nothing_on_purpose_answers_too(run: Simulate) -> None:
+    assert await run(run.filters()) == 0
+    assert run.summary["by_output"] == {"amlOutput": 10}
+    assert (run.summary["nothing"], run.summary["lost"], run.summary["upstream"]) == (20, 0, 10)
+    assert run.summary["mean_batch"] >= 1.0
+
+
+async def test_nothing_said_right_before_a_kill_is_no_loss(run: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORING_HTTP_PORT", "0")
+    run.telemetry(450)
+    assert await run(run.filters(), kill_every=1.5, rate=60.0, settle=10.0) == 0
+    assert run.summary["restarts"] > 0
+    assert (run.summary["nothing"], run.summary["lost"]) == (300, 0)
 
 
 async def test_a_crashed_module_is_started_again(run: Simulate) -> None:
@@ -163,6 +216,49 @@ async def test_a_module_that_is_killed_comes_back_and_the_rest_is_answered(run: 
     await run("echoes", kill_every=0.8, rate=60.0)
     assert run.summary["restarts"] > 0
     assert run.summary["by_output"]["amlOutput"] > 100
+
+
+async def test_a_module_that_leaves_before_all_is_sent_is_no_success(run: Simulate) -> None:
+    assert await run("leaves", rate=20.0) == 1
+    assert (run.summary["sent"] + run.summary["unsent"], run.summary["restarts"]) == (30, 0)
+    assert run.summary["unsent"] > 15
+
+
+async def test_a_command_that_ends_well_without_the_hub_is_no_success(
+    run: Simulate, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert await run(["true"]) == 1
+    assert "wrong       COMMAND did not connect to the hub" in capfd.readouterr().out
+
+
+async def test_a_bad_end_at_sigterm_is_said(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await run("stops-badly") == 0
+    assert "note        COMMAND ended with 5 at SIGTERM" in capfd.readouterr().out
+
+
+async def test_no_message_for_the_module_is_no_success(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    run.routes("FROM /messages/* WHERE kind = 'x' INTO BrokeredEndpoint('/modules/scoring/inputs/amlInput')")
+    assert await run("echoes") == 1
+    assert "wrong       no message was routed to the module" in capfd.readouterr().out
+
+
+async def test_an_empty_file_is_no_success(run: Simulate) -> None:
+    run.lines()
+    assert await run("echoes") == 1
+
+
+async def test_outputs_that_the_hub_drops_are_said(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    run.routes("FROM /messages/modules/leaf/* INTO BrokeredEndpoint('/modules/scoring/inputs/amlInput')")
+    lines = [{"input": "amlInput", "system": {"message_id": f"m{n}"}, "body": n} for n in range(30)]
+    run.lines(*lines)
+    assert await run("echoes", messages=run.folder / "telemetry.jsonl") == 0
+    assert (run.summary["dropped"], run.summary["upstream"]) == (30, 0)
+    assert "note        30 outputs were dropped by the hub" in capfd.readouterr().out
+
+
+async def test_a_full_disk_for_upstream_is_a_sentence(run: Simulate) -> None:
+    with pytest.raises(SettingsError, match="cannot write /dev/full: No space left"):
+        await run("echoes", upstream=Path("/dev/full"))
 
 
 async def test_too_large_messages_are_refused_and_counted(run: Simulate) -> None:

@@ -1,5 +1,6 @@
 """Which messages leave for an input message, and what they carry."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -101,6 +102,15 @@ def test_a_prediction_may_choose_its_output_and_add_properties() -> None:
 def test_nothing_is_no_message() -> None:
     """Filtering on the device is what an edge is for."""
     assert answers([NOTHING]) == answers([NOTHING, NOTHING], rows=True) == []
+
+
+def test_nothing_is_said_where_somebody_wants_to_know() -> None:
+    """One message, named as predictions are, so that whoever counts can tell filtered from lost."""
+    told = dataclasses.replace(ROUTES, nothing="nothing")
+    (said,) = answers([NOTHING], routes=told)
+    assert (said.output, said.body, said.properties) == ("nothing", b"null", {"AzureMLResponse": "NOTHING"})
+    assert (said.system["message_id"], said.system["correlation_id"]) == ("m1.nothing.0", "m1")
+    assert [each.output for each in answers([1], routes=told)] == ["amlOutput"]
 
 
 def test_rows_are_answered_together_in_order() -> None:

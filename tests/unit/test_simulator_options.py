@@ -61,6 +61,13 @@ def test_a_mistake_is_a_sentence(telemetry: str, arguments: list[str], sentence:
         parse("--telemetry", telemetry, *arguments)
 
 
+@pytest.mark.parametrize("option", ["--upstream", "--summary"])
+def test_what_is_read_is_never_written(telemetry: str, option: str) -> None:
+    other_name = Path(telemetry).parent / ".." / Path(telemetry).parent.name / "telemetry.jsonl"
+    with pytest.raises(SettingsError, match=f"{option} .* is the file that --telemetry reads"):
+        parse("--telemetry", telemetry, option, str(other_name))
+
+
 def test_a_source_is_needed_and_must_be_there(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse()

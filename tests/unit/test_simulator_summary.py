@@ -1,12 +1,13 @@
 """The numbers at the end, and what they are made of."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from module.errors import SettingsError
-from module.simulator.scrape import Scraped, Scraper, parse
+from module.simulator.scrape import Scraped, Scraper, parse, port_of
 from module.simulator.summary import Summary, latency_ms
 
 SUMMARY = Summary(
@@ -23,15 +24,24 @@ SUMMARY = Summary(
     restarts=3,
     refused=1,
     unrouted=0,
+    unsent=0,
+    un_acked=0,
+    dropped=0,
+    out_of_order=0,
+    by_order=0,
+    crashes=1,
+    connects=4,
+    stop_code=0,
 )
-PAGE = b"""# HELP scoring_nothing_total x
-# TYPE scoring_nothing_total counter
-scoring_nothing_total{module_name="a"} 3.0
-scoring_nothing_total{module_name="b"} 4.0
-scoring_batch_size_bucket{le="1.0"} 5.0
-scoring_batch_size_count 2.0
-scoring_batch_size_sum 64.0
-scoring_nothing_total_created 1.7e9
+PAGE = b"""# HELP scoring_batch_size x
+# TYPE scoring_batch_size histogram
+scoring_batch_size_bucket{iothub="ours",le="1.0"} 5.0
+scoring_batch_size_count{iothub="ours",module_name="a"} 2.0
+scoring_batch_size_sum{iothub="ours",module_name="a"} 64.0
+scoring_batch_size_sum{iothub="ours",module_name="b"} 6.0
+scoring_batch_size_count{iothub="another",module_name="a"} 8.0
+scoring_batch_size_count 8.0
+scoring_batch_size_sum_created{iothub="ours"} 1.7e9
 """
 
 
@@ -51,6 +61,14 @@ def test_the_json_has_the_documented_keys(tmp_path: Path) -> None:
         "restarts",
         "refused",
         "unrouted",
+        "unsent",
+        "un_acked",
+        "dropped",
+        "out_of_order",
+        "by_order",
+        "crashes",
+        "connects",
+        "stop_code",
     ]
 
 
@@ -59,7 +77,7 @@ def test_the_text_says_it_for_people() -> None:
         "sent        1,000, 1 refused as too large",
         "outputs     amlOutput 989, errors 1, 10 answered with NOTHING",
         "upstream    990",
-        "lost        0, 2 duplicates, 3 restarts",
+        "lost        0, 2 duplicates, 3 restarts, 1 of them after a crash",
         "throughput  400 messages/s over 2.5 s",
         "latency     p50 1.0 ms, p99 9.0 ms",
         "mean batch  31.5",
@@ -77,19 +95,65 @@ def test_latencies() -> None:
     assert latency_ms([n / 1000 for n in range(200, 0, -1)]) == {"p50": 100.0, "p99": 198.0}
 
 
-def test_counters_are_summed_over_labels() -> None:
-    assert parse(PAGE) == Scraped(nothing=7.0, requests=64.0, batches=2.0)
+def test_only_counters_of_this_hub_are_summed() -> None:
+    assert parse(PAGE, "ours") == Scraped(requests=70.0, batches=2.0)
+    assert parse(PAGE, "nobody's") == Scraped()
 
 
 async def test_counters_are_summed_over_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = iter([PAGE, None, PAGE])
     monkeypatch.setattr("module.simulator.scrape._read", lambda _: next(pages))
-    scraper = Scraper(9600)
+    scraper = Scraper(9600, "ours")
     assert scraper.mean_batch is None
     await scraper.poll()
     await scraper.poll()
-    assert scraper.total == Scraped(7.0, 64.0, 2.0)
+    assert scraper.mean_batch == 35.0
     scraper.new_life()
     await scraper.poll()
-    assert scraper.total == Scraped(14.0, 128.0, 4.0)
-    assert scraper.mean_batch == 32.0
+    assert scraper.total == Scraped(140.0, 4.0)
+
+
+async def test_a_module_without_a_port_is_not_asked() -> None:
+    scraper = Scraper(0, "ours")
+    await scraper.poll()
+    assert scraper.mean_batch is None
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        ({"lost": 2}, "2 messages are lost"),
+        ({"unsent": 2}, "2 messages were not sent"),
+        ({"un_acked": 1}, "1 messages were not acked"),
+        ({"connects": 0}, "COMMAND did not connect"),
+        ({"unrouted": 1000}, "no message was routed"),
+        ({"sent": 0}, "no message was routed"),
+    ],
+)
+def test_what_is_not_accounted_for_is_said(count: dict[str, int], sentence: str) -> None:
+    found = replace(SUMMARY, **count)  # type: ignore[arg-type]
+    assert [each for each in found.troubles if each.startswith(sentence)]
+    assert f"wrong       {sentence}" in found.text()
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [
+        ({"lost": 2, "nothing": 0}, "what a module answers with nothing on purpose counts as lost"),
+        ({"by_order": 7}, "7 messages have no id of their own"),
+        ({"dropped": 7}, "7 outputs were dropped by the hub"),
+        ({"out_of_order": 7}, "7 messages were answered after one"),
+        ({"stop_code": 137}, "COMMAND did not end within 10 s"),
+        ({"stop_code": 1}, "COMMAND ended with 1 at SIGTERM"),
+    ],
+)
+def test_what_a_good_count_may_hide_is_said(count: dict[str, int], sentence: str) -> None:
+    assert not SUMMARY.troubles
+    assert not SUMMARY.doubts
+    assert f"note        {sentence}" in replace(SUMMARY, **count).text()  # type: ignore[arg-type]
+
+
+def test_the_port_is_the_modules_own() -> None:
+    assert (port_of({}), port_of({"SCORING_HTTP_PORT": "7"})) == (9600, 7)
+    with pytest.raises(SettingsError, match="SCORING_HTTP_PORT x is not a port"):
+        port_of({"SCORING_HTTP_PORT": "x"})
