@@ -57,12 +57,12 @@ def encoded(result: object, options: ResultOptions, *, is_row: bool = False) -> 
         predictions = _several([result])
     else:
         try:
-            return tuple(_messages(Prediction(result), options, is_row))
+            return tuple(_bodies(result, None, {}, options, is_row))
         except HoldsPredictionError:  # found by encoding: to look for it beforehand would cost as much as to encode
             if not isinstance(result, list | tuple):
                 raise
             predictions = _several(result)
-    return tuple(each for prediction in predictions for each in _messages(prediction, options, is_row))
+    return tuple(each for one in predictions for each in _bodies(one.value, *one.said(), options, is_row))
 
 
 def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
@@ -97,13 +97,12 @@ def _check_number(number: int) -> None:
         raise RunError(f"{number} messages would leave for one message: at most {MOST} can")
 
 
-def _messages(prediction: Prediction, options: ResultOptions, is_row: bool) -> Iterator[Leaving]:
-    output, properties = prediction.said()
-    for value in (prediction.value,) if is_row else _parts(prediction.value, options):
-        if is_row:
-            body, content_type, encoding = _row(value, options), _JSON, _UTF8
-        else:
-            body, content_type, encoding = _body(value, options)
+def _bodies(
+    value: object, output: str | None, properties: dict[str, str], options: ResultOptions, is_row: bool
+) -> Iterator[Leaving]:
+    """Give what leaves for one prediction."""
+    for part in (value,) if is_row else _parts(value, options):
+        body, content_type, encoding = (_row(part, options), _JSON, _UTF8) if is_row else _body(part, options)
         if len(body) > options.max_bytes:
             raise ScoringError(f"the prediction is {len(body)} bytes: at most {options.max_bytes} can be sent")
         yield Leaving(body, output, properties, content_type, encoding)

@@ -13,7 +13,10 @@ from unit_parts import message, reason, value
 
 from module.messages import Accepted, InputMessage, OutputMessage
 from module.routes import MAX_SIZE, Routes
+from module.transports.mqtt_packets import publish
+from module.transports.topics import output_bag
 from scoring import NOTHING, Prediction, RequestError
+from scoring.compat.aml_response import AMLResponse
 from scoring.errors import RunError, ScoringError
 from scoring.predictions import Outcome
 from scoring.results import ResultOptions, encoded
@@ -197,3 +200,28 @@ def test_a_reason_with_half_a_surrogate_pair_is_still_an_answer() -> None:
     """JSON text may decode to one in a script, and a script may quote it."""
     (answer,) = answers([RequestError("unknown device \ud800")])
     assert reason(answer).startswith("unknown device ")
+
+
+@pytest.mark.parametrize("text", ["x" * 70_000, "/" * 30_000, "ä" * 20_000])
+@pytest.mark.parametrize("where", ["correlation_id", "message_id", "property", "output", "content type"])
+def test_every_answer_fits_into_a_topic(where: str, text: str) -> None:
+    """What is too long for MQTT could never be confirmed, and its message never be finished."""
+    system = {where: text} if where.endswith("_id") else {}
+    given_ = InputMessage(b"0", "amlInput", {"message_id": "m1", **system}, {"p": text} if where == "property" else {})
+    result = Prediction(1, output=text) if where == "output" else 1
+    if where == "content type":
+        result = AMLResponse("x", 200, {"Content-Type": text})  # type: ignore[assignment]
+    (answer,) = answers([result], given_)
+    publish(f"devices/{'d' * 128}/modules/{'m' * 128}/messages/events/{output_bag(answer)}", answer.body, 1)
+    assert len(answer.body) <= MAX_SIZE
+    if where == "output":
+        assert answer.output == "errors"
+
+
+def test_an_error_without_text_is_an_error() -> None:
+    """``raise RequestError()``: its message was not scored, whatever it says of the reason."""
+    given_ = Accepted(5, message(0, "m1"), 0.0)
+    messages, error, is_nothing = ROUTES.answers(given_, [RequestError()], rows=False)
+    assert [each.output for each in messages] == ["errors"]
+    assert isinstance(error, RequestError)
+    assert not is_nothing
