@@ -10,8 +10,8 @@ from typing import Protocol
 
 from .batch import BatchLimits, ready_in
 from .errors import RunError, TransientError
-from .patience import Patience
-from .predictions import Outcome, Request
+from .patience import SAMPLE, Patience
+from .predictions import Context, Outcome, Request
 from .scoring_thread import ScoringThread
 from .script import Script
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Group:
-    """The requests that are answered together: those of one message."""
+    """The requests that are answered together: those of one message, which came at ``since``; 0: the sample."""
 
     answer: asyncio.Future[list[Outcome]]
     missing: int
@@ -75,7 +75,7 @@ class Batcher:
         self._started = 0.0
         self._timer: asyncio.Handle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._patience = Patience(limits.tries)
+        self._patience = Patience(limits.tries, has_sample=script.probe is not None)
 
     @property
     def max_size(self) -> int:
@@ -127,7 +127,7 @@ class Batcher:
             return
         self._running = self._next_batch()
         self._started = now
-        self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running)))
+        self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running if group.since)))
         requests = [request for request, _ in self._running]
         if self.in_place:
             try:
@@ -152,7 +152,11 @@ class Batcher:
         self._wake()
 
     def _next_batch(self) -> list[tuple[Request, _Group]]:
-        if (place := self._patience.place()) is not None:
+        place = self._patience.place()
+        if place == SAMPLE and self._script.probe is not None:
+            sample = Request(self._script.probe, Context() if self._script.wants_context else None)
+            return [(sample, _Group(self._loop.create_future(), 1, 0.0, 0, alone=True))]
+        if place is not None:
             lone = self._waiting[place]
             del self._waiting[place]
             return [lone]
@@ -177,7 +181,8 @@ class Batcher:
         self._observer.finished(len(outcomes), time.monotonic() - self._started)
         # A script that takes one request after another may answer only the first few: the rest stays in its place.
         for unanswered in reversed(running[len(outcomes) :]):
-            self._waiting.insert(place, unanswered)
+            if place != SAMPLE:
+                self._waiting.insert(place, unanswered)
         if stalled is None:
             if self._waiting:
                 (self._wake if self.in_place else self._start_batch)()

@@ -19,6 +19,9 @@ F = TypeVar("F", bound=Callable[..., object])
 
 Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
 
+SAMPLE = "sample.json"
+"""The file beside a script with a body that it can score."""
+
 HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 

@@ -3,10 +3,14 @@
 What is called transient has to be shown to be: a request that has failed so a number of times runs alone, and then one
 behind it in line goes first. If that fails too, the reason may lie outside, and both wait; the next time it is another
 one, since they may be alike. If it succeeds, and the first one fails once more right after it, it is the request. No
-request is scored twice to find that out.
+message is scored twice to find that out: where none is behind it, it is the sample that its author has put beside the
+script, or it waits for the next message.
 """
 
-from typing import Literal
+from typing import Final, Literal
+
+SAMPLE: Final = -1
+"""The place of a request that is in no line: the script's sample."""
 
 _PAUSE, _MAX_PAUSE = 0.5, 60.0
 """Seconds between two tries: the first, the longest."""
@@ -15,9 +19,10 @@ _PAUSE, _MAX_PAUSE = 0.5, 60.0
 class Patience:
     """One line's memory of the request that holds it up."""
 
-    def __init__(self, tries: int) -> None:
+    def __init__(self, tries: int, *, has_sample: bool = False) -> None:
         """Take the number of tries after which a request has to prove that it is not at fault."""
         self._tries = tries
+        self._has_sample = has_sample
         self._stuck: object = None
         self._failures = 0
         self._step: Literal["batch", "stuck", "other", "proof"] = "batch"
@@ -30,7 +35,7 @@ class Patience:
         return 0.0 if self._step in ("other", "proof") else self._pause
 
     def place(self) -> int | None:
-        """Give the place in line of the request that has to run alone next; None for a batch as usual."""
+        """Give the place in line of the request that has to run alone next, or SAMPLE; None for a batch as usual."""
         return {"batch": None, "stuck": 0, "other": self._other, "proof": 0}[self._step]
 
     def succeeded(self) -> None:
@@ -62,6 +67,8 @@ class Patience:
             self._probes = self._probes % (waiting - 1) + 1
             back, front = divmod(self._probes, 2)  # from both ends of the line to its middle
             self._other = waiting - 1 - back if front else back
+        elif self._step == "stuck" and self._has_sample:
+            self._step, self._other = "other", SAMPLE
         elif self._failures >= self._tries:
             self._step = "stuck"
         return False

@@ -12,13 +12,14 @@ from types import ModuleType
 
 from .answering import Answering
 from .calling import Awaiting, Call, Decode, Score, call_of, decode_of, score_of
+from .codecs import Body, rows_of
 from .compat.finder import StandIns
 from .compat.model_location import VARIABLE, set_model_dir
 from .compat.old_libraries import put_back
 from .compat.rawhttp import forget_rawhttp
 from .compat.schemas import schema_sample
-from .errors import ModelError, ScriptError
-from .kinds import BatchOptions, Entry, Kind, batched, entry_of
+from .errors import ModelError, ScoringError, ScriptError
+from .kinds import SAMPLE, BatchOptions, Entry, Kind, batched, entry_of
 from .merging import Merging
 from .results import ResultOptions
 from .traces import blame, own_traceback
@@ -52,6 +53,7 @@ class Script:
         sample: the request that its schema's samples make up; None without.
         merging: whether its requests share calls; None where there is nothing to merge.
         wants_context: whether run() is to be told what its requests came with.
+        probe: the request in sample.json, for finding out whether run() can succeed at all; None without one.
     """
 
     kind: Kind
@@ -67,6 +69,7 @@ class Script:
     sample: Mapping[str, object] | None = None
     merging: Merging | None = None
     wants_context: bool = False
+    probe: object = None
 
 
 def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
@@ -93,14 +96,14 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     entry = entry_of(module, path)
     awaiting = Awaiting()
     call = call_of(entry, awaiting)
-    sample = schema_sample(entry.run)
+    sample, decode = schema_sample(entry.run), decode_of(entry)
     merging = _merging(entry, directory, name, sample)
     return Script(
         "onnx" if bare else entry.kind,
         path,
         lambda: _init(entry, awaiting, directory),
         score_of(entry, call, Answering(entry.run, directory, options or ResultOptions()), merging),
-        decode_of(entry),
+        decode,
         rows=entry.kind == "batched",
         max_size=entry.options.max_size,
         call=call,
@@ -109,6 +112,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         sample=sample,
         merging=merging,
         wants_context=bool(entry.context),
+        probe=_probe(directory, decode, rows=entry.kind == "batched"),
     )
 
 
@@ -131,6 +135,14 @@ def load_one_by_one(directory: Path, name: str = "score.py") -> Call:
         raise ScriptError(f"the requests of {script.path.name} cannot be merged: it is of the kind {script.kind}")
     script.init()
     return script.call
+
+
+def _probe(directory: Path, decode: Decode, *, rows: bool) -> object:
+    try:
+        request = decode(Body((directory / SAMPLE).read_bytes(), "application/json"))
+        return request if not rows else (rows_of(request) or [request])[0]
+    except (OSError, ScoringError):
+        return None
 
 
 def _refuse_shadows(directory: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from .codecs import Body, rows_of
 from .compat.model_location import VARIABLE
 from .errors import RequestError, RunError, ScoringError, ScriptError
+from .kinds import SAMPLE
 from .loaded import MODELS, LoadedModel
 from .predictions import Context, Leaving, Request
 from .proof import prove
@@ -117,9 +118,9 @@ def _describe(trial: Trial, script: Script) -> None:
 
 def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:
     """Give where the sample is from and the sample: sample.json, the schema's, or zeros for a bare model."""
-    file = directory / "sample.json"
+    file = directory / SAMPLE
     if file.is_file():
-        return "sample.json", [Body(file.read_bytes(), "application/json")]
+        return SAMPLE, [Body(file.read_bytes(), "application/json")]
     if script.sample is not None:
         return "the input schema", [Body(json.dumps(script.sample).encode(), "application/json")]
     if script.kind != "onnx":

@@ -6,10 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from .field_map import FieldMap
+from .kinds import SAMPLE
 from .onnx_types import TensorSpec
-
-SAMPLE = "sample.json"
-"""A message's body in the working directory, for a try."""
 
 
 def sample() -> object:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import socket
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import cast
@@ -142,3 +143,31 @@ def test_a_failure_of_the_script_is_none() -> None:
         raise KeyError("rul")
 
     assert [type(outcome) for outcome in scored(run, [1, 2])] == [RunError, RunError]
+
+
+@pytest.mark.parametrize(("sample", "blamed"), [("good", True), ("bad", False)])
+async def test_the_sample_shows_whose_fault_it_is_where_no_message_does(
+    sample: str, blamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message alone in line: if run() can score the sample.json beside the script, it is the message."""
+    monkeypatch.setattr(patience, "_PAUSE", 0.005)
+    monkeypatch.setattr(patience, "_MAX_PAUSE", 0.02)
+    seen: list[object] = []
+
+    def run(given: list[object]) -> list[object]:
+        seen.extend(given)
+        if "bad" in given:
+            raise TimeoutError("too late")
+        return given
+
+    thread, kept = ScoringThread(asyncio.get_running_loop()), Seen()
+    script = replace(batched_script(run), probe=sample)
+    gathered = Batcher(script, thread, BatchLimits(4, tries=2), kept)
+    good = values(await gathered.submit(requests(["good"]), 7))
+    answer = gathered.submit(requests(["bad"]), 8)
+    await asyncio.wait([answer], timeout=5 if blamed else 0.3)
+    thread.stop()
+    assert good == ["good"]
+    assert answer.done() is blamed
+    assert not blamed or isinstance(answer.result()[0], RunError)
+    assert {tuple(owners) for owners in kept.owners} == {(7,), (8,), ()}
