@@ -107,6 +107,7 @@ def _report(result: Result, totals: Totals, folder: Path) -> None:
             f"VIOLATION in seed {result.plan.seed} round {result.plan.number}:\n{verdict.first(result.violations)}\n"
             f"  module.log, hub.log, plan and journal: {kept}\n"
             f"  again: python -m tests.chaos --seed {result.plan.seed} --round {result.plan.number}"
+            + (f' --without "{",".join(sorted(result.plan.without))}"' if result.plan.without else "")
         )
     print(f"  {result.seconds:.1f} s, peak {result.peak_mb} MB | {totals}", flush=True)
 

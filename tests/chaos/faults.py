@@ -155,7 +155,7 @@ async def _slow_line(stage: Stage, event: Event) -> None:
 
 async def _forget_acks(stage: Stage, event: Event) -> None:
     """A hub that has forgotten its last acks sends those messages again, with and without the DUP flag."""
-    stage.hub.manners.forget_acks = stage.draw.randint(1, 10)
+    stage.hub.manners.forget_acks = stage.draw.choice((1, 5, 50, 150))
     stage.hub.manners.mark_again = stage.draw.random() < 0.5
     stage.hub.drop()
 
