@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
@@ -47,6 +48,7 @@ def prepare(folder: Path) -> Place:
     """Make what all rounds share."""
     from small_models import make_all
 
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of every write to a connection that was cut
     folder.mkdir(parents=True, exist_ok=True)
     models = folder / "models"
     shutil.rmtree(models, ignore_errors=True)
