@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
@@ -47,6 +48,7 @@ def prepare(folder: Path) -> Place:
     """Make what all rounds share."""
     from small_models import make_all
 
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of every write to a connection that was cut
     folder.mkdir(parents=True, exist_ok=True)
     models = folder / "models"
     shutil.rmtree(models, ignore_errors=True)
@@ -107,6 +109,7 @@ def _report(result: Result, totals: Totals, folder: Path) -> None:
             f"VIOLATION in seed {result.plan.seed} round {result.plan.number}:\n{verdict.first(result.violations)}\n"
             f"  module.log, hub.log, plan and journal: {kept}\n"
             f"  again: python -m tests.chaos --seed {result.plan.seed} --round {result.plan.number}"
+            + (f' --without "{",".join(sorted(result.plan.without))}"' if result.plan.without else "")
         )
     print(f"  {result.seconds:.1f} s, peak {result.peak_mb} MB | {totals}", flush=True)
 

@@ -109,6 +109,17 @@ async def _mute(stage: Stage, event: Event) -> None:
     stage.wire.reset()
 
 
+async def _stop_unheard(stage: Stage, event: Event) -> None:
+    """SIGTERM before the first connection, to a hub that takes TCP connections and says nothing."""
+    await _stopped(stage)
+    stage.wire.mute = True
+    await stage.module.start()
+    await asyncio.sleep(1 + event.seconds)
+    await _stopped(stage)
+    stage.wire.mute = False
+    await stage.module.start()
+
+
 async def _closed(stage: Stage, event: Event) -> None:
     stage.wire.closed = True
     stage.wire.reset()
@@ -155,7 +166,7 @@ async def _slow_line(stage: Stage, event: Event) -> None:
 
 async def _forget_acks(stage: Stage, event: Event) -> None:
     """A hub that has forgotten its last acks sends those messages again, with and without the DUP flag."""
-    stage.hub.manners.forget_acks = stage.draw.randint(1, 10)
+    stage.hub.manners.forget_acks = stage.draw.choice((1, 5, 50, 150))
     stage.hub.manners.mark_again = stage.draw.random() < 0.5
     stage.hub.drop()
 
@@ -202,29 +213,60 @@ async def _fill(stage: Stage, event: Event) -> None:
 
 
 async def _lock(stage: Stage, event: Event) -> None:
-    """Another program holds the journal's write lock, as a backup or a curious person does."""
+    """Another program holds the journal's write lock, or reads for long, as a backup or a curious person does."""
+    begin = "BEGIN EXCLUSIVE" if event.how == "write" else "BEGIN"
     for path in sorted(stage.journal.glob("*.sqlite3"))[:1]:
         with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            await asyncio.sleep(event.seconds)
+            other.execute(begin)
+            other.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            await _is_alive_after(stage, event.seconds, f"another program holds the journal ({event.how})")
             other.execute("ROLLBACK")
 
 
+async def _slow_clients(stage: Stage, event: Event) -> None:
+    """Many clients of the status server say nothing."""
+    writers = []
+    for _ in range(60):
+        with suppress(OSError):
+            writers.append((await asyncio.open_connection("127.0.0.1", stage.module.port))[1])
+    await _is_alive_after(stage, event.seconds, "60 clients say nothing")
+    for writer in writers:
+        writer.transport.abort()
+
+
+async def _is_alive_after(stage: Stage, seconds: float, why: str) -> None:
+    """Let time pass; then /livez must answer in 4 s, if nothing has ended or stopped the module meanwhile."""
+    pid = stage.module.pid
+    await asyncio.sleep(seconds)
+    was_up = any(sample.pid == pid and sample.live == 200 for sample in stage.module.samples)
+    live, _ = await stage.module.get("/livez", limit=4.0)
+    if was_up and not live and pid == stage.module.pid and not stage.module.paused:
+        stage.violations.append(f"/livez does not answer within 4 s while {why}")
+
+
 async def _flip(stage: Stage, event: Event) -> None:
-    """Stop it with messages left, and flip bits in the closed journal."""
+    """Stop it with messages left, and flip bits in the closed journal, or cut it off, or put noise into it."""
     stage.hub.manners.withhold = True
     await asyncio.sleep(0.5)
     await _stopped(stage)
     stage.hub.manners.withhold = False
     if not list(stage.journal.glob("*-wal")):  # closed: all is in the main file
         for path in sorted(stage.journal.glob("journal.sqlite3"))[:1]:
-            data = bytearray(path.read_bytes())
-            for _ in range(int(event.how)):
-                place = stage.draw.randrange(len(data))
-                data[place] ^= 1 << stage.draw.randrange(8)
-            path.write_bytes(data)
+            path.write_bytes(_damaged(path.read_bytes(), event.how, stage.draw))
             stage.flipped += 1
     await stage.module.start()
+
+
+def _damaged(data: bytes, how: str, draw: random.Random) -> bytes:
+    if how == "cut":
+        return data[: draw.randrange(len(data))]
+    if how == "noise":
+        start = draw.randrange(len(data))
+        return data[:start] + draw.randbytes(min(5000, len(data) - start)) + data[start + 5000 :]
+    flipped = bytearray(data)
+    for _ in range(int(how)):
+        flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return bytes(flipped)
 
 
 async def _list(stage: Stage, event: Event) -> None:
@@ -257,6 +299,8 @@ FAULTS: dict[str, Callable[[Stage, Event], Awaitable[None]]] = {
     "reset": _reset,
     "silence": _silence,
     "mute": _mute,
+    "stop unheard": _stop_unheard,
+    "slow clients": _slow_clients,
     "closed": _closed,
     "refuse": _refuse,
     "withhold": _withhold,

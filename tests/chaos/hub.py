@@ -21,6 +21,8 @@ DEVICE, MODULE, HOST = "chaos-device", "chaos-module", "chaos.azure-devices.net"
 _TOPICS = f"devices/{DEVICE}/modules/{MODULE}"
 _EVENTS = f"{_TOPICS}/messages/events/"
 _LONG = {"message_id": "$.mid", "correlation_id": "$.cid", "content_type": "$.ct", "content_encoding": "$.ce"}
+_REMEMBERED = 150
+"""Acks that a hub may forget: the module knows the last 256 messages (docs/delivery.md)."""
 _ACK_TIMEOUT = 30.0
 """Seconds until edgeHub sends an un-acked message again on the same connection (`MessageAckTimeoutSecs`)."""
 
@@ -103,7 +105,7 @@ class Hub:
         self._log = log
         self._waiting: deque[int] = deque()
         self._flying: list[int] = []  # sent on this session and not acked, in order
-        self._just_acked: deque[int] = deque(maxlen=20)
+        self._just_acked: deque[int] = deque(maxlen=_REMEMBERED)
         self._line: _Line | None = None
         self._server: asyncio.Server | None = None
         self._began = monotonic()
@@ -155,7 +157,9 @@ class Hub:
 
     def repeat(self, count: int) -> None:
         """Take the last acked messages for un-acked: the next connection gets them again."""
-        self._flying = sorted({*self._flying, *list(self._just_acked)[-count:]})
+        unacked = sorted({*self._flying, *list(self._just_acked)[-count:]})
+        self._flying = unacked[: self.window]
+        self._waiting.extendleft(reversed(unacked[self.window :]))
 
     def pump(self) -> None:
         """Send what may be sent now."""

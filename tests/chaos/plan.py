@@ -38,7 +38,8 @@ class Plan:
         settings: of the module, beside the round's own.
         memory_mb: of a control group around the module; 0: no limit.
         replay: put the quarantine back at the end.
-        without: kinds, deeds and events that are left out, for looking beside a known defect.
+        without: scripts, kinds, deeds, events and folders that are left out, for looking beside a known defect;
+            ``permissions`` too.
     """
 
     seed: int
@@ -86,7 +87,8 @@ _SCRIPTS = {
 _FAULTS = {
     "kill": 10, "kill early": 4, "stop": 4, "pause": 2, "reset": 4, "silence": 2, "mute": 1, "closed": 2, "refuse": 2,
     "withhold": 3, "late": 3, "pace": 3, "garbage": 4, "cut": 3, "slow line": 2, "forget acks": 4, "disk": 6, "fill": 2,
-    "clock": 3, "lock": 3, "flip": 3, "list": 1,
+    "clock": 3, "lock": 3, "flip": 4, "list": 1,
+    "slow clients": 1, "stop unheard": 1,
 }  # fmt: skip
 
 _HOW = {
@@ -95,7 +97,8 @@ _HOW = {
                 "bad utf-8", "half"),
     "clock": ("3600", "-3600", "2592000", "-86400", "-315360000"),
     "refuse": ("5", "3", "2"),
-    "flip": ("1", "3", "20"),
+    "flip": ("1", "3", "20", "cut", "noise"),
+    "lock": ("write", "write", "read"),
     "pause": ("short", "long"),
     "cut": ("1", "100", "3000"),
 }  # fmt: skip

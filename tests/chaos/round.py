@@ -37,7 +37,7 @@ _MAX_MB = 500
 """Resident memory at most: a plain module has 100."""
 _DEATHS = {"abort": 4, "hang": 4, "regex": 4, "_exit": 8}
 """How often a deed may end the process before its message must be condemned, one death in company included."""
-_ENDING = ("kill", "kill early", "stop", "flip", "pause")
+_ENDING = ("stop unheard", "kill", "kill early", "stop", "flip", "pause")
 
 
 @dataclass
@@ -210,7 +210,9 @@ class _Round:
             inputs=self.hub.inputs,
             record=self.hub.record,
             unconfirmed=int(plan.settings.get("SCORING_MAX_UNCONFIRMED", verdict.UNCONFIRMED)),
-            ends=[end.at for end in self.module.ends] + self.hub.record.ends,
+            ends=self.hub.record.ends,
+            deaths=[end.at for end in self.module.ends],
+            clear=not plan.has("silence", "slow line", "pause", "cut", "garbage"),
             admitted=self.module.lost + self.module.lost_now,
             damaged=self.stage.flipped > 0,
             disk=plan.has("disk", "fill", "lock"),
@@ -352,6 +354,7 @@ class _Round:
     def _logged(self) -> list[str]:
         text = self.module.log.read_text(errors="replace") if self.module.log.exists() else ""
         wrong = re.findall(r"^.*(?:please report|never retrieved|Segmentation fault|unclosed).*$", text, re.MULTILINE)
+        wrong += re.findall(r"^<3> a forged line.*$", text, re.MULTILINE)
         return [f"log: {line[:200]}" for line in wrong[:3]]
 
     def _sizes(self) -> list[str]:
@@ -359,5 +362,7 @@ class _Round:
         size = sum(path.stat().st_size for path in files) >> 20
         most = 3 * int(self.plan.settings["SCORING_MAX_WAITING_MB"]) + 80
         said = [f"the journal takes {size} MB: {most} is plenty"] if size > most else []
+        if "permissions" not in self.plan.without:
+            said += [f"{each.name} can be read by everybody" for each in files if each.stat().st_mode & 0o007]
         most = self.plan.memory_mb or _MAX_MB
         return [*said, *([f"{self.module.peak} MB of memory"] if self.module.peak > most else [])]

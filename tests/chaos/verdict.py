@@ -17,6 +17,8 @@ UNCONFIRMED = 64
 
 _SURELY_DONE = 3.0
 """Seconds after which a confirmed answer must have left the journal, on a busy machine too."""
+_SURELY_HEARD = 1.5
+"""Seconds after which the module must have heard of a confirmation, where the wire is clear."""
 _OWN_ID = re.compile(r"[0-9a-fA-F-]{8,}-\d+")
 """How the id of an answer begins whose message has none: the journal's name and the message's number."""
 
@@ -26,7 +28,9 @@ class Story:
     """What happened in a round, as far as it is needed to judge it.
 
     Attributes:
-        ends: when lives and connections ended.
+        ends: when connections ended.
+        deaths: when lives ended.
+        clear: the wire carried everything at once as long as a connection lasted.
         admitted: messages that the module said it has lost, after damage that the round did to its journal.
         damaged: the round has flipped bits of the journal.
         disk: the journal could not always be written.
@@ -38,6 +42,8 @@ class Story:
     record: Record
     unconfirmed: int = UNCONFIRMED
     ends: list[float] = field(default_factory=list)
+    deaths: list[float] = field(default_factory=list)
+    clear: bool = False
     admitted: int = 0
     damaged: bool = False
     disk: bool = False
@@ -91,7 +97,7 @@ def judge(story: Story) -> Verdict:
         verdict.violations += _wrong(story, each, found)
         verdict.duplicates += _extra(each, found, story)
         if not (story.damaged or story.disk or story.replayed):
-            verdict.violations += _again_though_confirmed(each, found, story.ends)
+            verdict.violations += _again_though_confirmed(story, each, found)
     if len(unanswered) > story.admitted or (unanswered and not story.damaged):
         admitted = f", the module admitted {story.admitted}" if story.damaged else ""
         named = ", ".join(unanswered[:8])
@@ -253,16 +259,18 @@ def _extra(each: _Class, found: Found, story: Story) -> int:
     return sum(max(0, len(copies) - members) for copies in found.values())
 
 
-def _again_though_confirmed(each: _Class, found: Found, ends: list[float]) -> list[str]:
+def _again_though_confirmed(story: Story, each: _Class, found: Found) -> list[str]:
     """Say which answers came again though the module had long known them to be stored and nothing had ended since."""
     if len(each.deliveries) > 1:
         return []
     said = []
     for identity, copies in found.items():
         for before, after in pairwise(copies):
-            sure = before.confirmed and before.confirmed + _SURELY_DONE < after.at
-            if sure and not any(before.confirmed <= end <= before.confirmed + _SURELY_DONE for end in ends):
-                late = after.at - before.confirmed
+            at, heard = before.confirmed, _SURELY_HEARD if story.clear else _SURELY_DONE
+            died = any(0 <= death - at <= _SURELY_DONE for death in story.deaths)
+            cut = any(0 <= end - at <= heard for end in story.ends)
+            if at and not died and not cut:
+                late = after.at - at
                 said.append(f"answered twice: {identity[:60]} again {late:.1f} s after its confirmation")
     return said
 
