@@ -10,6 +10,7 @@ from typing import Any
 
 from . import codecs
 from .bisection import BatchScorer, as_run_error
+from .comparing import Scoring
 from .compat.rawhttp import AMLRequest
 from .content_encoding import plain
 from .errors import RequestError, ScoringError, TransientError
@@ -85,9 +86,11 @@ def score_of(entry: Entry, call: Call, directory: Path, merging: Merging | None)
     if merging is None:
         return one_by_one
 
+    merging.use(Scoring(call, outcome, one_by_one))
+
     def score(requests: list[object]) -> list[Outcome]:
-        merged = merging.score(call, requests)
-        return one_by_one(requests) if merged is None else [outcome(result) for result in merged]
+        merged = merging.score(requests)
+        return one_by_one(requests) if merged is None else merged
 
     return score
 

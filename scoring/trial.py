@@ -15,7 +15,6 @@ from .compat.model_location import VARIABLE
 from .errors import RequestError, RunError, ScoringError, ScriptError
 from .loaded import MODELS, LoadedModel
 from .predictions import Outcome, Prediction
-from .proof import prove
 from .results import ResultOptions, leaving
 from .script import Script, load
 from .swallowed import PROPERTY
@@ -202,8 +201,7 @@ def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:
     for body in bodies:
         with suppress(RequestError):
             requests.append(script.decode(body))
-    verdict = prove(script.call, requests)
-    return verdict.proved, verdict.why
+    return script.merging.tried(requests)
 
 
 def _cut(body: bytes) -> str:
