@@ -29,6 +29,7 @@ CHECKING = 0.05
 _LEAST = 0.001
 """Seconds that comparisons may take after a batch that takes no time."""
 
+_FEW = 3
 _PATIENCE = 20_000
 _SHAPES = 16
 

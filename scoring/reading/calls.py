@@ -108,7 +108,7 @@ def _writes_into(value: object, path: str, levels: Sequence[int]) -> bool:
 def _of_library(path: str, given: int) -> int:
     """Give the level of what a harmless function of a library gives."""
     name = path.removeprefix("builtins.")
-    if name in _GIVES_A_VALUE or path.startswith("json.dump"):
+    if name in _GIVES_A_VALUE or path in ("json.dumps", "copy.deepcopy"):
         return OWN
     if name in ("max", "min", "next", "sum"):
         return inside(given)

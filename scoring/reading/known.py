@@ -122,9 +122,8 @@ def is_logger(value: object) -> bool:
 def is_model(value: object) -> bool:
     """Say whether a value is an object of a library that has models, and is called to score."""
     kind = type(value)
-    is_object = (
-        not isinstance(value, type | np.ufunc) and "function" not in kind.__name__ and "method" not in kind.__name__
-    )
+    name = kind.__name__.lower()
+    is_object = not isinstance(value, type | np.ufunc) and "function" not in name and "method" not in name
     return is_object and kind.__module__.split(".")[0] in _MODELS
 
 
