@@ -55,10 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     split: Annotated[bool, Meta(description="1: every element of a list leaves as a message of its own")] = False
     merge: Annotated[
         Literal["off", "prove", "always"],
-        Meta(description="messages of a script that takes one: in one run() where that is `prove`d to change nothing"),
+        Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
     ] = "prove"
-    proof_memory_mb: Annotated[Count, Meta(description="memory of the process that proves it, in MB")] = 2048
-    proof_timeout_s: Annotated[Seconds, Meta(description="time of the process that proves it")] = 120.0
     max_batch_size: Annotated[
         int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
     ] = 0

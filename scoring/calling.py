@@ -12,6 +12,7 @@ from msgspec import structs
 from . import codecs
 from .answering import Answering
 from .bisection import BatchScorer, one_each, until_transient
+from .comparing import Scoring
 from .compat.rawhttp import AMLRequest
 from .content_encoding import plain
 from .errors import RequestError, ScoringError, TransientError
@@ -78,9 +79,14 @@ def score_of(entry: Entry, call: Call, answering: Answering, merging: Merging | 
     if merging is None:
         return one_by_one
 
+    def values_one_by_one(values: Sequence[object]) -> list[Outcome]:
+        return one_by_one([Request(value) for value in values])
+
+    merging.use(Scoring(call, answering.outcome, values_one_by_one))
+
     def score(requests: Sequence[Request]) -> list[Outcome]:
-        merged = merging.score(call, [request.value for request in requests])
-        return one_by_one(requests) if merged is None else [answering.outcome(result) for result in merged]
+        merged = merging.score([request.value for request in requests])
+        return one_by_one(requests) if merged is None else merged
 
     return score
 

@@ -1,20 +1,68 @@
-"""Merges requests of a classic script where that is proved harmless, and stops for good at the first difference."""
+"""Merges requests of a script that takes one: after its reading and a trial, under checks, until the first difference.
+
+All of it happens on the scoring thread, between the batches; only a script that what_stands_against() lets pass is
+called more often than it has messages.
+"""
 
 import json
 import logging
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from .merge import Mergeable, merge, mergeable, split
-from .proof import LEAST, SAMPLES, Child
+from .comparing import Sample, Scoring, differences, exact, most_merged
+from .errors import ScoringError, TransientError
+from .merge import Mergeable, Shape, mergeable
+from .predictions import Outcome
 
-CHECK_EVERY = 1000
-"""Merged calls of which one is scored both ways again, in a child."""
+LIVE = 64
+"""Different live requests of one shape that a trial takes. It makes 70 comparisons with them: an effect that shows in
+one merged call of ten passes them once in 1,600 times."""
 
-_ATTEMPTS = 3
+SURE = 1000
+"""Merged answers that are all scored again one by one; of the n-th one later, a share of SURE/n."""
+
+CHECKING = 0.05
+"""Of the time of merged calls, what checking may take whatever the number of answers."""
+
+_LEAST = 0.001
+"""Seconds that comparisons may take after a batch that takes no time."""
+
+_FEW = 3
+_PATIENCE = 20_000
+_SHAPES = 16
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Trial:
+    """The trial of one shape.
+
+    Attributes:
+        samples: exact request → sample.
+        steps: the comparisons that are left; None before they begin.
+        taken, count: the seconds of requests alone, and how many they were.
+        credit: seconds that comparisons may take.
+        most: requests in one merged call; 0 until the trial is passed.
+    """
+
+    samples: dict[str, Sample] = field(default_factory=dict)
+    steps: Iterator[str] | None = None
+    taken: float = 0.0
+    count: int = 0
+    credit: float = 0.0
+    most: int = 0
+
+    @property
+    def progress(self) -> int:
+        """How far it has come."""
+        return LIVE + self.most if self.steps or self.most else len(self.samples)
+
+    def most_merged(self) -> int:
+        """Give how many requests may share a call, by the time that one takes."""
+        return most_merged(self.taken / max(1, self.count))
 
 
 class Merging:
@@ -25,78 +73,171 @@ class Merging:
         why: the sentence that says why or why not.
     """
 
-    def __init__(self, directory: Path, script: str, mode: str, samples: Sequence[object] = ()) -> None:
-        """Take the mode (``off``, ``prove``, ``always``) and samples that are known before the first message."""
-        self._directory, self._script = directory, script
-        self._memory_mb = int(os.environ.get("SCORING_PROOF_MEMORY_MB") or 2048)
-        self._seconds = float(os.environ.get("SCORING_PROOF_TIMEOUT_S") or 120)
-        self._samples = {json.dumps(sample, sort_keys=True): sample for sample in samples}
-        self._child: Child | None = None
-        self._attempts = 0 if mode == "prove" else _ATTEMPTS
-        self._is_checked = mode == "prove"
-        self._calls = 0
+    def __init__(self, mode: str, read: Callable[[], str]) -> None:
+        """Take the mode (``off``, ``prove``, ``always``) and what says, after init(), what stands against a trial."""
+        self._mode, self._read = mode, read
+        self._scoring: Scoring | None = None
+        self._is_read = self._is_over = False
+        self._patience = _PATIENCE
+        self._trials: dict[Shape, _Trial] = {}
+        self._chance = random.Random()  # noqa: S311 - no secret
+        self._answers = 0
+        self._merged_s = self._checked_s = 0.0
         self.is_on = mode == "always"
-        self.why = {"off": "switched off", "always": "switched on, not proved"}.get(mode, "not proved yet")
+        self.why = {"off": "switched off", "always": "switched on, not proved"}.get(mode, "not tried yet")
 
-    def score(self, call: Callable[[object], object], given: Sequence[object]) -> list[object] | None:
-        """Score the first requests of one shape in one call; None if they have to be scored one by one."""
-        self._hear_the_child()
-        if not self.is_on:
-            self._collect(given)
+    def use(self, scoring: Scoring) -> None:
+        """Take the ways to score, before the first score()."""
+        self._scoring = scoring
+
+    def score(self, requests: list[object]) -> list[Outcome] | None:
+        """Score the first requests, merged or on trial; None if they have to be scored one by one. Never raises."""
+        if self._mode == "off" or self._is_over or self._scoring is None or self._stands_against():
             return None
-        requests = _of_one_shape(given)
-        if len(requests) < 2:
-            return None
+        outcomes: list[Outcome] | None = None
         try:
-            outcomes = split(call(merge(requests)), len(requests), requests[0].shape.rows)
-        except Exception:
-            return None  # one by one says whose fault it is
+            group = _of_one_shape(requests)
+            if not group:
+                self._lose_patience(len(requests))
+                return None
+            trial = self._trial_of(group[0].shape)
+            if self._mode == "always" or trial.most:
+                return self._merged(self._scoring, requests, group[: trial.most or None])
+            began = time.perf_counter()
+            outcomes = self._scoring.one_by_one(requests)
+            self._go_on(self._scoring, trial, group, outcomes, time.perf_counter() - began)
+        except BaseException as error:  # out of memory, say: no failure of merging may be one of the batch
+            self._stop(f"it failed: {type(error).__name__}: {error}"[:300])
+        return outcomes
+
+    def tried(self, requests: Sequence[object]) -> tuple[bool, str]:
+        """Say whether requests would be merged: what the reading says, then a trial of these."""
+        if self._mode != "prove" or self._scoring is None or self._stands_against():
+            return self.is_on, self.why
+        samples: dict[str, Sample] = {}
+        trial, began = _Trial(), time.perf_counter()
+        for request in _of_one_shape(requests):
+            trial.count += 1
+            if (alone := self._scoring.alone(request)) is not None:
+                samples[_name(request)] = Sample(request, alone)
+        trial.taken = time.perf_counter() - began
+        if len(samples) < 2 or len({sample.alone for sample in samples.values()}) < 2:
+            return (
+                False,
+                "to be tried on live messages: the sample has too few rows of one shape with different results",
+            )
+        found = next(filter(None, differences(self._scoring, list(samples.values()), trial.most_merged())), "")
+        return (
+            not found,
+            found or f"{len(samples)} samples give the same merged and one by one; live messages come next",
+        )
+
+    def _stands_against(self) -> bool:
+        """Read the script once, and say whether something stands against its trial."""
+        if self._mode == "prove" and not self._is_read:
+            self._is_read = True
+            if against := self._read():
+                self._is_over, self.why = True, against
+                _log.info("requests are not merged: %s", against)
+        return self._is_over
+
+    def _trial_of(self, shape: Shape) -> _Trial:
+        if shape not in self._trials:
+            if len(self._trials) >= _SHAPES:  # forget the one that has come least far
+                del self._trials[min(self._trials, key=lambda old: self._trials[old].progress)]
+            self._trials[shape] = _Trial()
+        return self._trials[shape]
+
+    def _lose_patience(self, count: int) -> None:
+        """Give up looking for requests that could be merged, if none comes for long."""
+        self._patience -= count
+        if self._patience < 0 and not self.is_on and self._mode == "prove":
+            self._stop(f"of {_PATIENCE} messages too few hold rows of one shape with different results")
+
+    def _go_on(
+        self, scoring: Scoring, trial: _Trial, group: Sequence[Mergeable], outcomes: Sequence[Outcome], took: float
+    ) -> None:
+        """Learn from requests that were scored one by one; compare for as long as that took."""
+        trial.taken += took
+        trial.count += len(outcomes)
+        if trial.steps is None:
+            self._lose_patience(len(outcomes))
+            for request, outcome in zip(group, outcomes, strict=False):
+                if not isinstance(outcome, ScoringError):
+                    trial.samples[_name(request)] = Sample(request, exact(outcome))
+            different = {sample.alone for sample in trial.samples.values()}
+            if len(trial.samples) < LIVE:
+                return
+            if len(different) < 2:
+                trial.samples.clear()  # all alike, they prove nothing
+                return
+            trial.steps = differences(scoring, list(trial.samples.values()), trial.most_merged())
+        trial.credit += max(took, _LEAST)
+        while trial.credit > 0:
+            began = time.perf_counter()
+            found = next(trial.steps, None)
+            trial.credit -= time.perf_counter() - began
+            if found is None:
+                self._pass(trial)
+                return
+            if found:
+                self._stop(found)
+                return
+
+    def _pass(self, trial: _Trial) -> None:
+        trial.most = trial.most_merged()
+        trial.samples, trial.steps = {}, None
+        if not trial.most:
+            self._stop("run() takes too long for it")
+        elif not self.is_on:
+            self.is_on = True
+            self.why = f"{LIVE} messages gave the same merged and one by one; a share is checked on"
+            _log.info("requests are merged into one run(): %s", self.why)
+
+    def _merged(self, scoring: Scoring, requests: list[object], group: Sequence[Mergeable]) -> list[Outcome] | None:
+        if len(group) < 2:
+            return None
+        began = time.perf_counter()
+        try:
+            outcomes = scoring.merged(group)
+        except BaseException:  # SystemExit too; one by one says whose fault it is
+            return None
+        self._merged_s += time.perf_counter() - began
         if outcomes is None:
             self._stop("a merged call gave a result without one entry a row")
             return None
-        self._calls += 1
-        if self._is_checked and self._calls % CHECK_EVERY == 0 and self._child is None:
-            self._begin(given[: len(requests)])
-        return outcomes
+        return outcomes if self._mode == "always" else self._checked(scoring, requests, outcomes)
 
-    def _collect(self, given: Sequence[object]) -> None:
-        """Keep copies of the first messages until they are enough for a proof."""
-        if self._attempts >= _ATTEMPTS or self._child is not None:
-            return
-        shape = next((known.shape for sample in self._samples.values() if (known := mergeable(sample))), None)
-        for each in given:
-            request = mergeable(each)
-            if request is not None and shape in (None, request.shape):
-                shape = request.shape
-                self._samples[json.dumps(each, sort_keys=True)] = each
-        if len(self._samples) >= max(LEAST, SAMPLES >> (2 - self._attempts)):
-            self._attempts += 1
-            self._begin(list(self._samples.values())[-SAMPLES:])
-
-    def _begin(self, samples: Sequence[object]) -> None:
-        self._child = Child(self._directory, self._script, samples, memory_mb=self._memory_mb, seconds=self._seconds)
-
-    def _hear_the_child(self) -> None:
-        verdict = None if self._child is None else self._child.verdict()
-        if verdict is None:
-            return
-        self._child = None
-        if verdict.proved:
-            self.is_on, self.why = True, verdict.why
-            self._attempts = _ATTEMPTS
-            self._samples.clear()
-            _log.info("requests are merged into one run(): %s", verdict.why)
-        elif self.is_on and verdict.final:
-            self._stop(verdict.why)
-        elif not self.is_on:
-            self.why = verdict.why
-            self._attempts = _ATTEMPTS if verdict.final else self._attempts
-            _log.info("requests are not merged: %s", verdict.why)
+    def _checked(self, scoring: Scoring, requests: list[object], outcomes: list[Outcome]) -> list[Outcome]:
+        """Score a share again one by one. The answers up to the last checked one; after a difference all anew."""
+        first, self._answers = self._answers, self._answers + len(outcomes)
+        share = SURE / max(SURE, first)
+        if self._checked_s < CHECKING * self._merged_s:
+            share = max(share, 1 / len(outcomes))
+        chosen = [n for n in range(len(outcomes)) if self._chance.random() < share]
+        if not chosen:
+            return outcomes
+        began = time.perf_counter()
+        alone = scoring.one_by_one([requests[n] for n in chosen])
+        self._checked_s += time.perf_counter() - began
+        for n, outcome in zip(chosen, alone, strict=False):
+            if not isinstance(outcome, TransientError) and exact(outcome) != exact(outcomes[n]):
+                self._stop(f"{len(outcomes)} messages merged gave another result than one by one")
+                return scoring.one_by_one(requests)
+        # What there was no time for is left to the next batch.
+        return outcomes[: chosen[len(alone)]] if len(alone) < len(chosen) else outcomes
 
     def _stop(self, why: str) -> None:
-        self.is_on, self.why = False, why
-        self._attempts = _ATTEMPTS
-        _log.warning("requests are no longer merged: %s", why)
+        if self.is_on:
+            _log.warning("requests are no longer merged: %s", why)
+        else:
+            _log.info("requests are not merged: %s", why)
+        self.is_on, self._is_over, self.why = False, True, why
+        self._trials.clear()
+
+
+def _name(request: Mergeable) -> str:
+    return json.dumps(request.rows)
 
 
 def _of_one_shape(given: Sequence[object]) -> list[Mergeable]:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -21,10 +22,11 @@ from .compat.schemas import schema_sample
 from .errors import ModelError, ScoringError, ScriptError
 from .kinds import SAMPLE, BatchOptions, Entry, Kind, batched, entry_of
 from .merging import Merging
+from .reading import what_stands_against
 from .results import ResultOptions
 from .traces import blame, own_traceback
 
-__all__ = ["BatchOptions", "Script", "batched", "load", "load_one_by_one"]
+__all__ = ["BatchOptions", "Script", "batched", "load"]
 
 _serial = itertools.count(1)
 
@@ -97,7 +99,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     awaiting = Awaiting()
     call = call_of(entry, awaiting)
     sample, decode = schema_sample(entry.run), decode_of(entry)
-    merging = _merging(entry, directory, name, sample)
+    merging = _merging(entry)
     return Script(
         "onnx" if bare else entry.kind,
         path,
@@ -116,25 +118,12 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     )
 
 
-def _merging(entry: Entry, directory: Path, name: str, sample: Mapping[str, object] | None) -> Merging | None:
+def _merging(entry: Entry) -> Merging | None:
     """Give the merging of a script that gets one request a call; headers and raw requests are each their own."""
-    if entry.kind not in ("classic", "schema") or entry.headers:
+    if entry.kind not in ("classic", "schema") or entry.headers or entry.context:
         return None
-    return Merging(directory, name, os.environ.get("SCORING_MERGE") or "prove", [sample] if sample else [])
-
-
-def load_one_by_one(directory: Path, name: str = "score.py") -> Call:
-    """Load a script that gets one request a call, call its init() and give its run(), raising what it raises.
-
-    Raises:
-        ScriptError: it does not load, or it is of another kind.
-        ModelError: its model does not.
-    """
-    script = load(directory, name)
-    if script.merging is None:
-        raise ScriptError(f"the requests of {script.path.name} cannot be merged: it is of the kind {script.kind}")
-    script.init()
-    return script.call
+    read = partial(what_stands_against, entry.run, text=entry.kind == "classic")
+    return Merging(os.environ.get("SCORING_MERGE") or "prove", read)
 
 
 def _probe(directory: Path, decode: Decode, *, rows: bool) -> object:

@@ -4,18 +4,25 @@ Of 202 public scripts 52 do. Nobody can know for sure; the rule is made so that 
 result is suspect if it is
 
 1. an exception;
-2. an object, or the JSON text of one, that has a field called error or exception with text in it, beside it only fields
-   that describe an error (message, status, traceback…), and either the script's file has an except clause that gives
-   back something made of the exception, or the text reads like one of Python's errors;
-3. a text that is no JSON, from a file with such an except clause, if it reads like one of Python's errors, or if this
-   script's other results are no plain texts.
+2. an object that has only fields that describe an error (error, message, status, traceback…) or hold an answer, and no
+   answer but a text, and
+
+   - a text in a field called error or exception, or a text beside a status that says failure, and either the script's
+     file has an except clause that gives back something made of the exception, or the text reads like one of Python's
+     errors;
+   - else any text that reads like one of Python's errors, from a file with such an except clause;
+3. such an object or a text together with a status of 400 and more, in a tuple or a list;
+4. a text, from a file with such an except clause, if it reads like one of Python's errors, or if this script's other
+   results are no plain texts.
+
+A list of one, and a text that is JSON, count as what is in them.
 """
 
 import ast
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 PROPERTY = "scoringSuspect"
@@ -23,19 +30,22 @@ PROPERTY = "scoringSuspect"
 
 VALUE = "error-result"
 
-_NAMES = {"error", "errors", "exception", "err", "errormessage", "error_message"}
-_ANSWERS = {"result", "prediction", "predictions"}
-_BESIDE = (
-    _NAMES
-    | _ANSWERS
-    | {"message", "msg", "status", "statuscode", "status_code", "code", "type", "error_type", "detail", "details"}
-    | {"traceback", "trace", "stacktrace", "stack_trace", "success", "ok", "reason"}
-)
-_MENTIONS = re.compile("err|exception", re.IGNORECASE)
+_NAMES = {"error", "errors", "exception", "err", "errormessage", "error_message", "errormsg", "error_msg", "errmsg"}
+_ANSWERS = {"result", "results", "prediction", "predictions", "output", "outputs", "response", "answer", "body", "data"}
+_STATUS = {"status", "statuscode", "status_code", "code"}
+_TELLS = {"message", "msg", "detail", "details", "reason", "traceback", "trace", "stacktrace", "stack_trace"}
+_BESIDE = _NAMES | _ANSWERS | _STATUS | _TELLS | {"type", "error_type", "success", "ok"}
+_FAILED = {"error", "failed", "failure", "fail", "exception"}
+_MENTIONS = re.compile("err|exception|fail", re.IGNORECASE)
+_IS_LIST = re.compile(r"\[\s*([\[{\"\]\d-]|null|true|false|NaN|Infinity)")
+_MUCH = 4000
+"""Characters over which a text is no error's, unless it mentions one."""
+
 _ERRORS = re.compile(
     r"^[\w.]*(Error|Exception|Interrupt|Iteration)\b|^Traceback \(|^'[^']*'$|Expecting |could not convert|"
+    r"^\[(Errno \d|ONNXRuntimeError)|^<class '|^(?i:an? )?(\w+ ){0,2}(?i:error|exception)\b[^:]{0,40}: |^\w+ failed: |"
     r"out of (range|bounds)|has no attribute|unsupported operand|invalid literal|object is not|not supported between|"
-    r"(is|are) not defined|No such file|missing \d+ required|must be .{1,60}, not |list indices|"
+    r"(is|are) not defined|No such file|missing \d+ required|must be .{1,60}, not |list indices|not in index|"
     r"cannot (be |convert|reshape)|[Ee]xpected .*(array|input|shape)|NoneType|division by zero"
 )
 _MADE_BY_TRACEBACK = {"format_exc", "exc_info", "format_exception", "print_exc"}
@@ -50,28 +60,37 @@ class Swallowed:
 
     def is_in(self, result: object) -> bool:
         """Say whether a result looks like a caught exception."""
+        result = _bare(result)
         if isinstance(result, BaseException):
             return True
-        if isinstance(result, list | tuple) and len(result) == 1:
-            result = result[0]
         if isinstance(result, str):
-            return self._is_in_text(result)
+            return self._returns_caught and (self._gives_values or reads_like_an_error(result))
         self._gives_values = True
+        if isinstance(result, list | tuple) and len(result) == 2 and _says_failure(result[1]):
+            told = _bare(result[0])
+            is_pair = isinstance(result, tuple) and self._returns_caught
+            return bool(text := _text_in(told)) and (is_pair or reads_like_an_error(text))
         return isinstance(result, dict) and self._is_in_fields(result)
 
-    def _is_in_text(self, text: str) -> bool:
-        value = _json_of(text)
-        if value is not None:
-            self._gives_values = True
-            return isinstance(value, dict) and self._is_in_fields(value)
-        return self._returns_caught and (self._gives_values or reads_like_an_error(text))
-
-    def _is_in_fields(self, result: dict[object, object]) -> bool:
+    def _is_in_fields(self, result: Mapping[object, object]) -> bool:
         fields = {str(name).lower(): value for name, value in result.items()} if len(result) <= len(_BESIDE) else {}
-        told = next((text for name in fields.keys() & _NAMES if (text := _text_in(fields[name]))), "")
-        if not told or not fields.keys() <= _BESIDE or any(fields.get(name) for name in _ANSWERS):
+        if not fields or not fields.keys() <= _BESIDE:
             return False
-        return self._returns_caught or reads_like_an_error(told)
+        answers = [value for name, value in fields.items() if name in _ANSWERS and _is_there(value)]
+        if len(answers) == 1 and isinstance(answers[0], dict):
+            return self._is_in_fields(answers[0])
+        answered = [text for answer in answers if isinstance(text := _bare(answer), str)]
+        if len(answered) < len(answers):
+            return False
+        told = next((text for name in fields.keys() & _NAMES if (text := _text_in(fields[name]))), "")
+        if told:
+            is_honest = any(text.lower() not in _FAILED and not reads_like_an_error(text) for text in answered)
+            return not is_honest and (self._returns_caught or reads_like_an_error(told))
+        said = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name]))]
+        reads_so = any(map(reads_like_an_error, said))
+        failed = any(_says_failure(fields.get(name)) for name in _STATUS)
+        failed = failed or any(fields.get(name) is False for name in ("success", "ok"))
+        return bool(said) and (failed or self._returns_caught) and (reads_so or (failed and self._returns_caught))
 
 
 def reads_like_an_error(text: str) -> bool:
@@ -119,16 +138,45 @@ def _mentions(expression: ast.AST | None, names: set[str | None]) -> bool:
     return False
 
 
+def _bare(result: object) -> object:
+    """Give what is in a list of one and in a text that is JSON."""
+    for _ in range(3):
+        if isinstance(result, str):
+            value = _json_of(result)
+            if value is None:
+                break
+            result = value
+        elif isinstance(result, list | tuple) and len(result) == 1:
+            result = result[0]
+        else:
+            break
+    return result
+
+
 def _json_of(text: str) -> object:
     """Give the value of a JSON text, if it could describe an error; True for other JSON, None for what is none."""
     start = text.lstrip()[:1]
-    if start == "[" or (start == "{" and not _MENTIONS.search(text)):
+    if not start or (start == "[" and not (_IS_LIST.match(text.lstrip()) and text.rstrip().endswith("]"))):
+        return None
+    if start in "[{" and len(text) > _MUCH and not _MENTIONS.search(text):
         return True
     try:
-        value: object = json.loads(text) if start else None
+        value: object = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return True if value is None else value
+
+
+def _says_failure(status: object) -> bool:
+    """Say whether a status is one of HTTP's from 400 on, or a word for failure."""
+    if isinstance(status, str):
+        return status.lower() in _FAILED or (status.isdecimal() and 400 <= int(status[:4]) < 600)
+    return type(status) is int and 400 <= status < 600
+
+
+def _is_there(answer: object) -> bool:
+    """Say whether a field for an answer holds one; arrays have no truth of their own."""
+    return bool(answer) if isinstance(answer, str | list | tuple | dict | int | float | None) else True
 
 
 def _text_in(value: object) -> str:

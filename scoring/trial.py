@@ -16,7 +16,6 @@ from .errors import RequestError, RunError, ScoringError, ScriptError
 from .kinds import SAMPLE
 from .loaded import MODELS, LoadedModel
 from .predictions import Context, Leaving, Request
-from .proof import prove
 from .results import ResultOptions, joined
 from .script import Script, load
 from .swallowed import PROPERTY
@@ -205,8 +204,7 @@ def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:
     for body in bodies:
         with suppress(RequestError):
             requests.append(script.decode(body))
-    verdict = prove(script.call, requests)
-    return verdict.proved, verdict.why
+    return script.merging.tried(requests)
 
 
 def _cut(body: bytes) -> str:

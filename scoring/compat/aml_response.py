@@ -1,7 +1,7 @@
 """Stands for azureml's ``aml_response``: what run() may give to choose status and content type."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 __all__ = ["AMLResponse"]
 
@@ -75,7 +75,7 @@ class AMLResponse:
 
 
 def _bytes(message: object) -> bytes:
-    if isinstance(message, bytes | bytearray):
+    if isinstance(message, bytes | bytearray | memoryview):
         return bytes(message)
     if isinstance(message, str):
         return message.encode()
@@ -83,4 +83,12 @@ def _bytes(message: object) -> bytes:
         return json.dumps(message).encode()
     if isinstance(message, list | tuple):
         return b"".join(map(_bytes, message))
+    if isinstance(message, Iterable) and not hasattr(message, "ndim"):  # a generator, a file: chunks, as in Flask
+        return b"".join(map(_chunk, message))
     return str(message).encode()
+
+
+def _chunk(chunk: object) -> bytes:
+    if isinstance(chunk, str | bytes | bytearray | memoryview):
+        return _bytes(chunk)
+    raise TypeError(f"an AMLResponse is made of chunks of type {type(chunk).__name__}: give str or bytes")

@@ -17,8 +17,8 @@ from scoring.compat.collectors import Collector, ModelDataCollector
 from scoring.compat.model_location import find_model, set_model_dir
 from scoring.compat.rawhttp import AMLRequest
 from scoring.compat.retired import RetiredError, retired
-from scoring.errors import ModelError, RunError, ScriptError
-from scoring.script import load, load_one_by_one
+from scoring.errors import ModelError, RunError
+from scoring.script import load
 
 pytestmark = pytest.mark.usefixtures("process")
 
@@ -214,16 +214,6 @@ def test_properties_are_the_headers_of_a_request(scripts: Path) -> None:
         "raw_data": "x",
         "request_headers": {"Content-Type": "application/json", "room": "7"},
     }
-
-
-def test_the_bare_call(scripts: Path) -> None:
-    """For whoever wants run() without its errors made into outcomes: a proof that merging is harmless."""
-    call = load_one_by_one(scripts / "classic")
-    assert call('{"value": 3}') == {"doubled": 6}
-    with pytest.raises(KeyError):
-        call("{}")
-    with pytest.raises(ScriptError, match="it is of the kind batched"):
-        load_one_by_one(scripts / "batched")
 
 
 def test_a_sample_comes_from_the_schema(scripts: Path) -> None:

@@ -129,7 +129,7 @@ def test_desired_properties_are_set_and_checked_by_the_settings() -> None:
 def test_each_setting_is_in_the_twin_or_fixed_when_the_container_starts() -> None:
     """A new setting has to be given a place, or a reason for having none; every default fits its place."""
     fixed = {"dir", "script", "delivery", "journal_dir", "journal_sync", "stop_timeout_s", "http_port"}
-    fixed |= {"init_timeout_s", "capture_dir", "proof_memory_mb", "proof_timeout_s"}
+    fixed |= {"init_timeout_s", "capture_dir"}
     fixed |= {"providers", "provider_policy", "provider_options", "latency_target_ms", "calibration_s"}
     assert {*module_twin.PLACES.values(), *fixed} >= set(Settings.__struct_fields__)
     defaults = msgspec.json.decode(msgspec.json.encode(Settings(), enc_hook=str))

@@ -1,6 +1,9 @@
 """What a script returned becomes what leaves: the settings for it, and results that look like a caught exception."""
 
+import io
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unit_parts import scored
 
 from scoring import NOTHING, Prediction
 from scoring.compat.aml_response import AMLResponse
@@ -18,6 +22,7 @@ from scoring.plain_values import encode
 from scoring.predictions import Leaving
 from scoring.responses import refused
 from scoring.results import ResultOptions, encoded, joined
+from scoring.script import load
 from scoring.swallowed import Swallowed, reads_like_an_error
 
 JSON_VALUES = st.recursive(
@@ -153,28 +158,138 @@ GIVES_BACK = "def run(d):\n    try:\n        return d()\n    except Exception as
 RAISES = "def run(d):\n    try:\n        return d()\n    except Exception as e:\n        raise ValueError from e\n"
 
 
+FLOAT = "could not convert string to float: 'x'"
+
+CAUGHT = [
+    ValueError("x"),
+    {"error": FLOAT},
+    {"errors": ["'rul'"], "message": "failed"},
+    json.dumps({"error": FLOAT}),
+    {"error": {"message": FLOAT}},
+    {"error": {"code": 500, "message": FLOAT}},
+    {"Error": FLOAT, "Status": "Failed"},
+    {"exception": "KeyError('rul')", "traceback": "Traceback (most recent call last):"},
+    {"Result": FLOAT, "Status": "Failed"},
+    json.dumps({"Result": FLOAT, "Status": "Failed"}),
+    {"status": "error", "result": FLOAT},
+    {"status": "ERROR", "message": FLOAT},
+    {"success": False, "message": FLOAT},
+    {"ok": False, "reason": FLOAT},
+    {"code": 500, "message": FLOAT},
+    {"statusCode": 400, "body": FLOAT},
+    {"status_code": 500, "prediction": FLOAT},
+    {"status": "failed", "predictions": [FLOAT]},
+    {"error": FLOAT, "predictions": "error"},
+    {"result": {"error": FLOAT}},
+    {"result": {"error": FLOAT}, "status": "ok"},
+    [{"error": FLOAT}],
+    json.dumps([{"error": FLOAT}]),
+    ({"error": FLOAT}, 500),
+    (FLOAT, 400),
+    json.dumps([FLOAT, 400]),
+    ({"message": FLOAT}, 400),
+    (json.dumps({"error": FLOAT}), 500),
+    {"errorMessage": "[Errno 2] No such file or directory: 'model.pkl'"},
+    {"error_msg": "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Unexpected input data type"},
+]
+"""What was caught and returned, whatever the script's file has."""
+
+CAUGHT_IF_GIVEN_BACK = [
+    {"error": "the pump is broken"},
+    '{"error": "the pump is broken", "status": 500}',
+    {"Result": "the pump is broken", "Status": "Failed"},
+    {"success": False, "message": "the pump is broken"},
+    ("the pump is broken", 400),
+    "list index out of range",
+    ["list index out of range"],
+    '["list index out of range"]',
+    "KeyError: 'rul'",
+    "KeyError('rul')",
+    "Exception: the pump is broken",
+    "Error: the pump is broken",
+    "Error while scoring: the pump is broken",
+    "An error occurred: the pump is broken",
+    "scoring failed: the pump is broken",
+    "<class 'ValueError'>",
+    "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions for input: x",
+    "[ONNXRuntimeError] : 1 : FAIL : the tensor [1, 2]",
+    "[Errno 2] No such file or directory: 'model.pkl'",
+    "[Errno 13] Permission denied: 'model.pkl'",
+    "['a'] not in index",
+    "[2] not in index",
+    "\"[Errno 2] No such file or directory: 'model.pkl'\"",
+    "Expecting value: line 1 column 1 (char 0)",
+    '["Error: the pump is broken"]',
+    {"predictions": FLOAT},
+    {"prediction": [FLOAT]},
+    {"result": FLOAT},
+    {"message": FLOAT},
+    json.dumps({"result": FLOAT}),
+    {"body": "Traceback (most recent call last):"},
+    {"output": "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT"},
+]
+"""What was caught and returned if the script's file has an except clause that gives back what it caught."""
+
+HONEST = [
+    {"error": 0.25},
+    {"error": [0.1, 0.2]},
+    {"error": "", "result": [1]},
+    {"error": None, "result": [1]},
+    {"error": "high", "prediction": 3},
+    {"error": "high", "engine": 3},
+    {"errors": 0},
+    {"errors": [], "status": "ok", "predictions": ["a", "b"]},
+    {"status": "failed", "probability": 0.75},
+    {"status": "error", "engine": 4, "message": "replace the pump"},
+    {"status": "failed"},
+    {"status": "failed", "prediction": 1},
+    {"status": 200, "result": "cat"},
+    {"code": 500, "value": 3.5},
+    {"success": True, "message": "scored"},
+    {"success": False},
+    {"label": "error"},
+    {"prediction": "failure"},
+    {"predictions": ["failure", "ok"]},
+    {"result": "cat", "status": "ok"},
+    {"result": "the engine stops in 12 cycles"},
+    {"message": "ok", "result": [1, 2]},
+    {"result": {"error": 0.5}},
+    json.dumps({"result": [1.5, 2.5]}),
+    '{"error": 0.25}',
+    '{"result": NaN}',
+    "cat",
+    "error",
+    "failed",
+    "failure mode: bearing",
+    "0.5",
+    "",
+    "[1, 2]",
+    "[ 1.5e3, NaN, -Infinity]",
+    "[]",
+    '["cat", "dog"]',
+    "[[1, 2], [3, 4]]",
+    "[null, true]",
+    json.dumps(["the error is small"] * 400),
+    [1, 2],
+    ["cat", "dog"],
+    ("cat", 0.9),
+    ("cat", 404.5),
+    (1, 404),
+    [404, 500],
+    (0.5, 0.5),
+    None,
+    True,
+    7,
+]
+"""What is a prediction, whatever the script's file has."""
+
+
 @pytest.mark.parametrize(
     ("result", "when_given_back", "when_not"),
     [
-        (ValueError("x"), True, True),
-        ({"error": "could not convert string to float: 'x'"}, True, True),
-        ({"error": "the pump is broken"}, True, False),
-        ('{"error": "the pump is broken", "status": 500}', True, False),
-        ({"error": 0.25}, False, False),
-        ({"error": [0.1, 0.2]}, False, False),
-        ({"error": "", "result": [1]}, False, False),
-        ({"error": "high", "prediction": 3}, False, False),
-        ({"error": "high", "engine": 3}, False, False),
-        ({"errors": ["'rul'"], "message": "failed"}, True, True),
-        ("list index out of range", True, False),
-        (["list index out of range"], True, False),
-        ("KeyError: 'rul'", True, False),
-        ("cat", False, False),
-        ("0.5", False, False),
-        ("[1, 2]", False, False),
-        ([1, 2], False, False),
-        (None, False, False),
-        ("", False, False),
+        *((result, True, True) for result in CAUGHT),
+        *((result, True, False) for result in CAUGHT_IF_GIVEN_BACK),
+        *((result, False, False) for result in HONEST),
     ],
 )
 def test_a_result_that_looks_like_a_caught_exception(
@@ -199,3 +314,49 @@ def test_a_script_that_gives_values_gives_no_texts_by_intention(tmp_path: Path) 
 def test_what_python_says(error: Exception) -> None:
     """Some of it is known by sight."""
     assert reads_like_an_error(str(error))
+
+
+def chunks_that_end_in_an_error() -> Iterator[str]:
+    yield "[1,"
+    raise OSError("the camera is gone")
+
+
+@pytest.mark.parametrize(
+    ("message", "body"),
+    [
+        ((chunk for chunk in ("[1,", "2]")), b"[1,2]"),
+        ((chunk for chunk in (b"\x00", b"\xff")), b"\x00\xff"),
+        (map(str, [1, 2]), b"12"),
+        (iter(["a", b"b"]), b"ab"),
+        (io.BytesIO(b"a picture\nof bytes"), b"a picture\nof bytes"),
+        (io.StringIO("a text\nof lines"), b"a text\nof lines"),
+        (dict.fromkeys("ab").keys(), b"ab"),
+        (memoryview(b"bytes"), b"bytes"),
+        ((chunk for chunk in ()), b""),
+        (["a", "b"], b"ab"),
+        (np.float32(0.5), b"0.5"),
+    ],
+)
+def test_a_response_made_of_chunks_is_all_of_them(message: object, body: bytes) -> None:
+    """As werkzeug joins generators, iterables and files."""
+    response = AMLResponse(message, 200)
+    assert bodies(response) == [body]
+    response.set_data(message if isinstance(message, list | np.generic | memoryview) else body)
+    assert response.get_data() == body
+
+
+@pytest.mark.parametrize("message", [chunks_that_end_in_an_error(), iter([1]), {1, 2}])
+def test_chunks_that_are_none_are_the_messages_error(tmp_path: Path, process: Any, message: object) -> None:
+    """Raised where run() makes the response."""
+    (tmp_path / "score.py").write_text(
+        "from azureml.contrib.services.aml_response import AMLResponse\nmessages = []\n"
+        "def init():\n    pass\ndef run(raw_data):\n    return AMLResponse(messages[0], 200)\n"
+    )
+    script = load(tmp_path)
+    script.init()
+    sys.modules[next(name for name in reversed(sys.modules) if name.startswith("scoring_script_"))].messages.append(
+        message
+    )
+    (outcome,) = scored(script, ["x"])
+    assert isinstance(outcome, RunError)
+    assert "chunks of type int" in str(outcome) or "the camera is gone" in str(outcome)

@@ -1,0 +1,294 @@
+"""Reads the body of one function of a script: what it changes, and what its result may reach; calls: see calls.py.
+
+Every expression has a level: what could a change of its value reach?
+"""
+
+import ast
+import builtins
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, Protocol
+
+from .known import READING, SCORING, is_pure
+
+OWN, HOLDS, SHARED, MODEL = range(4)
+"""Made in this call, all of it; made in this call, and holds what outlives it; outlives it; outlives it and scores."""
+
+_READ = (ast.expr, ast.stmt, ast.ExceptHandler)
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+MISSING = object()
+_CAPS: dict[type[ast.AST], int] = {
+    **dict.fromkeys((ast.Constant, ast.Compare, ast.JoinedStr, ast.FormattedValue, ast.Expr, ast.If, ast.Try), OWN),
+    **dict.fromkeys((ast.ExceptHandler, ast.Raise, ast.Assert, ast.Pass, ast.Break, ast.Continue, ast.Global), OWN),
+    **dict.fromkeys((ast.BinOp, ast.UnaryOp, ast.List, ast.Tuple, ast.Set, ast.Dict), HOLDS),
+    **dict.fromkeys((ast.BoolOp, ast.IfExp, ast.Slice, ast.Await), MODEL),
+}
+"""What is read by its parts alone → the level that it has at most."""
+
+
+class StandsAgainst(Exception):  # noqa: N818 - a finding, no failure
+    """What stands against calling run() again and again, in one sentence."""
+
+
+class Reader(Protocol):
+    """What the bodies of all functions share."""
+
+    mixes: bool
+    """Whether somewhere something shared is put into something own, so that all own may hold it."""
+
+    def read(self, function: FunctionType, levels: tuple[int, ...]) -> int:
+        """Give the level of a function's result for arguments of these levels; raises StandsAgainst."""
+
+    def level_outside(self, value: object) -> int | str:
+        """Give the level of what a function uses from outside; a text says why it is not understood."""
+
+    def path(self, value: object) -> str:
+        """Give where something of a library is from; empty for what is the script's own."""
+
+
+class Body(ast.NodeVisitor):
+    """Reads the body of one function for one form of its arguments; ``visit`` gives the level of an expression."""
+
+    def __init__(self, reader: Reader, function: FunctionType, node: FunctionNode, levels: Sequence[int]) -> None:
+        self.reader, self._function, self._node = reader, function, node
+        self._file = Path(function.__code__.co_filename).name
+        code = function.__code__
+        self._locals: dict[str, int] = dict.fromkeys((*code.co_varnames, *code.co_cellvars), OWN)
+        self._locals.update(zip(code.co_varnames, levels, strict=False))
+        self._locals.update({each.arg: SHARED for each in (node.args.vararg, node.args.kwarg) if each})
+        self._imported: dict[str, object] = {}
+        self._result = OWN
+
+    def read(self) -> int:
+        """Read until nothing new is found; give the level of the result."""
+        for decorator in self._node.decorator_list:
+            self.visit(decorator)
+        before: object = None
+        while before != (before := (dict(self._locals), self._result, self.reader.mixes)):
+            self._visit_all(self._node.body)
+        return self._result
+
+    def _visit_all(self, nodes: Sequence[ast.AST]) -> None:
+        for node in nodes:
+            self.visit(node)
+
+    def stands(self, node: ast.AST, what: str) -> StandsAgainst:
+        """Give what is raised against a line."""
+        return StandsAgainst(f"{self._file} line {getattr(node, 'lineno', self._node.lineno)} {what}")
+
+    def generic_visit(self, node: ast.AST) -> int:
+        """Read what is known by its parts; nothing else is understood."""
+        if type(node) not in _CAPS:
+            raise self.stands(node, f"has what is not understood ({type(node).__name__})")
+        parts = (
+            part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr | ast.stmt | ast.ExceptHandler)
+        )
+        return min(_CAPS[type(node)], max([self.visit(part) or OWN for part in parts], default=OWN))
+
+    # Statements
+
+    def visit_While(self, node: ast.While) -> int:
+        """Refuse a loop that may have no end."""
+        raise self.stands(node, "has a while loop, which might not end with the values that a trial makes up")
+
+    def visit_Return(self, node: ast.Return) -> None:
+        """Note what is given."""
+        self._result = max(self._result, self.visit(node.value) if node.value else OWN)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Give names their levels."""
+        level = self.visit(node.value)
+        for target in node.targets:
+            self._bind(target, level)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Give a name its level."""
+        if node.value is not None:
+            self._bind(node.target, self.visit(node.value))
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        """Take it for a change of what is there: lists and arrays are."""
+        level = self.visit(node.value)
+        if isinstance(node.target, ast.Name):
+            if node.target.id not in self._locals:
+                raise self.stands(node, f"sets {node.target.id}, which outlives the call")
+            self.change(node.target, node, level)
+            self._bind(node.target, min(HOLDS, level))
+        else:
+            self._bind(node.target, level)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> int:
+        """Give a name its level, and itself."""
+        level: int = self.visit(node.value)
+        self._bind(node.target, level)
+        return level
+
+    def visit_For(self, node: ast.For) -> None:
+        """Read a loop over what has an end."""
+        self._bind(node.target, inside(self.visit(node.iter)))
+        self._visit_all([*node.body, *node.orelse])
+
+    def visit_With(self, node: ast.With) -> None:
+        """Read what is opened: calls that are harmless."""
+        for each in node.items:
+            level = self.visit(each.context_expr)
+            if each.optional_vars is not None:
+                self._bind(each.optional_vars, level)
+        self._visit_all(node.body)
+
+    def visit_Delete(self, node: ast.Delete) -> None:
+        """Take it for a change of what it is deleted from."""
+        for target in node.targets:
+            if not isinstance(target, ast.Name):
+                self._bind(target, OWN)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        """Take what is imported already."""
+        for alias in node.names:
+            name = alias.name if alias.asname else alias.name.split(".")[0]
+            self._take(node, alias.asname or name, sys.modules.get(name))
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """Take what is imported already."""
+        module = None if node.level else sys.modules.get(node.module or "")
+        for alias in node.names:
+            self._take(node, alias.asname or alias.name, getattr(module, alias.name, None))
+
+    def _take(self, node: ast.AST, name: str, found: object) -> None:
+        if found is None:
+            raise self.stands(node, "imports within a function")
+        self._imported[name] = found
+
+    def _bind(self, target: ast.expr, level: int) -> None:
+        match target:
+            case ast.Name(id=name):
+                if name not in self._locals:
+                    raise self.stands(target, f"sets {name}, which outlives the call")
+                self._locals[name] = max(self._locals[name], level)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                for each in targets:
+                    self._bind(each, inside(level))
+            case ast.Starred(value=value):
+                self._bind(value, min(HOLDS, level))
+            case ast.Subscript(value=value, slice=index):
+                self.visit(index)
+                self.change(value, target, level)
+            case ast.Attribute(value=value):
+                self.change(value, target, level)
+            case _:
+                raise self.stands(target, "sets what is not understood")
+
+    def change(self, changed: ast.expr, node: ast.AST, *levels: int) -> None:
+        """Note that something is changed, and what is put into it."""
+        if self.visit(changed) >= SHARED or self.outside(changed) is not MISSING:
+            raise self.stands(node, f"changes {ast.unparse(changed)[:60]}, which may outlive the call")
+        if max(levels, default=OWN) > OWN:
+            self.reader.mixes = True
+
+    # Expressions
+
+    def visit_Subscript(self, node: ast.Subscript) -> int:
+        """Give the level of what is inside."""
+        self.visit(node.slice)
+        return inside(self.visit(node.value))
+
+    def visit_Starred(self, node: ast.Starred) -> int:
+        """Give the level of what is inside."""
+        return inside(self.visit(node.value))
+
+    def visit_Lambda(self, node: ast.Lambda) -> int:
+        """Read it at once, for arguments that outlive the call."""
+        for each in ast.walk(node.args):
+            if isinstance(each, ast.arg):
+                self._inner(node, each.arg, SHARED)
+        self.visit(node.body)
+        return SHARED
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> int:
+        """Give the level of a container of what is made."""
+        self._generators(node.generators)
+        return min(HOLDS, int(self.visit(node.elt)))
+
+    visit_SetComp = visit_ListComp  # noqa: N815 - ast's names
+    visit_GeneratorExp = visit_ListComp  # noqa: N815
+
+    def visit_DictComp(self, node: ast.DictComp) -> int:
+        """Give the level of a container of what is made."""
+        self._generators(node.generators)
+        return min(HOLDS, int(max(self.visit(node.key), self.visit(node.value))))
+
+    def _generators(self, generators: Sequence[ast.comprehension]) -> None:
+        for generator in generators:
+            level = inside(self.visit(generator.iter))
+            for name in ast.walk(generator.target):
+                if isinstance(name, ast.Name):
+                    self._inner(name, name.id, level)
+            self._bind(generator.target, level)
+            self._visit_all(generator.ifs)
+
+    def _inner(self, node: ast.AST, name: str, level: int) -> None:
+        """Take a name of a smaller scope for one of the function's."""
+        if name not in self._locals and name in self._function.__globals__:
+            raise self.stands(node, f"uses the name {name} for two things")
+        self._locals[name] = max(self._locals.get(name, OWN), level)
+
+    def visit_Name(self, node: ast.Name) -> int:
+        """Give the level of a name."""
+        value = self.outside(node)
+        if value is not MISSING:
+            return self.level_of_outside(node, value)
+        if node.id not in self._locals:
+            raise self.stands(node, f"uses {node.id}, which is not there")
+        level = self._locals[node.id]
+        return max(level, HOLDS) if self.reader.mixes else level
+
+    def visit_Attribute(self, node: ast.Attribute) -> int:
+        """Give the level of an attribute that is known to do nothing when it is read."""
+        value = self.outside(node)
+        if value is not MISSING:
+            return self.level_of_outside(node, value)
+        level: int = self.visit(node.value)
+        if node.attr in READING or (level == MODEL and (node.attr in SCORING or node.attr.endswith("_"))):
+            return inside(level)
+        raise self.stands(node, f"uses .{node.attr}, which is not known to be harmless")
+
+    def outside(self, node: ast.expr) -> Any:
+        """Give what a name from outside of the function stands for at present, or an attribute of a module or class."""
+        if isinstance(node, ast.Name):
+            if node.id in self._imported:
+                return self._imported[node.id]
+            if node.id in self._locals:
+                return MISSING
+            return self._function.__globals__.get(node.id, getattr(builtins, node.id, MISSING))
+        if isinstance(node, ast.Attribute):
+            base = self.outside(node.value)
+            if isinstance(base, ModuleType | type):
+                return getattr(base, node.attr, MISSING)
+        return MISSING
+
+    def level_of_outside(self, node: ast.expr, value: Any) -> int:
+        """Give the level of something from outside that is used as a value; a function may be called by who gets it."""
+        path = self.reader.path(value)
+        if isinstance(value, FunctionType) and not path:
+            self.reader.read(value, (SHARED,) * len(inspect.signature(value).parameters))
+            return SHARED
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return OWN
+        if path and not isinstance(value, ModuleType):
+            if not is_pure(path):
+                raise self.stands(node, f"uses {ast.unparse(node)[:60]}, which is not known to be harmless")
+            return OWN
+        level = self.reader.level_outside(value)
+        if isinstance(level, str):
+            raise self.stands(node, f"uses {ast.unparse(node)[:60]}, which {level}")
+        return level
+
+
+def inside(level: int) -> int:
+    """Give the level of what is inside of something."""
+    return SHARED if level == HOLDS else level
