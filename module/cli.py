@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -151,10 +151,13 @@ def _replay(arguments: argparse.Namespace) -> int:
     logs.configure(read.log_level, "text", sys.stderr)
     file = arguments.file.resolve()
     open_lines(file).close()
+    if arguments.output and arguments.output.exists() and arguments.output.samefile(file):
+        raise SettingsError(f"{arguments.output} is the file that is read: it would be written over")
     messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
     started = time.monotonic()
     try:
-        with arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer) as out:
+        output = arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer)
+        with output as out, redirect_stdout(sys.stderr):  # what the script prints is none of our answer
             count = _on_loop(runtime.replay(read, messages, out))
             out.flush()
     except OSError as error:

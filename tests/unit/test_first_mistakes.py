@@ -1,5 +1,6 @@
 """The first mistakes that people make: each ends with its exit code and one sentence that says what to change."""
 
+import json
 import re
 import socket
 from pathlib import Path
@@ -34,8 +35,10 @@ def sentence(stderr: bytes) -> str:
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
     """Give a file of one message."""
-    (tmp_path / "in.jsonl").write_text('{"value": 1}\n')
-    return tmp_path / "in.jsonl"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "in.jsonl").write_text('{"value": 1}\n')
+    return folder / "in.jsonl"
 
 
 @pytest.mark.parametrize(("folder", "said"), BROKEN, ids=[folder for folder, _ in BROKEN])
@@ -103,6 +106,8 @@ def test_a_taken_port_is_exit_2(scripts: Path, tmp_path: Path) -> None:
     [
         (["absent.jsonl"], "cannot read .*absent.jsonl: No such file or directory"),
         (["."], "cannot read .*: Is a directory"),
+        (["in.jsonl", "-o", "../in/in.jsonl"], "../in/in.jsonl is the file that is read"),
+        (["in.jsonl", "-o", "/dev/full"], "cannot write /dev/full: No space left on device"),
         (["in.jsonl", "-o", "absent/out.jsonl"], "cannot write absent/out.jsonl: No such file or directory"),
         (["--messages", "bad.jsonl"], ".*bad.jsonl line 1 is not a message: "),
         (["broken.jsonl.gz"], "cannot read .*broken.jsonl.gz: "),
@@ -117,6 +122,15 @@ def test_files_that_cannot_be_read_or_written_are_exit_2(
     ended = run("replay", "--scoring-dir", scripts / "classic", *arguments, cwd=lines.parent)
     assert ended.returncode == 2
     assert re.match(said, sentence(ended.stderr.splitlines(keepends=True)[-1]))
+    assert lines.read_text() == '{"value": 1}\n'
+
+
+def test_what_a_script_prints_is_no_line_of_replays(lines: Path) -> None:
+    """A program that reads the answers must be able to."""
+    (lines.parent / "score.py").write_text("def init():\n    print('loaded')\ndef run(data):\n    print(data)\n")
+    ended = run("replay", "--scoring-dir", ".", lines, cwd=lines.parent)
+    assert [json.loads(line)["output"] for line in ended.stdout.splitlines()] == ["amlOutput"]
+    assert b"loaded" in ended.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["score"], ["replay"], ["run", "--port", "1"]])
