@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -55,6 +56,8 @@ def _check(arguments: argparse.Namespace) -> int:
     logs.configure("warning", "text", sys.stderr)
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)
+    for number in (signal.SIGTERM, signal.SIGINT):  # an exception would look like the script's own
+        signal.signal(number, lambda number, _: os._exit(128 + number))
     with redirect_stdout(sys.stderr):  # what the script prints is none of our answer
         trial = try_script(read.dir.resolve(), read.script, bodies, options)
     print(json.dumps(_as_json(trial), indent=2) if arguments.json else "\n".join(_lines(trial)))

@@ -76,6 +76,7 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
     Raises:
         ScriptError, ModelError: scoring cannot start.
         SettingsError: a line is no message.
+        OSError: the answers cannot be written.
     """
     metrics = Metrics()
     inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
@@ -90,7 +91,10 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
         finally:
             inbox.close()
 
-    count, _ = await asyncio.gather(feed(), pipeline.serve())
+    try:
+        count, _ = await asyncio.gather(feed(), pipeline.serve())
+    except BaseExceptionGroup as group:  # the pipeline's
+        raise group.exceptions[0] from None
     scoring.thread.stop()
     return count
 
