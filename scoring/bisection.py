@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from .errors import RequestError, RunError, ScoringError, TransientError
+from .plain_values import frame_records
 from .predictions import Outcome
 from .traces import blame, own_traceback
 from .transient import is_transient
 
 Run = Callable[[list[object]], object]
 
+_NO_LIST = (str, bytes, dict, set, frozenset)
 
 WHOLE = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
@@ -70,7 +72,9 @@ def as_run_error(error: BaseException, directory: Path) -> ScoringError:
 
 
 def _checked(predictions: object, expected: int) -> list[Outcome]:
-    if isinstance(predictions, str | bytes | dict) or not isinstance(predictions, Iterable):
+    if (rows := frame_records(predictions)) is not None:
+        predictions = rows
+    if isinstance(predictions, _NO_LIST) or not isinstance(predictions, Iterable):
         raise RunError(f"run() gave {_a(predictions)}: expected a list of {expected} predictions, one per request")
     outcomes = list(predictions)
     if len(outcomes) != expected:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +94,20 @@ def test_what_is_no_list_of_predictions_is_named(given: object, sentence: str) -
     (outcome,) = score_batch(lambda _: given, [0], HERE)
     assert isinstance(outcome, RunError)
     assert str(outcome).startswith(sentence)
+
+
+def test_a_data_frame_is_a_prediction_a_row() -> None:
+    """Iterated, it would give the names of its columns: one column, one request, and the name left as the answer."""
+    frame = pd.DataFrame({"rul": [7, 8]}, index=[1, 0])
+    assert score_batch(lambda _: frame, [1, 2], HERE) == [{"rul": 7}, {"rul": 8}]
+    assert score_batch(lambda _: frame[:1], [1], HERE) == [{"rul": 7}]
+
+
+@pytest.mark.parametrize("unordered", [set, frozenset])
+def test_a_set_has_no_order_to_tell_whose_a_prediction_is(unordered: type) -> None:
+    (error,) = score_batch(lambda _: unordered(["a"]), [1], HERE)
+    assert isinstance(error, RunError)
+    assert f"a value of type {unordered.__name__}: expected a list" in str(error)
 
 
 def test_any_iterable_of_the_right_length_will_do() -> None:
