@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -24,6 +25,8 @@ _KINDS = {
     "onnx": "no script: a bare model, up to {max_size} requests a call",
 }
 _EXAMPLES = """\
+exits with 2 where there is no sample to score: a script that only loads may still fail at its first message
+
 examples:
   scoring-module check --scoring-dir examples/turbofan --sample one-body-a-line.jsonl
   scoring-module check --scoring-dir examples/turbofan --json | jq .milliseconds
@@ -53,6 +56,8 @@ def _check(arguments: argparse.Namespace) -> int:
     logs.configure("warning", "text", sys.stderr)
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)
+    for number in (signal.SIGTERM, signal.SIGINT):  # an exception would look like the script's own
+        signal.signal(number, lambda number, _: os._exit(128 + number))
     with redirect_stdout(sys.stderr):  # what the script prints is none of our answer
         trial = try_script(read.dir.resolve(), read.script, bodies, options)
     print(json.dumps(_as_json(trial), indent=2) if arguments.json else "\n".join(_lines(trial)))
@@ -60,7 +65,8 @@ def _check(arguments: argparse.Namespace) -> int:
         if trial.user_traceback:
             print(trial.user_traceback, file=sys.stderr)
         print(f"scoring-module: {trial.error}", file=sys.stderr)
-    return 3 if trial.error else 0
+        return 3
+    return 0 if trial.sample_from else 2
 
 
 def _bodies(sample: Path) -> "list[Body]":
@@ -78,7 +84,7 @@ def _bodies(sample: Path) -> "list[Body]":
 def _as_json(trial: "Trial") -> dict[str, object]:
     fields = asdict(trial)
     del fields["user_traceback"]
-    return {"ok": not trial.error, **fields}
+    return {"ok": bool(trial.sample_from and not trial.error), **fields}
 
 
 def _lines(trial: "Trial") -> Iterator[str]:
@@ -103,7 +109,7 @@ def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
     yield "time", [_time(size, taken) for size, taken in trial.milliseconds.items()]
     yield "merged", [f"{'yes' if trial.merged else 'no'}: {trial.why}"] if trial.why else []
     yield "note", trial.notes
-    yield "result", ["broken: see below" if trial.error else "good"]
+    yield "result", ["broken: see below" if trial.error else "good" if trial.sample_from else "not known"]
 
 
 def _time(size: int, milliseconds: float) -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
+from contextlib import nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +27,10 @@ _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as PID 1 Python would ignore it until the runtime is up
     arguments = _parser().parse_args()
+    # As PID 1 Python would ignore it. The module may be stopped at any time, any other command has not done its part.
+    terminated = 0 if arguments.command is _run else 143
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(terminated))
     try:
         code: int = arguments.command(arguments)
     except (ModuleError, ScoringError) as error:
@@ -40,8 +42,9 @@ def main() -> None:
     except Exception:
         traceback.print_exc()
         code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):  # whoever read has gone
+        sys.stdout.flush()
+        sys.stderr.flush()
     # Threads of the SDK and a run() that never returns must not keep the process from ending.
     os._exit(code)
 
@@ -149,12 +152,16 @@ def _replay(arguments: argparse.Namespace) -> int:
     directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
     read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
     logs.configure(read.log_level, "text", sys.stderr)
-    file = arguments.file.resolve()
-    open_lines(file).close()
+    file = arguments.file.absolute()  # the script's folder will be the working directory
+    if not file.is_fifo():  # which has no second beginning
+        open_lines(file).close()
+    if arguments.output and arguments.output.exists() and arguments.output.samefile(file):
+        raise SettingsError(f"{arguments.output} is the file that is read: it would be written over")
     messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
     started = time.monotonic()
     try:
-        with arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer) as out:
+        output = arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer)
+        with output as out, redirect_stdout(sys.stderr):  # what the script prints is none of our answer
             count = _on_loop(runtime.replay(read, messages, out))
             out.flush()
     except OSError as error:

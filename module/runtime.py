@@ -26,7 +26,7 @@ from .collecting import Collecting
 from .errors import ModuleError, RunHungError
 from .health import Health
 from .inbox import Inbox, MemoryInbox
-from .journal import Journal, warn_if_it_dies_with_the_container
+from .journal import Journal, lend_temporary_directory, warn_if_it_dies_with_the_container
 from .messages import InputMessage
 from .metrics import Metrics
 from .pipeline import Pipeline, Publish
@@ -76,6 +76,7 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
     Raises:
         ScriptError, ModelError: scoring cannot start.
         SettingsError: a line is no message.
+        OSError: the answers cannot be written.
     """
     metrics = Metrics()
     inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
@@ -90,7 +91,10 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
         finally:
             inbox.close()
 
-    count, _ = await asyncio.gather(feed(), pipeline.serve())
+    try:
+        count, _ = await asyncio.gather(feed(), pipeline.serve())
+    except BaseExceptionGroup as group:  # the pipeline's
+        raise group.exceptions[0] from None
     scoring.thread.stop()
     return count
 
@@ -245,13 +249,15 @@ def _inbox(settings: Settings) -> Inbox:
     if settings.delivery == "on-receipt":
         return MemoryInbox(settings.max_waiting, max_bytes)
     warn_if_it_dies_with_the_container(settings.journal_dir)
-    return Journal(
+    journal = Journal(
         settings.journal_dir,
         sync=settings.journal_sync,
         max_messages=settings.max_waiting,
         max_bytes=max_bytes,
         max_quarantined=settings.max_quarantined,
     )
+    lend_temporary_directory(settings.journal_dir)
+    return journal
 
 
 async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:

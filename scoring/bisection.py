@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from .errors import RunError, ScoringError, TransientError
+from .plain_values import frame_records
 from .predictions import Outcome, Request
 
 Run = Callable[[Sequence[Request]], list[Outcome]]
 """One call of run(), its results encoded; raises only ScoringError: why the call failed as a whole."""
+
+_NO_LIST = (str, bytes, dict, set, frozenset)
 
 WHOLE = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
@@ -61,7 +64,9 @@ def one_each(predictions: object, expected: int) -> list[object]:
     Raises:
         RunError: it is none, or has another number of them.
     """
-    if isinstance(predictions, str | bytes | dict) or not isinstance(predictions, Iterable):
+    if (rows := frame_records(predictions)) is not None:
+        predictions = rows
+    if isinstance(predictions, _NO_LIST) or not isinstance(predictions, Iterable):
         raise RunError(f"run() gave {_a(predictions)}: expected a list of {expected} predictions, one per request")
     given = list(predictions)
     if len(given) != expected:

@@ -94,6 +94,8 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.notes += [each.trouble for each in MODELS if each.trouble]
         trial.sample_from, bodies = ("--sample", bodies) if bodies else _own_sample(trial, script, directory)
         if bodies:
+            if len(bodies) > _MOST_BODIES:
+                trial.notes.append(f"the first {_MOST_BODIES} of {len(bodies)} bodies were scored")
             _score(trial, script, bodies[:_MOST_BODIES], options)
         else:
             trial.notes.append("nothing was scored: give --sample FILE, or put a body into sample.json beside it")

@@ -2,6 +2,10 @@
 
 import fcntl
 import logging
+import os
+import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +30,21 @@ def warn_if_it_dies_with_the_container(directory: Path) -> bool:
         "the journal directory %s is on %s: it is lost with the container, mount a volume there", directory, kind
     )
     return True
+
+
+def lend_temporary_directory(directory: Path) -> None:
+    """Let scripts and libraries have temporary files in the journal's directory where they can have none elsewhere.
+
+    A container with a read-only root has no writable ``/tmp``. What an earlier process left is removed.
+    """
+    with suppress(FileNotFoundError):
+        tempfile.gettempdir()
+        return
+    folder = directory / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.mkdir(mode=0o700)
+        os.environ["TMPDIR"] = str(folder)
 
 
 def lock(directory: Path) -> IO[bytes]:

@@ -76,6 +76,19 @@ def init():
 def run(raw_data):
     return json.dumps([sum(row) for row in json.loads(raw_data)["data"]])
 """,
+    "scratch": """
+import json
+import tempfile
+
+def init():
+    pass
+
+def run(raw_data):
+    with tempfile.TemporaryFile("w+") as file:
+        file.write(raw_data)
+        file.seek(0)
+        return [sum(row) for row in json.load(file)["data"]]
+""",
     "batched": """
 from scoring import batched
 
@@ -108,7 +121,9 @@ async def test_a_script_answers_every_message_with_nothing_to_write_on_but_the_j
 
     rows = [json.dumps({"data": [[number, 1], [number, 2]]}).encode() for number in range(_COUNT)]
     async with EdgeHub(listen=_ADDRESS, on_upstream=take, queue_bound=_COUNT) as hub:
-        with engine.running(image, _reached(hub)) as container:
+        # Without a journal the classic script has nothing to write on at all.
+        delivery = ["-e", f"SCORING_DELIVERY={'on-receipt' if kind == 'classic' else 'journal'}"]
+        with engine.running(image, [*_reached(hub), *delivery]) as container:
             await asyncio.wait_for(hub.connected.wait(), 30)
             writable = await asyncio.to_thread(engine, "exec", container, "sh", "-c", _WRITABLE)
             await _send(hub, rows)

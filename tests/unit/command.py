@@ -21,12 +21,21 @@ _OURS = ("SCORING_", "IOTEDGE_", "AZUREML_", "AML_")
 
 def run(*arguments: object, cwd: Path, **environment: object) -> subprocess.CompletedProcess[bytes]:
     """Run ``scoring-module`` with arguments, in a directory, with these variables beside the usual ones."""
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "module.cli", *map(str, arguments)],
-        cwd=cwd,
-        env={**inherited, **{name: str(text) for name, text in environment.items()}},
-        capture_output=True,
-        timeout=60,
-        check=False,
+        _command(*arguments), cwd=cwd, env=_variables(environment), capture_output=True, timeout=60, check=False
     )
+
+
+def start(*arguments: object, cwd: Path, **environment: object) -> subprocess.Popen[bytes]:
+    """Start it, and leave its end and its pipes to the test."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(_command(*arguments), cwd=cwd, env=_variables(environment), stdout=pipe, stderr=pipe)
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-P", "-m", "module.cli", *map(str, arguments)]
+
+
+def _variables(environment: dict[str, object]) -> dict[str, str]:
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+    return {**inherited, **{name: str(text) for name, text in environment.items()}}

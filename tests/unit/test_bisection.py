@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +91,20 @@ def test_what_is_no_list_of_predictions_is_named(given: object, sentence: str) -
     (outcome,) = scored(lambda _: given, [0])
     assert isinstance(outcome, RunError)
     assert str(outcome).startswith(sentence)
+
+
+def test_a_data_frame_is_a_prediction_a_row() -> None:
+    """Iterated, it would give the names of its columns: one column, one request, and the name left as the answer."""
+    frame = pd.DataFrame({"rul": [7, 8]}, index=[1, 0])
+    assert scored(lambda _: frame, [1, 2]) == [{"rul": 7}, {"rul": 8}]
+    assert scored(lambda _: frame[:1], [1]) == [{"rul": 7}]
+
+
+@pytest.mark.parametrize("unordered", [set, frozenset])
+def test_a_set_has_no_order_to_tell_whose_a_prediction_is(unordered: type) -> None:
+    (error,) = scored(lambda _: unordered(["a"]), [1])
+    assert isinstance(error, RunError)
+    assert f"a value of type {unordered.__name__}: expected a list" in str(error)
 
 
 def test_any_iterable_of_the_right_length_will_do() -> None:

@@ -48,7 +48,7 @@ def test_a_good_script_for_people(scripts: Path, tmp_path: Path) -> None:
 
 def test_the_json_has_one_form(scripts: Path, tmp_path: Path) -> None:
     """Good or broken, whatever the script prints."""
-    for folder, code in (("schema_numpy", 0), ("workspace_is_imported", 0), ("syntax_error", 3), ("init_raises", 3)):
+    for folder, code in (("schema_numpy", 0), ("workspace_is_imported", 2), ("syntax_error", 3), ("init_raises", 3)):
         ended = run("check", "--json", "--scoring-dir", scripts / folder, cwd=tmp_path)
         said = json.loads(ended.stdout)
         assert said.keys() == FIELDS
@@ -68,6 +68,19 @@ def test_a_bare_model_is_tried_with_zeros(models: Path, tmp_path: Path) -> None:
     assert json.loads(said["answers"][0]) == {"sum": 0.0, "pair": [0.0, 0.0]}
     assert list(said["milliseconds"]) == ["1", "8", "32"]
     assert any(line.startswith("input a: ") for line in said["described"])
+
+
+def test_a_script_that_scored_nothing_is_not_called_good(scripts: Path, tmp_path: Path) -> None:
+    """Loading is no proof: exit 2, as an argument is missing."""
+    ended = run("check", "--scoring-dir", scripts / "classic", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout.decode().splitlines()[-1].split()) == (2, ["result", "not", "known"])
+    said = json.loads(run("check", "--json", "--scoring-dir", scripts / "classic", cwd=tmp_path).stdout)
+    assert said["ok"] is False
+
+
+def test_bodies_that_were_left_out_are_said(tried: Any, scripts: Path) -> None:
+    assert tried(scripts / "classic", *[b'{"data": [[1]]}'] * 100).notes == []
+    assert "the first 100 of 101 bodies were scored" in tried(scripts / "classic", *[b'{"data": [[1]]}'] * 101).notes
 
 
 @pytest.mark.parametrize("folder", BROKEN)

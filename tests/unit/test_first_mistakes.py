@@ -1,11 +1,14 @@
 """The first mistakes that people make: each ends with its exit code and one sentence that says what to change."""
 
+import json
+import os
 import re
 import socket
+import threading
 from pathlib import Path
 
 import pytest
-from command import IOTEDGE, run
+from command import IOTEDGE, run, start
 
 import module
 import scoring
@@ -18,6 +21,7 @@ BROKEN = [
     ("init_wants_a_model", "there is no model at absent.onnx"),
     ("shadows_scoring", "shadows_scoring/scoring/__init__.py: the runtime's own package is called scoring"),
 ]
+SLOW = "import time\ndef init():\n    pass\ndef run(data):\n    time.sleep(0.01)\n    return 'x' * 2000\n"
 
 
 def sentence(stderr: bytes) -> str:
@@ -34,8 +38,10 @@ def sentence(stderr: bytes) -> str:
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
     """Give a file of one message."""
-    (tmp_path / "in.jsonl").write_text('{"value": 1}\n')
-    return tmp_path / "in.jsonl"
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "in.jsonl").write_text('{"value": 1}\n')
+    return folder / "in.jsonl"
 
 
 @pytest.mark.parametrize(("folder", "said"), BROKEN, ids=[folder for folder, _ in BROKEN])
@@ -103,6 +109,8 @@ def test_a_taken_port_is_exit_2(scripts: Path, tmp_path: Path) -> None:
     [
         (["absent.jsonl"], "cannot read .*absent.jsonl: No such file or directory"),
         (["."], "cannot read .*: Is a directory"),
+        (["in.jsonl", "-o", "../in/in.jsonl"], "../in/in.jsonl is the file that is read"),
+        (["in.jsonl", "-o", "/dev/full"], "cannot write /dev/full: No space left on device"),
         (["in.jsonl", "-o", "absent/out.jsonl"], "cannot write absent/out.jsonl: No such file or directory"),
         (["--messages", "bad.jsonl"], ".*bad.jsonl line 1 is not a message: "),
         (["broken.jsonl.gz"], "cannot read .*broken.jsonl.gz: "),
@@ -117,6 +125,54 @@ def test_files_that_cannot_be_read_or_written_are_exit_2(
     ended = run("replay", "--scoring-dir", scripts / "classic", *arguments, cwd=lines.parent)
     assert ended.returncode == 2
     assert re.match(said, sentence(ended.stderr.splitlines(keepends=True)[-1]))
+    assert lines.read_text() == '{"value": 1}\n'
+
+
+def test_what_a_script_prints_is_no_line_of_replays(lines: Path) -> None:
+    """A program that reads the answers must be able to."""
+    (lines.parent / "score.py").write_text("def init():\n    print('loaded')\ndef run(data):\n    print(data)\n")
+    ended = run("replay", "--scoring-dir", ".", lines, cwd=lines.parent)
+    assert [json.loads(line)["output"] for line in ended.stdout.splitlines()] == ["amlOutput"]
+    assert b"loaded" in ended.stderr
+
+
+def test_replay_reads_a_pipe_from_its_only_beginning(lines: Path) -> None:
+    """Opened twice, a named pipe would lose its writer in between and wait for ever."""
+    os.mkfifo(lines.parent / "pipe")
+    writer = threading.Thread(target=(lines.parent / "pipe").write_bytes, args=(lines.read_bytes(),), daemon=True)
+    writer.start()
+    (lines.parent / "score.py").write_text(SLOW)
+    ended = run("replay", "--scoring-dir", ".", "pipe", cwd=lines.parent)
+    assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 1), ended.stderr
+
+
+def test_a_reader_that_goes_away_is_a_sentence(lines: Path) -> None:
+    """As in ``replay … | head -1``."""
+    (lines.parent / "score.py").write_text(SLOW)
+    lines.write_text('{"value": 1}\n' * 200)
+    with start("replay", "--scoring-dir", ".", lines, cwd=lines.parent) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 2
+    assert said.splitlines()[-1] == b"scoring-module: cannot write standard output: Broken pipe"
+
+
+@pytest.mark.parametrize("command", [["replay", "in.jsonl"], ["check", "--sample", "in.jsonl"]])
+def test_a_command_that_is_terminated_did_not_succeed(lines: Path, command: list[str]) -> None:
+    """Nor is it the script's fault."""
+    (lines.parent / "score.py").write_text(
+        "import time\ndef init():\n    print('in', flush=True)\n    time.sleep(50)\n"
+    )
+    with (lines.parent / "score.py").open("a") as script:
+        script.write("def run(data):\n    return data\n")
+    with start(*command, "--scoring-dir", ".", cwd=lines.parent) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"in\n"
+        process.terminate()
+        assert process.wait(20) == 143
+        assert b"score.py" not in process.stderr.read()
 
 
 @pytest.mark.parametrize("arguments", [[], ["score"], ["replay"], ["run", "--port", "1"]])
