@@ -71,6 +71,12 @@ class Module:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def pid(self) -> int:
+        """The process of this life."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What all lives wrote."""
         return self._log.read_text(errors="replace")
