@@ -39,11 +39,12 @@ class Suspects:
         """
         self._connection = connection
         stacks = dump.read_text(errors="replace") if dump.exists() else ""
+        first = "\n\n".join(sorted(stacks.split("\n\n"), key=lambda stack: "scoring_thread.py" not in stack))[:4000]
         if stacks.startswith(STOPPED):
-            _log.warning("the last process had to be ended, it was here:\n%s", stacks[:4000])
+            _log.warning("the last process had to be ended, it was here:\n%s", first)
             left = []
         elif stacks:
-            _log.error("the last process crashed inside run():\n%s", stacks[:4000])
+            _log.error("the last process crashed inside run():\n%s", first)
         with connection:
             connection.execute("BEGIN")
             connection.executemany("INSERT OR IGNORE INTO suspects VALUES (?, 0)", [(seq,) for seq in left])

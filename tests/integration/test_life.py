@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import time
@@ -64,6 +65,25 @@ async def test_a_run_that_holds_the_interpreter_ends_the_process_and_is_found(
         assert answers.errors == [30]
         assert "in hold" in module.log
         assert "SCORING_RUN_TIMEOUT_S" in module.log
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare (util-linux)")
+async def test_the_first_process_of_a_container_ends_too(hub: EdgeHub, answers: Answers, tmp_path: Path) -> None:
+    """The kernel keeps every signal without a handler from it, SIGKILL from inside as well."""
+    before = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+    async with Module(hub.environment, tmp_path, "holds", before=before, SCORING_RUN_TIMEOUT_S=2) as module:
+        await send(hub, range(30, 31))
+        assert await module.ended(20) == 1
+        assert "SCORING_RUN_TIMEOUT_S" in module.log
+        await module.start()
+        assert await module.ended(20) == 1
+        assert "in hold" in module.log
+        await module.start()
+        await answers.count(1)
+        assert answers.errors == [30]
+        (first,) = _children(module.pid)
+        os.kill(first, signal.SIGTERM)
+        assert await module.ended(10) == 0
 
 
 async def test_an_init_that_holds_the_interpreter_ends_the_process(hub: EdgeHub, tmp_path: Path) -> None:

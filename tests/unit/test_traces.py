@@ -23,8 +23,8 @@ class _ExitsError(Exception):
 
 
 class _NoTextError(Exception):
-    def __str__(self) -> str:  # noqa: PLE0307
-        return None  # type: ignore[return-value]
+    def __str__(self) -> str:
+        return None  # type: ignore[return-value]  # noqa: PLE0307
 
 
 class _ClassRaisesError(Exception):
