@@ -135,17 +135,24 @@ async def test_what_an_error_says_cannot_stop_the_loop(hub: EdgeHub, answers: An
 # Pauses
 
 
-async def test_a_pause_is_no_hang(hub: EdgeHub, answers: Answers, tmp_path: Path) -> None:
-    """SIGSTOP for longer than run() may take, in the middle of a run(), and SIGCONT: all is answered by one process."""
+@pytest.mark.parametrize("whole", [False, True])
+async def test_a_pause_is_no_hang(hub: EdgeHub, answers: Answers, tmp_path: Path, whole: bool) -> None:
+    """SIGSTOP for longer than run() may take, in the middle of a run(), and SIGCONT: all is answered by one process.
+
+    With its watcher, as `docker pause` does, or without.
+    """
     async with Module(
         hub.environment, tmp_path, SCORING_RUN_TIMEOUT_S=2, TEST_RUN_SECONDS=1.2, SCORING_MAX_BATCH_SIZE=1
     ) as module:
         await send(hub, range(3))
         await _says(module, "ready after")
         await asyncio.sleep(0.4)
-        os.kill(module.pid, signal.SIGSTOP)
+        paused = [module.pid, *_children(module.pid)] if whole else [module.pid]
+        for pid in paused:
+            os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(6)
-        os.kill(module.pid, signal.SIGCONT)
+        for pid in reversed(paused):  # the worst order: the watcher looks first
+            os.kill(pid, signal.SIGCONT)
         await answers.count(3, 30)
         assert answers.firsts() == [0, 1, 2]
         assert module.runs
