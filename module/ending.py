@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from .errors import ModuleError
+
 _OURS = tuple(f"{Path(__file__).parents[1] / name}{os.sep}" for name in ("module", "scoring"))
 _RESERVE, _MARGIN = 0.25, 0.05
 """Parts of the time for stopping: what is kept for the end of the connection and the journal, and for the exit."""
@@ -70,11 +72,13 @@ class Ending:
         The SDK drops exceptions of its own, which harm no one: a lost connection is noticed by other means.
         """
         error = context.get("exception")
-        said = _log.error if error is None or not _is_ours(error) else _log.critical
-        said("%s", context.get("message") or "an exception that nobody caught", exc_info=error)
+        _log.error("%s", context.get("message") or "an exception that nobody caught", exc_info=error)
         if error is not None and _is_ours(error):
             self._exit(1, "a part of the module has died: please report this")
 
 
 def _is_ours(error: BaseException) -> bool:
+    """Say whether it was raised in our code without our meaning it."""
+    if isinstance(error, ModuleError):
+        return False
     return any(frame.f_code.co_filename.startswith(_OURS) for frame, _ in traceback.walk_tb(error.__traceback__))

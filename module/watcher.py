@@ -43,7 +43,8 @@ class Watcher:
             journal: the directory of the journal, which notes what a SIGHUP finds; None: it is logged.
         """
         self._form = form
-        self._arguments = [str(stop_timeout + _GRACE), str(journal / CRASH if journal else ""), STOPPED]
+        late = pattern(form, f"did not stop within {stop_timeout:g} s (SCORING_STOP_TIMEOUT_S): the process is ended")
+        self._arguments = [str(stop_timeout + _GRACE), str(journal / CRASH if journal else ""), STOPPED, late]
         self._loop = asyncio.get_running_loop()
         (self._ear, self._mouth), (self._bell, self._rope) = os.pipe(), os.pipe()
         for end in (self._mouth, self._rope):

@@ -16,7 +16,7 @@ _PATIENCE = 3.0
 """Seconds between two looks; that the module may take to write its stacks and end, once it is told to."""
 
 
-def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str, stopped: str) -> None:
+def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str, stopped: str, late: str) -> None:
     """Watch until the module is gone.
 
     Args:
@@ -27,6 +27,7 @@ def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str,
         stop_within: seconds from then on in which it has to be gone.
         crash: the file that gets its stacks; empty: none.
         stopped: what is written before them if it outlasts a stop.
+        late: the log line of that.
     """
     limit, number, line = float("inf"), int(signal.SIGKILL), ""
     silent, asked = 0.0, -1.0
@@ -34,7 +35,7 @@ def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str,
     while os.getppid() == module:
         ready, _, _ = select.select([beats, bell], [], [], _TICK)
         now = time.monotonic()
-        lived = 0.0 if _is_stopped(module) else min(now - last, 2 * _TICK)
+        lived = 0.0 if _is_stopped(module) else min(now - last, _TICK)
         last = now
         silent += lived
         asked += lived if asked >= 0 else 0
@@ -50,12 +51,12 @@ def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str,
                 limit, number = float(seconds), int(signal_number)
         if asked > stop_within:
             _note(crash, stopped)
-            _end(module, signal.SIGHUP, beats)
-            return
-        if silent > limit:
-            os.write(2, time.strftime(f"{line}\n", time.gmtime()).encode())
-            _end(module, number, beats)
-            return
+            line, number = late, signal.SIGHUP
+        elif silent <= limit:
+            continue
+        os.write(2, time.strftime(f"{line}\n", time.gmtime()).encode())
+        _end(module, number, beats)
+        return
 
 
 def _is_stopped(process: int) -> bool:
@@ -88,4 +89,5 @@ if __name__ == "__main__":
         signal.signal(each, signal.SIG_IGN)  # they are meant for the module, which it outlives by a moment
     with suppress(ProcessLookupError, BrokenPipeError):
         process, mouth, rope = map(int, sys.argv[1:4])
-        watch(process, mouth, rope, stop_within=float(sys.argv[4]), crash=sys.argv[5], stopped=sys.argv[6])
+        crash, stopped, late = sys.argv[5:8]
+        watch(process, mouth, rope, stop_within=float(sys.argv[4]), crash=crash, stopped=stopped, late=late)

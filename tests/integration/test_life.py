@@ -206,6 +206,20 @@ async def test_a_stop_while_it_starts(hub: EdgeHub, tmp_path: Path, number: sign
         assert await module.ended(6) == 0
 
 
+@pytest.mark.parametrize(("hold", "code"), [("nap", 0), ("sleep", 1)])
+async def test_a_stop_while_init_hangs(hub: EdgeHub, tmp_path: Path, hold: str, code: int) -> None:
+    """At once if it lets go of the interpreter, else at the deadline."""
+    more = {"SCORING_STOP_TIMEOUT_S": 2, "TEST_HOLD": hold, "TEST_HOLD_IN": "init"}
+    async with Module(hub.environment, tmp_path, "holds", **more) as module:
+        async with asyncio.timeout(5):
+            while not (tmp_path / "journal" / "crash.txt").exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        assert await module.stop() == code
+        assert time.monotonic() - began < 3.5
+
+
 def _catches(pid: int, number: int) -> bool:
     """Say whether a process has a handler for a signal; before it has one nobody could do anything."""
     status = Path(f"/proc/{pid}/status").read_text()

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import time
 
 from scoring import batched
 
@@ -10,6 +11,8 @@ WHERE = os.environ.get("TEST_HOLD_IN", "run")
 
 
 def hold():
+    if os.environ.get("TEST_HOLD") == "nap":  # without the lock
+        time.sleep(100)
     if os.environ.get("TEST_HOLD", "regex") == "regex":
         re.match(r"(a+)+$", "a" * 40 + "b")
     ctypes.PyDLL(None).sleep(100)
