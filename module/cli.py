@@ -131,11 +131,14 @@ def _add_replay(commands: _Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))  # until the runtime is up there is nothing to put in order
     from . import logs, runtime, settings
 
     read = settings.read(os.environ)
     logs.configure(read.log_level, read.log_format)
-    _on_loop(runtime.run(read))
+    # The process ends with it: what still waits for a silent hub is not waited for.
+    _new_loop().run_until_complete(runtime.run(read))
     return 0
 
 
@@ -172,12 +175,18 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on uvloop where it exists, else on asyncio's own loop."""
+    """Run a coroutine to its end, and everything that it began."""
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(coroutine)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Give uvloop's event loop where it exists, else asyncio's own."""
     try:
         import uvloop
     except ModuleNotFoundError:
-        return asyncio.run(coroutine)
-    return uvloop.run(coroutine)
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _settings_help() -> str:

@@ -2,25 +2,34 @@
 
 import asyncio
 import html
+import logging
+from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 from .errors import SettingsError
 from .metrics import CONTENT_TYPE, Metrics
 from .status import Status
 
-_TIMEOUT = 5.0
+_TIMEOUT = 3.0
 _MAX_REQUEST = 8192
-_MAX_CONNECTIONS = 32
+_MAX_CONNECTIONS = 64
+"""Seconds and bytes that a request may take, its answer included; connections at a time."""
+
+_log = logging.getLogger(__name__)
 
 
 class Health:
-    """A small HTTP server on the event loop: while the loop hangs, /livez does not answer, which is the truth."""
+    """A small HTTP server on the event loop: while the loop hangs, /livez does not answer, which is the truth.
+
+    One connection too many ends another, the oldest of the peer that has the most: whatever hangs, a probe gets in.
+    """
 
     def __init__(self, metrics: Metrics, status: Status) -> None:
         self._metrics = metrics
         self._status = status
         self._server: asyncio.Server | None = None
-        self._connections = 0
+        self._connections: dict[_Connection, str] = {}
         self._pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/metrics": lambda: (200, CONTENT_TYPE, self._metrics.render()),
             "/livez": lambda: (200, "text/plain", b"alive\n"),
@@ -34,8 +43,9 @@ class Health:
         Raises:
             SettingsError: the port is taken.
         """
+        loop = asyncio.get_running_loop()
         try:
-            self._server = await asyncio.start_server(self._serve, "0.0.0.0", port, limit=_MAX_REQUEST)  # noqa: S104
+            self._server = await loop.create_server(lambda: _Connection(self), "0.0.0.0", port)  # noqa: S104
         except OSError as error:
             raise SettingsError(f"port {port} is taken: set SCORING_HTTP_PORT to a free one ({error})") from error
 
@@ -43,6 +53,17 @@ class Health:
         """Stop listening."""
         if self._server is not None:
             self._server.close()
+
+    def opened(self, connection: "_Connection", peer: str) -> None:
+        """Hear of a connection, and end one if there are too many."""
+        self._connections[connection] = peer
+        if len(self._connections) > _MAX_CONNECTIONS:
+            ((most, _),) = Counter(self._connections.values()).most_common(1)
+            next(each for each, peer in self._connections.items() if peer == most).end()
+
+    def closed(self, connection: "_Connection") -> None:
+        """Hear of its end."""
+        self._connections.pop(connection, None)
 
     def _ready(self) -> tuple[int, str, bytes]:
         reason = self._status.why_not_ready()
@@ -57,21 +78,8 @@ class Health:
         page = f"<!doctype html><title>scoring-module</title><style>{style}</style><table>{rows}</table><p>{links}"
         return 200, "text/html; charset=utf-8", page.encode()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
-        try:
-            if self._connections <= _MAX_CONNECTIONS:
-                async with asyncio.timeout(_TIMEOUT):
-                    request = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(self._answer(request))
-                    await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # a client that says nothing, too much or goes away is no concern of ours
-        finally:
-            self._connections -= 1
-            writer.close()
-
-    def _answer(self, request: bytes) -> bytes:
+    def answer(self, request: bytes) -> bytes:
+        """Give the whole answer to a request."""
         method, _, rest = request.decode("latin-1").partition(" ")
         path = rest.partition(" ")[0].partition("?")[0]
         page = self._pages.get(path)
@@ -80,9 +88,54 @@ class Health:
         elif page is None:
             status, kind, body = 404, "text/plain", f"try {', '.join(self._pages)}\n".encode()
         else:
-            status, kind, body = page()
+            try:
+                status, kind, body = page()
+            except Exception:
+                _log.exception("the page %s fails: please report this", path)
+                status, kind, body = 500, "text/plain", b"this page fails, the log says why\n"
         head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         return f"{head}Connection: close\r\n\r\n".encode() + (b"" if method == "HEAD" else body)
 
 
-_REASONS = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+class _Connection(asyncio.Protocol):
+    """One request and its answer; whoever takes too long over either is let go."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._request = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._timer = asyncio.get_running_loop().call_later(_TIMEOUT, self.end)
+        self._health.opened(self, str((transport.get_extra_info("peername") or ("",))[0]))
+
+    def data_received(self, data: bytes) -> None:
+        """Answer as soon as the request is whole; nothing that follows is of interest."""
+        if self._transport.is_closing():
+            return
+        self._request += data
+        if b"\r\n\r\n" in self._request:
+            self._transport.write(self._health.answer(self._request))
+            self._transport.close()
+        elif len(self._request) > _MAX_REQUEST:
+            self.end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be forgotten."""
+        self._timer.cancel()
+        self._health.closed(self)
+
+    def end(self) -> None:
+        """Let go of the peer at once."""
+        self._health.closed(self)
+        self._transport.abort()
+
+
+_REASONS = {
+    200: "OK",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}

@@ -5,6 +5,7 @@ Source of the form: iotedge ``LogMessageParser`` (edge-agent). INFO is never per
 
 import json
 import logging
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -12,18 +13,34 @@ from typing import Literal, TextIO
 
 _SYSLOG = {logging.DEBUG: (7, "DBG"), logging.INFO: (6, "INF"), logging.WARNING: (4, "WRN"), logging.ERROR: (3, "ERR")}
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What would begin a line, move the cursor or have no form in UTF-8; all but the newline and the tab."""
+
 Form = Literal["edge", "json", "text"]
 
 
+def visible(text: str) -> str:
+    """Give a text whose control characters, Unicode line ends and lone surrogates are escaped; newlines are kept."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def pattern(form: Form, sentence: str) -> str:
+    """Give the line of an error whose time is left to ``strftime``, for a process without any of this."""
+    sentence = sentence.replace("%", "%%")
+    if form == "json":
+        return json.dumps({"time": "%Y-%m-%dT%H:%M:%S+00:00", "level": "error", "text": sentence})
+    return f"%H:%M:%S error   {sentence}" if form == "text" else f"<3> %Y-%m-%d %H:%M:%S.000 +00:00 [ERR] {sentence}"
+
+
 class Formatter(logging.Formatter):
-    """One line per record in the chosen form; a traceback follows on lines of its own."""
+    """One record begins one line in the chosen form; further lines are indented, so that no text can forge a record."""
 
     def __init__(self, form: Form) -> None:
         super().__init__()
         self._form = form
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the record as one line."""
+        """Give the record; what a message of somebody else's holds can end neither it nor its line."""
         when = datetime.fromtimestamp(record.created, UTC)
         number, short = _SYSLOG.get(record.levelno, (2, "CRT"))
         text = record.getMessage()
@@ -31,6 +48,7 @@ class Formatter(logging.Formatter):
             text += "\n" + self.formatException(record.exc_info)
         if self._form == "json":
             return json.dumps({"time": when.isoformat(), "level": record.levelname.lower(), "text": text})
+        text = visible(text).replace("\n", "\n    ")
         if self._form == "text":
             return f"{when:%H:%M:%S} {record.levelname.lower():7} {text}"
         return f"<{number}> {when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03} +00:00 [{short}] {text}"

@@ -23,6 +23,7 @@ from scoring.script import Script, load
 
 from . import __version__
 from .collecting import Collecting
+from .ending import Ending
 from .errors import ModuleError, RunHungError
 from .health import Health
 from .inbox import Inbox, MemoryInbox
@@ -36,7 +37,8 @@ from .status import Status
 from .transports.edge_hub import EdgeHub, check_environment
 from .transports.jsonl import JsonLines
 from .twin import Reporter
-from .watchdog import Watchdog
+from .watchdog import Watchdog, init_hangs, run_hangs
+from .watcher import Watcher
 
 _REPLAY_INPUT = "amlInput"
 _INSTANT = 0.0001
@@ -63,11 +65,7 @@ async def run(settings: Settings) -> None:
         RunHungError: run() took longer than SCORING_RUN_TIMEOUT_S.
     """
     check_environment(os.environ)
-    module = _Module(settings)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, module.stop, signal.Signals(number).name)
-    await module.live()
+    await _Module(settings).live()
 
 
 async def replay(settings: Settings, messages: Iterable[InputMessage], out: BinaryIO) -> int:
@@ -110,10 +108,13 @@ class _Module:
         self._life: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._serving = False
+        self._ending = Ending(settings.stop_timeout_s, self._stop)
+        journal = settings.journal_dir if settings.delivery == "journal" else None
+        self._watcher = Watcher(settings.log_format, settings.stop_timeout_s, journal)
+        self._watcher.start()
 
-    def stop(self, why: str) -> None:
+    def _stop(self) -> None:
         """Begin to drain; while still starting, just end."""
-        _log.info("%s: stopping", why)
         self._stopping.set()
         if not self._serving and self._life is not None:
             self._life.cancel()
@@ -128,8 +129,11 @@ class _Module:
             if settings.http_port:
                 await self._health.start(settings.http_port)
             inbox = _inbox(settings)
+            self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
+            self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, init_hangs(settings.init_timeout_s))
             scoring = await _start_scoring(settings, watchdog)
+            self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, run_hangs(settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
                 inbox.offer_all,
@@ -206,7 +210,7 @@ class _Module:
         inbox.close()
         failure = next((error for task in ended if (error := task.exception())), None)
         if failure is None:
-            _, late = await asyncio.wait((serving,), timeout=self._settings.stop_timeout_s)
+            _, late = await asyncio.wait((serving,), timeout=self._ending.left())
             if late:
                 _log.warning("%d messages are left, not answered within SCORING_STOP_TIMEOUT_S", inbox.waiting())
         for task in (serving, *watching):
@@ -268,8 +272,7 @@ async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
             script = await thread.call(load, settings.dir, settings.script, _result_options(settings))
             await thread.call(script.init)
     except TimeoutError:
-        sentence = f"init() did not return within {settings.init_timeout_s:g} s (SCORING_INIT_TIMEOUT_S)"
-        raise ScriptError(sentence, thread.stack()) from None
+        raise ScriptError(init_hangs(settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
     in_place = script.kind == "onnx" and 0 < MODELS[-1].seconds(limits.max_size) < _INSTANT
     return _Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))

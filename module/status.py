@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .logs import visible
+
 
 @dataclass
 class Status:
-    """Whether the module can serve, and facts about it.
+    """Whether the module can serve, and facts about it; what it says has a form in UTF-8, whatever was in an error.
 
     Attributes:
         not_ready: why it cannot serve; empty once it can.
@@ -20,7 +22,7 @@ class Status:
 
     def why_not_ready(self) -> str:
         """Say why the module cannot serve at present, empty if it can."""
-        return self.not_ready or self.trouble()
+        return visible(self.not_ready or self.trouble())
 
     def failed(self, sentence: str) -> None:
         """Remember the last error."""
@@ -28,7 +30,7 @@ class Status:
 
     def report(self) -> dict[str, str]:
         """Give status and facts together."""
-        facts = {name: fact if isinstance(fact, str) else fact() for name, fact in self.facts.items()}
+        facts = {name: visible(fact if isinstance(fact, str) else fact()) for name, fact in self.facts.items()}
         return {"status": self.why_not_ready() or "ready", **facts}
 
     def said(self) -> str:

@@ -1,7 +1,8 @@
 """Never "running" while dead: watches run(), and says why the module cannot serve at present.
 
-edgeAgent probes nothing: a hung process would stay "running" for ever. The connection has its own watch, in
-``transports/edge_hub.py``: it is made anew whenever it ends or confirms nothing.
+edgeAgent probes nothing: a hung process would stay "running" for ever. A run() that holds the interpreter lock stops
+this watch too: for that there is ``watcher.py``. The connection has its own watch, in ``transports/edge_hub.py``: it is
+made anew whenever it ends or confirms nothing.
 """
 
 import asyncio
@@ -16,6 +17,16 @@ from .metrics import Metrics
 _CHECK = 1.0
 
 _log = logging.getLogger(__name__)
+
+
+def init_hangs(seconds: float) -> str:
+    """Say that init() hangs."""
+    return f"init() did not return within {seconds:g} s (SCORING_INIT_TIMEOUT_S)"
+
+
+def run_hangs(seconds: float) -> str:
+    """Say that run() hangs."""
+    return f"run() did not return within {seconds:g} s (SCORING_RUN_TIMEOUT_S)"
 
 
 class Watchdog:
@@ -59,10 +70,17 @@ class Watchdog:
         Raises:
             RunHungError: it took longer than the time-out; the stack of the scoring thread is in the log.
         """
+        pause = min(_CHECK, self._run_timeout / 4)
+        looked, lived = time.monotonic(), 0.0
         while True:
-            await asyncio.sleep(min(_CHECK, self._run_timeout / 4))
-            if self._since is not None and time.monotonic() - self._since > self._run_timeout:
+            await asyncio.sleep(pause)
+            now = time.monotonic()
+            since = self._since
+            # Time that this process has lived through: a SIGSTOP or a `docker pause` is no part of it.
+            lived = 0.0 if since is None or since > looked else lived + min(now - looked, 2 * pause)
+            looked = now
+            if lived > self._run_timeout:
                 stack = stack_of_scoring()
                 _log.error("run() hangs with %d messages; the scoring thread is here:\n%s", len(self._running), stack)
                 self._inbox.explain(f"run() took longer than {self._run_timeout:g} s:\n{stack}")
-                raise RunHungError(f"run() did not return within {self._run_timeout:g} s (SCORING_RUN_TIMEOUT_S)")
+                raise RunHungError(run_hangs(self._run_timeout))

@@ -11,6 +11,8 @@ from typing import TypeVar, TypeVarTuple, cast
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+_MAX_FRAMES = 50
+
 _Call = tuple[Callable[..., object], tuple[object, ...], asyncio.Future[object]]
 
 
@@ -48,8 +50,8 @@ class ScoringThread:
         return self._thread.ident
 
     def stack(self) -> str:
-        """Give the stack of whatever the thread is at."""
-        return "".join(traceback.format_stack(sys._current_frames().get(self.ident or 0)))
+        """Give the stack of whatever the thread is at, its innermost frames."""
+        return "".join(traceback.format_stack(sys._current_frames().get(self.ident or 0), _MAX_FRAMES))
 
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:

@@ -1,37 +1,88 @@
-"""Where in the user's own files did it go wrong? One sentence for people, the frames for the log."""
+"""Where in the user's own files did it go wrong? One sentence for people, the frames for the log.
+
+An exception is an object of the user's: its text may raise or have a hundred megabytes, its traceback as many frames as
+the stack had, its causes no end. What is said of it here is bounded, and saying it never raises.
+"""
 
 import traceback
+from functools import cache
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType
+
+_MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
+"""What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
 
 
 def blame(error: BaseException, directory: Path) -> str:
     """Give ``score.py line 12: KeyError: 'rul'``: the innermost line that is the user's own, and the error."""
-    kind = type(error).__name__
-    text = str(error).strip().splitlines()
-    said = f"{kind}: {text[0][:500]}" if text else kind  # it may quote a whole message
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name} line {error.lineno}: {kind}: {error.msg}"
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename, directory)]
-    return f"{Path(own[-1].filename).name} line {own[-1].lineno}: {said}" if own else said
+    try:
+        return _blame(error, directory)
+    except BaseException:
+        return "an exception of which nothing can be said"
 
 
 def own_traceback(error: BaseException, directory: Path) -> str:
-    """Give the traceback from the first frame that is the user's own."""
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None and not _is_own(trace.tb_frame.f_code.co_filename, directory):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    """Give the traceback from the first frame that is the user's own, after those of what caused the error."""
+    try:
+        return _own_traceback(error, directory)
+    except BaseException:
+        return ""
 
 
 def entered(error: BaseException, code: CodeType | None) -> bool:
     """Say whether an error was raised inside a function, not on the way to it."""
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _blame(error: BaseException, directory: Path) -> str:
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{Path(error.filename).name} line {error.lineno}: {kind}: {_cut(error.msg)}"
+    text = _text(error).splitlines()
+    said = f"{kind}: {text[0]}" if text else kind
+    is_own = cache(lambda filename: _is_own(filename, directory))
+    where = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if is_own(frame.f_code.co_filename):
+            where = f"{Path(frame.f_code.co_filename).name} line {line}: "
+    return where + said
+
+
+def _own_traceback(error: BaseException, directory: Path) -> str:
     trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code is code:
-            return True
+    while trace is not None and not _is_own(trace.tb_frame.f_code.co_filename, directory):
         trace = trace.tb_next
-    return False
+    parts: list[str] = []
+    following: BaseException | None = error
+    while following is not None and len(parts) < _MAX_CHAIN:
+        frames = traceback.extract_tb(trace, limit=-_MAX_FRAMES).format()
+        head = ["Traceback (most recent call last):\n"] if frames else []
+        parts.append("".join([*head, *frames, _last_lines(following)]))
+        cause = following.__cause__
+        following = cause if cause is not None or following.__suppress_context__ else following.__context__
+        trace = following.__traceback__ if following is not None else None
+    return "\n\nwhich led to\n\n".join(reversed(parts))
+
+
+def _last_lines(error: BaseException) -> str:
+    """Give what Python prints below the frames; a syntax error's has the line of it."""
+    if isinstance(error, SyntaxError):
+        return "".join(traceback.format_exception_only(error)).rstrip()[: 2 * _MAX_TEXT]
+    text = _text(error)
+    return f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__
+
+
+def _text(error: BaseException) -> str:
+    """Give what an exception says of itself, if it does."""
+    try:
+        return _cut(str(error))
+    except BaseException as raised:
+        return f"(its text cannot be had: {type(raised).__name__})"
+
+
+def _cut(text: str) -> str:
+    text = text[: 2 * _MAX_TEXT].strip()
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 
 def _is_own(filename: str, directory: Path) -> bool:

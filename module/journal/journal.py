@@ -26,7 +26,7 @@ from .finished import Finished
 from .note import Note
 from .place import lock
 from .redeliveries import Redeliveries, fingerprint
-from .suspects import Suspects
+from .suspects import CRASH, Suspects
 from .troubles import Troubles
 
 _READ_AHEAD = 64
@@ -70,7 +70,7 @@ class Journal:
             self.uuid = file.prepare(directory / file.NAME, self._note.last_seq)
             self._appender = file.connect(directory / file.NAME, sync)
             self._reader = file.connect(directory / file.NAME)
-            self._suspects = Suspects(self._reader, self._note.left, directory / "crash.txt")
+            self._suspects = Suspects(self._reader, self._note.left, directory / CRASH)
             sizes = dict(self._reader.execute("SELECT seq, size FROM messages ORDER BY seq"))
             self.lost = self._lost(len(sizes))
             file.skip_to(self._reader, self._note.last_seq)

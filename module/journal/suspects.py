@@ -7,6 +7,7 @@ from outside, or the kernel's for lack of memory: that takes five deaths of one 
 
 import faulthandler
 import logging
+import signal
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,12 @@ EXPLAINED = 5
 UNEXPLAINED = 2
 CONDEMNED = 10
 """What a death with a stack dump and one without it weigh, and what a condemned message has gathered."""
+
+CRASH = "crash.txt"
+"""Where a process leaves its stacks, in the journal's directory."""
+
+STOPPED = "this process was to stop and did not in time: nobody is to blame\n"
+"""What comes before its stacks if a process had to be ended because it outlasted a stop."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +39,12 @@ class Suspects:
         """
         self._connection = connection
         stacks = dump.read_text(errors="replace") if dump.exists() else ""
-        if stacks:
-            _log.error("the last process crashed inside run():\n%s", stacks[:4000])
+        first = "\n\n".join(sorted(stacks.split("\n\n"), key=lambda stack: "scoring_thread.py" not in stack))[:4000]
+        if stacks.startswith(STOPPED):
+            _log.warning("the last process had to be ended, it was here:\n%s", first)
+            left = []
+        elif stacks:
+            _log.error("the last process crashed inside run():\n%s", first)
         with connection:
             connection.execute("BEGIN")
             connection.executemany("INSERT OR IGNORE INTO suspects VALUES (?, 0)", [(seq,) for seq in left])
@@ -42,8 +53,10 @@ class Suspects:
                 connection.execute("UPDATE suspects SET deaths = deaths + ? WHERE seq = ?", (weight, left[0]))
             connection.execute("DELETE FROM suspects WHERE seq NOT IN (SELECT seq FROM messages)")
         self._deaths: dict[int, int] = dict(connection.execute("SELECT seq, deaths FROM suspects"))
-        self._file = dump.open("w")
+        dump.write_bytes(b"")
+        self._file = dump.open("a")
         faulthandler.enable(self._file)
+        faulthandler.register(signal.SIGHUP, self._file, chain=True)  # watcher.py says what for
 
     def verdict(self, seq: int) -> tuple[bool, str]:
         """Say whether a message has to run alone, and why it must not run at all (empty: it may)."""
@@ -72,4 +85,5 @@ class Suspects:
     def close(self) -> None:
         """Stop waiting for a crash."""
         faulthandler.disable()
+        faulthandler.unregister(signal.SIGHUP)
         self._file.close()

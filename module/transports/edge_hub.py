@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from azure.iot.device.aio import IoTHubModuleClient
@@ -33,6 +33,9 @@ VARIABLES = (
 _PAUSE, _MAX_PAUSE = 0.25, 60.0
 _STABLE, _MAX_FLAP = 10.0, 5.0
 """Seconds that a connection must last for the pause before the next one to be short again; its longest."""
+
+_LOOKS = 4
+"""How often it is looked, within the stall time-out, whether anything has been confirmed."""
 
 _CALL_TIMEOUT = 30.0
 _STOP_TIMEOUT = 1.5
@@ -60,7 +63,6 @@ class _Pending:
 
     message: OutputMessage
     confirmation: asyncio.Future[None]
-    since: float = field(default_factory=time.monotonic)
 
 
 class EdgeHub:
@@ -142,16 +144,18 @@ class EdgeHub:
             await asyncio.sleep(self._pause)
 
     async def _connect_patiently(self) -> Any:
-        end = time.monotonic() + self._hub_timeout
-        pause = _PAUSE
+        left, pause = self._hub_timeout, _PAUSE
         while True:
+            began = time.monotonic()
             try:
-                async with asyncio.timeout(max(_PAUSE, end - time.monotonic())):
+                async with asyncio.timeout(max(_PAUSE, left)):
                     return await self._connect()
             except SettingsError:
                 raise
             except Exception as error:
-                if time.monotonic() + pause > end:
+                # No try takes longer: what does is a SIGSTOP or a `docker pause`, which is not the hub's.
+                left -= min(time.monotonic() - began, 3 * _CALL_TIMEOUT) + pause
+                if left <= 0:
                     raise TransportError(
                         f"edgeHub was not reached within {self._hub_timeout:g} s (SCORING_HUB_TIMEOUT_S), "
                         f"is it running and is its name right? {_reason(error)}"
@@ -187,14 +191,23 @@ class EdgeHub:
         return client
 
     async def _until_lost(self) -> None:
-        """Wait for the end of the connection, or until it confirms nothing any more."""
+        """Wait for the end of the connection, or until it confirms nothing any more.
+
+        Counted in looks, of which a process that is stopped makes none, and from the last look at which anything was
+        confirmed: a hub may be slow.
+        """
+        waiting: list[_Pending] = []
+        silent = 0
         while not self._lost.is_set():
             try:
-                async with asyncio.timeout(self._stall_timeout / 4):
+                async with asyncio.timeout(self._stall_timeout / _LOOKS):
                     await self._lost.wait()
             except TimeoutError:
-                oldest = self._unconfirmed()[:1]
-                if oldest and time.monotonic() - oldest[0].since > self._stall_timeout:
+                if not waiting or any(pending.confirmation.done() for pending in waiting):
+                    waiting, silent = self._unconfirmed(), 0
+                    continue
+                silent += 1
+                if silent == _LOOKS:
                     _log.warning("edgeHub has confirmed nothing for %g s", self._stall_timeout)
                     return
 
@@ -252,7 +265,6 @@ class _Impatient(ThreadPoolExecutor):
 
 
 def _publish(tap: Tap, pending: _Pending) -> None:
-    pending.since = time.monotonic()
     try:
         tap.publish(pending.message, pending.confirmation)
     except ValueError as error:  # a topic with all its properties has room for 65,535 bytes

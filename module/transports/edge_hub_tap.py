@@ -23,7 +23,7 @@ import msgspec
 from ..errors import SettingsError
 from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
 from .mqtt_on_loop import MqttOnLoop
-from .mqtt_packets import PUBACK, PUBLISH, Packet, puback, publish, published
+from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, puback, publish, published
 from .topics import input_message, output_bag
 
 FITTING = ("2.14.", "2.15.")
@@ -123,11 +123,10 @@ class Tap:
 
     def take(self, data: bytes, start: int, packet: Packet) -> bool:
         """Take an input message, or the PUBACK of an output message; everything else is the SDK's."""
-        body = packet.body
-        if packet.kind == PUBACK and (packet_id := int.from_bytes(data[body : body + 2])) in self._unconfirmed:
+        if packet.kind == PUBACK and (packet_id := acked(data, packet)) in self._unconfirmed:
             self._confirmed.append(packet_id)
             return True
-        if packet.kind != PUBLISH or not data.startswith(self._inputs, body + 2):
+        if packet.kind != PUBLISH or not data.startswith(self._inputs, packet.body + 2):
             return False
         arrived = published(data, start, packet)
         self._arrived.append(_Held(input_message(arrived.topic, arrived.body), arrived.packet_id, time.monotonic()))

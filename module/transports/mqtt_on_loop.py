@@ -4,6 +4,9 @@ With a thread of its own every message crosses from paho to the loop and back, t
 interpreter lock each way. Here the loop reads and writes the socket; what is read is cut into packets and shown to the
 tap first, and what the tap does not take is paho's, through its documented interface for external event loops
 (``loop_read``, ``loop_write``, ``loop_misc`` and the socket callbacks), the same in paho 1.6 and 2.
+
+Whatever raises here, in paho, in the SDK's callbacks or at the tap, ends this connection, and a new one is made: a live
+socket that nobody reads from any more would be deaf until the hub misses our pings.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from socket import IPPROTO_TCP, TCP_NODELAY
 from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any, Protocol
@@ -25,6 +29,9 @@ _RECORD = 16_384
 _BURST = 64
 """Records that are read in one go at most."""
 
+_LOST = 7
+"""What paho says of a lost connection."""
+
 _NOT_NOW = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 
 _log = logging.getLogger(__name__)
@@ -34,7 +41,7 @@ class Taker(Protocol):
     """Who sees the packets before paho does."""
 
     def take(self, data: bytes, start: int, packet: Packet) -> bool:
-        """Take a packet, or leave it to paho; never raises."""
+        """Take a packet, or leave it to paho; whatever it raises ends the connection."""
 
     def taken(self) -> None:
         """Hear that everything that was there has been read."""
@@ -59,9 +66,9 @@ class MqttOnLoop:
         self._turns = 0
         self._misc: asyncio.TimerHandle
         paho._sock_send, paho._sock_recv = self.write, self._give
-        paho.loop_start = lambda: self._on_loop(self._begin)
+        paho.loop_start = lambda: self._on_loop(lambda: self._safely(self._begin))
         paho.loop_stop = lambda force=False: None
-        paho.on_socket_register_write = lambda *_: self._soon(paho.loop_write)
+        paho.on_socket_register_write = lambda *_: self._soon(lambda: self._safely(paho.loop_write))
         paho.on_socket_close = lambda *_: self._on_loop(self._end)
 
     def write(self, data: bytes, turns: int = 1) -> int:
@@ -69,7 +76,7 @@ class MqttOnLoop:
         self._out += data
         self._turns = min(self._turns, turns) if self._flushing else turns
         if self._flushing is None:
-            self._flushing = self._loop.call_soon(self._flush)
+            self._flushing = self._loop.call_soon(self._safely, self._flush)
         return len(data)
 
     def _begin(self) -> None:
@@ -79,8 +86,8 @@ class MqttOnLoop:
         # An ack and a prediction are two small writes: else the second waits 40 ms for the other side's TCP ack.
         socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         self._socket = socket
-        self._loop.add_reader(socket, self._read)
-        self._misc = self._loop.call_later(_MISC, self._keep_alive)
+        self._loop.add_reader(socket, self._safely, self._read)
+        self._misc = self._loop.call_later(_MISC, self._safely, self._keep_alive)
         self._paho.loop_write()
         self._flush()
         self._read()  # TLS may have decrypted more than the handshake needed
@@ -106,16 +113,11 @@ class MqttOnLoop:
         """Give each whole packet to whom it is for, and keep what is left."""
         data = self._part + data if self._part else data
         start = 0
-        try:
-            while (packet := next_packet(data, start)) is not None:
-                if not self._taker.take(data, start, packet):
-                    self._for_paho += data[start : packet.end]
-                    self._paho.loop_read()
-                start = packet.end
-        except ValueError as error:
-            _log.warning("edgeHub sent what is no MQTT: %s", error)
-            self._end_of_connection()
-            return
+        while self._socket is not None and (packet := next_packet(data, start)) is not None:
+            if not self._taker.take(data, start, packet):
+                self._for_paho += data[start : packet.end]
+                self._paho.loop_read()
+            start = packet.end
         self._part = data[start:]
 
     def _give(self, size: int) -> bytes:
@@ -132,11 +134,32 @@ class MqttOnLoop:
         self._for_paho.clear()
         self._paho.loop_read()
 
+    def _safely(self, step: Callable[[], object]) -> None:
+        """Do what the other side can make fail: then this connection has ended."""
+        try:
+            step()
+        except Exception as error:
+            sent = "edgeHub sent what is no MQTT: " if isinstance(error, ValueError) else ""
+            _log.warning("the connection to edgeHub is closed: %s%r", sent, error)
+            self._abort()
+
+    def _abort(self) -> None:
+        """Close, through paho if it still can, else by hand."""
+        with suppress(Exception):
+            self._end_of_connection()
+        socket = self._socket
+        if socket is None:
+            return
+        self._at_end = True
+        self._end()
+        socket.close()
+        self._paho.on_disconnect(self._paho, None, _LOST)
+
     def _flush(self) -> None:
         """Send what was written; what does not fit into the socket goes when it can take more."""
         self._turns -= 1
         if self._turns > 0:
-            self._flushing = self._loop.call_soon(self._flush)
+            self._flushing = self._loop.call_soon(self._safely, self._flush)
             return
         self._flushing = None
         if self._socket is None:
@@ -152,13 +175,13 @@ class MqttOnLoop:
 
     def _write_later(self, wants: bool) -> None:
         if wants and not self._is_writing:
-            self._loop.add_writer(self._socket, self._flush)
+            self._loop.add_writer(self._socket, self._safely, self._flush)
         elif self._is_writing and not wants:
             self._loop.remove_writer(self._socket)
         self._is_writing = wants
 
     def _keep_alive(self) -> None:
-        self._misc = self._loop.call_later(_MISC, self._keep_alive)
+        self._misc = self._loop.call_later(_MISC, self._safely, self._keep_alive)
         self._paho.loop_misc()
 
     def _end(self) -> None:

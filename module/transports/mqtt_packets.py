@@ -8,7 +8,8 @@ from typing import NamedTuple
 PUBLISH, PUBACK = 3, 4
 
 _MAX_TOPIC = 65_535
-_QOS1 = 0x32
+_PUBLISH_QOS1 = 0x32
+_QOS, _QOS1 = 0x06, 0x02
 _MAX_LENGTH_BYTES = 4
 MAX_PACKET = 1 << 20
 """Bytes of a packet that is taken; edgeHub's largest has 262,144 of message, a whole twin fewer."""
@@ -52,13 +53,28 @@ def next_packet(data: bytes, start: int) -> Packet | None:
 
 
 def published(data: bytes, start: int, packet: Packet) -> Published:
-    """Read the PUBLISH that begins at ``start``."""
+    """Read the PUBLISH that begins at ``start``, of QoS 0 or 1: no other is subscribed to.
+
+    Raises:
+        ValueError: it is none.
+    """
     topic = packet.body + 2
     end = topic + int.from_bytes(data[packet.body : topic])
-    text = data[topic:end].decode(errors="replace")
-    if not data[start] & 0x06:
-        return Published(text, data[end : packet.end], 0)
-    return Published(text, data[end + 2 : packet.end], int.from_bytes(data[end : end + 2]))
+    body = end + 2 if (qos := data[start] & _QOS) else end
+    if qos & ~_QOS1 or body > packet.end:
+        raise ValueError("a PUBLISH whose parts do not fit together")
+    return Published(data[topic:end].decode(errors="replace"), data[body : packet.end], int.from_bytes(data[end:body]))
+
+
+def acked(data: bytes, packet: Packet) -> int:
+    """Read the packet id of a PUBACK.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if packet.end != packet.body + 2:
+        raise ValueError("a PUBACK without a packet id")
+    return int.from_bytes(data[packet.body : packet.end])
 
 
 def publish(topic: str, body: bytes, packet_id: int) -> bytes:
@@ -71,7 +87,7 @@ def publish(topic: str, body: bytes, packet_id: int) -> bytes:
     if len(name) > _MAX_TOPIC:
         raise ValueError(f"its topic with all properties has {len(name)} bytes, of {_MAX_TOPIC} at most")
     length = len(name) + len(body) + 4
-    header = bytearray((_QOS1,))
+    header = bytearray((_PUBLISH_QOS1,))
     while length > 0x7F:
         header.append(length & 0x7F | 0x80)
         length >>= 7

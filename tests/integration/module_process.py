@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -37,10 +38,11 @@ class Module:
         folder: Path,
         script: str = "slow",
         python: str = sys.executable,
+        before: Sequence[str] = (),
         **more: object,
     ) -> None:
         self.codes: list[int] = []
-        self._python = python
+        self._command = (*before, python, "-m", "module.cli", "run")
         self._log = folder / "log"
         self._process: asyncio.subprocess.Process | None = None
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
@@ -71,6 +73,12 @@ class Module:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def pid(self) -> int:
+        """The process of this life."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What all lives wrote."""
         return self._log.read_text(errors="replace")
@@ -79,7 +87,7 @@ class Module:
         """Begin a life."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                self._python, "-m", "module.cli", "run", env=self._environment, stdout=log, stderr=log
+                *self._command, env=self._environment, stdout=log, stderr=log
             )
 
     async def ended(self, limit: float = 30.0) -> int:

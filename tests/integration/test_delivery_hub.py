@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from module_process import Answers, Module, send
@@ -115,6 +116,27 @@ async def test_nothing_is_lost_and_it_recovers(
         assert answers.duplicates <= 64 * hub.connects
         assert await module.stop() == 0
         assert module.codes == [0]
+
+
+async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
+    hub: EdgeHub, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten confirmations a second, the oldest publish waits four times the stall time-out: one connection serves all."""
+    confirm, free_at = hub._broker._confirm, time.monotonic()
+
+    def slowly(*what: Any) -> None:
+        nonlocal free_at
+        free_at = max(free_at, time.monotonic()) + 0.1
+        asyncio.get_running_loop().call_later(free_at - time.monotonic(), confirm, *what)
+
+    monkeypatch.setattr(hub._broker, "_confirm", slowly)
+    async with Module(hub.environment, tmp_path, TEST_RUN_SECONDS=0, SCORING_STALL_TIMEOUT_S=1) as module:
+        await send(hub, range(60))
+        await answers.count(60)
+        await asyncio.sleep(6.5)
+        assert (hub.connects, answers.duplicates) == (1, 0)
+        assert await module.metric("scoring_answered_total") == 60
+        assert await module.stop() == 0
 
 
 async def test_it_waits_for_a_hub_that_is_not_up_yet(answers: Answers, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ def paho() -> Any:
 async def tap(paho: Any, room: Room, monkeypatch: pytest.MonkeyPatch) -> Tap:
     """Give a tap between the two, connected."""
     loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "add_reader", lambda _, read: setattr(paho, "read", read))
-    monkeypatch.setattr(loop, "add_writer", lambda _, write: setattr(paho, "flush", write))
+    monkeypatch.setattr(loop, "add_reader", lambda _, *read: setattr(paho, "read", partial(*read)))
+    monkeypatch.setattr(loop, "add_writer", lambda _, *write: setattr(paho, "flush", partial(*write)))
     monkeypatch.setattr(loop, "remove_reader", lambda _: None)
     monkeypatch.setattr(loop, "remove_writer", lambda _: None)
     tap = Tap(sdk_client(paho), room.offer, lambda: None)

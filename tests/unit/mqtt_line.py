@@ -20,6 +20,7 @@ class Socket:
         self.records: list[bytes | Exception] = []
         self.sent = b""
         self.takes = 1 << 20
+        self.is_closed = False
 
     def recv(self, size: int) -> bytes:
         """Give the next record."""
@@ -35,6 +36,10 @@ class Socket:
             raise BlockingIOError
         self.sent += data[: self.takes]
         return min(len(data), self.takes)
+
+    def close(self) -> None:
+        """Be gone."""
+        self.is_closed = True
 
     def setsockopt(self, *_: int) -> None:
         """Not of interest."""
@@ -67,6 +72,9 @@ class Paho:
 
     def loop_write(self) -> None:
         """Nothing is queued."""
+
+    def loop_misc(self) -> None:
+        """Nothing is late."""
 
     def _mid_generate(self) -> int:
         self._ids = self._ids % 3 + 1

@@ -1,6 +1,7 @@
 """The HTTP server for /metrics, /livez, /readyz and the status page, over real sockets."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -111,14 +112,59 @@ async def test_a_silent_client_is_let_go(port: int, monkeypatch: pytest.MonkeyPa
 
 
 async def test_connections_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One too many is closed at once, and when the others are gone there is room again."""
+    """One too many ends the oldest, not itself: what hangs never keeps a probe out."""
     monkeypatch.setattr(health, "_MAX_CONNECTIONS", 2)
     silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
     await asyncio.sleep(0.02)
-    assert await ask(port, b"") == ("", {}, b"")
+    assert (await get(port, "/livez"))[0] == "HTTP/1.1 200 OK"
+    assert await silent[0][0].read() == b""
     for _, writer in silent:
         writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /livez HTTP/1.1\r\nX: ", b"GET /metrics HTTP/1.1\r\n\r\n"])
+async def test_a_thousand_hanging_connections_shut_nobody_out(port: int, status: Status, said: bytes) -> None:
+    """Silent, slow, or deaf to the answer: /livez and /readyz answer at once all the while."""
+    status.not_ready = ""
+    hanging = []
+    for number in range(1000):
+        hanging.append(await asyncio.open_connection("127.0.0.1", port))
+        hanging[-1][1].write(said)
+        if number % 100 == 99:
+            async with asyncio.timeout(1):
+                assert (await get(port, "/livez"))[0] == "HTTP/1.1 200 OK"
+                assert (await get(port, "/readyz"))[0] == "HTTP/1.1 200 OK"
+    for _, writer in hanging:
+        writer.close()
+
+
+async def test_the_peer_with_the_most_connections_loses_one(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one's connections stay."""
+    monkeypatch.setattr(health, "_MAX_CONNECTIONS", 4)
+    other = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.9", 0))
+    many = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
     await asyncio.sleep(0.02)
+    other[1].write(b"GET /livez HTTP/1.1\r\n\r\n")
+    assert (await other[0].read()).startswith(b"HTTP/1.1 200 OK")
+    for _, writer in (*many, other):
+        writer.close()
+
+
+async def test_a_lone_surrogate_is_escaped(port: int, status: Status) -> None:
+    """In a script's error, on every page."""
+    status.not_ready = ""
+    status.failed("bad \ud800")
+    status.trouble = lambda: "worse \udfff"
+    for path in ("/", "/readyz"):
+        assert b"worse \\udfff" in (await get(port, path))[2]
+    assert b"bad \\ud800" in (await get(port, "/"))[2]
+    assert json.dumps(status.report(), ensure_ascii=False).encode()
+
+
+async def test_a_page_that_fails_is_no_silence(port: int, status: Status) -> None:
+    """A fact or a gauge of ours that raises."""
+    status.facts["broken"] = lambda: str(1 / 0)
+    assert (await get(port, "/"))[0] == "HTTP/1.1 500 Internal Server Error"
     assert (await get(port, "/livez"))[0] == "HTTP/1.1 200 OK"
 
 

@@ -55,7 +55,28 @@ def test_a_traceback_follows_on_lines_of_its_own(form: Form) -> None:
     record = logging.LogRecord("n", logging.ERROR, "p", 1, "it failed", (), (ValueError, error, None))
     first, second = Formatter(form).format(record).splitlines()
     assert first.endswith("it failed")
-    assert second == "ValueError: bad"
+    assert second == "    ValueError: bad"
+
+
+FORGED = "it failed\n<3> 2026-01-01 00:00:00.000 +00:00 [ERR] forged\r<3> \x1b[2J\x85<3> \u2028<3> \ud800 \x0b\x00"
+
+
+@pytest.mark.parametrize("form", ["edge", "text", "json"])
+@pytest.mark.parametrize("logger", ["module.test", "a.script.of.theirs"])
+def test_no_text_can_forge_a_record(form: Form, logger: str) -> None:
+    """Whatever ends a line in any terminal or file is escaped or indented, and what has no form in UTF-8 too."""
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, "utf-8", write_through=True)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure("info", form, stream)
+    logging.getLogger(logger).warning("said: %s", FORGED)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    first, *others = written.getvalue().decode().splitlines()
+    assert "said: it failed" in first
+    assert all(line.startswith("    ") for line in others)
+    assert "\\ud800" in "".join((first, *others))
 
 
 def test_the_level_is_kept_and_libraries_speak_up_from_warnings_on(stream: io.StringIO) -> None:

@@ -55,3 +55,26 @@ async def test_what_does_not_fit_into_the_socket_goes_later(paho: Any, line: Lin
     published, ack = cut(line.socket.sent)
     assert published.endswith(b"x" * 1000)
     assert ack == puback(1)
+
+
+@pytest.mark.parametrize("where", ["loop_read", "loop_misc", "send"])
+async def test_whatever_raises_ends_the_connection(paho: Any, line: Line, tap: Tap, where: str) -> None:
+    """In paho, in the SDK's callbacks or at the socket: no live socket is left that nobody reads from."""
+
+    def broken(*_: object) -> int:
+        raise KeyError("broken")
+
+    ended: list[int] = []
+    before = paho.on_disconnect
+    paho.on_disconnect = lambda paho, data, code: (ended.append(code), before(paho, data, code))
+    setattr(line.socket if where == "send" else paho, where, broken)
+    if where == "send":
+        paho.loop_read = broken  # it cannot even read the end
+    tap.publish(OutputMessage(b"x", "out"))
+    if where == "loop_misc":
+        tap._line._misc._run()  # type: ignore[attr-defined]
+    await line.deliver(telemetry(1, topic="$iothub/twin/res/200/?$rid=1"))
+    assert ended == [7]
+    assert tap._line._socket is None
+    assert not tap._is_alive
+    assert line.socket.is_closed or paho.ended
