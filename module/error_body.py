@@ -30,7 +30,8 @@ def error_body(message: InputMessage, kind: str, sentence: str, room: int) -> by
 def _carried(body: bytes, room: int) -> dict[str, object]:
     """Give the original body as the JSON it is, as text or as base64; cut if it takes more than ``room`` bytes."""
     try:
-        encoded = orjson.dumps(orjson.loads(body))
+        orjson.loads(body)
+        encoded = body  # as it came: numbers keep all their digits
     except (orjson.JSONDecodeError, TypeError):
         encoded = None
     if encoded is not None and len(encoded) <= room:

@@ -11,8 +11,8 @@ from .errors import SettingsError
 
 _SYNONYMS = {"SCORING_DIR": "AML_APP_ROOT", "SCORING_SCRIPT": "AZUREML_ENTRY_SCRIPT"}
 
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1, le=10**9)]
+Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "json", "jsonl", "csv", "msgpack", "text", "bytes"],
         Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
     ] = "auto"
-    max_body_mb: Annotated[float, Meta(gt=0, description="a decompressed body at most, in MB")] = 16.0
+    max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
     max_decoded_mb: Annotated[
         Count,
         Meta(description="memory of decoded bodies not yet answered at most, in MB, estimated; one may be larger"),
@@ -60,7 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_batch_size: Annotated[
         int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
     ] = 0
-    max_delay_ms: Annotated[float, Meta(ge=0, description="wait this long for a fuller batch; 0: take what waits")] = 0
+    max_delay_ms: Annotated[
+        float, Meta(ge=0, le=60_000, description="wait this long for a fuller batch; 0: take what waits")
+    ] = 0
     transient_tries: Annotated[
         Count,
         Meta(description="tries of a message that fails for a reason outside of it, then it has to be shown to be one"),
@@ -76,10 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, dict[str, object]], Meta(description="JSON, provider → ONNX Runtime's options of it")
     ] = msgspec.field(default_factory=dict)
     latency_target_ms: Annotated[
-        float, Meta(ge=0, description="what run() may take: batches stay small enough for it; 0: any")
+        float, Meta(ge=0, le=1e9, description="what run() may take: batches stay small enough for it; 0: any")
     ] = 0
     calibration_s: Annotated[
-        float, Meta(ge=0, description="seconds for measuring a model at its first start; 0: measure nothing")
+        float, Meta(ge=0, le=1e9, description="seconds for measuring a model at its first start; 0: measure nothing")
     ] = 5.0
     delivery: Annotated[
         Literal["journal", "on-receipt"],
