@@ -284,8 +284,8 @@ class _Round:
         return False
 
     async def _count_quarantined(self) -> None:
-        """Every message that could not be scored is kept, as long as there are not too many."""
-        if self.stage.flipped or self.replayed:
+        """Every message that could not be scored is kept, as long as there is room."""
+        if self.stage.flipped or self.replayed or self.plan.has("disk", "fill"):
             return
         listed = await quarantine(self.stage, "list", "--json")
         kept, wanted = listed.stdout.count("\n"), verdict.errored(self.story())
