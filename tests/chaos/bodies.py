@@ -115,6 +115,7 @@ def _near_the_topics_end(draw: random.Random, given: Input) -> list[Input]:
 
 
 _SIXTEEN_MB = gzip.compress(b'{"n": "' + b"x" * (17 << 20) + b'"}', 9)
+_MANY_ROWS = gzip.compress(b"[" + b"[]," * 1_000_000 + b"[]]", 9)
 _MANY_NUMBERS = gzip.compress(b'{"n": 1, "x": [1, 2, 3], "values": [' + b"0.1," * 1_000_000 + b"7]}", 9)
 
 KINDS: dict[str, Callable[[random.Random, Input], list[Input]]] = {
@@ -144,6 +145,7 @@ KINDS: dict[str, Callable[[random.Random, Input], list[Input]]] = {
     "picture": lambda draw, given: _with(given, value=None, system={"content_type": "image/png"}),
     "odd type": lambda draw, given: _with(given, value=None, system={"content_type": "?;=\n", "content_encoding": "x"}),
     "topic's end": _near_the_topics_end,
+    "many rows": lambda draw, given: _with(given, body=_MANY_ROWS, value=None, system={"content_encoding": "gzip"}),
     "many numbers": lambda draw, given: _with(
         given,
         body=_MANY_NUMBERS,
@@ -153,7 +155,7 @@ KINDS: dict[str, Callable[[random.Random, Input], list[Input]]] = {
 }
 
 SURE_ERRORS = frozenset({"empty", "not utf-8", "no json", "deep", "bomb", "broken gzip"})
-UNSURE = frozenset({"huge number", "surrogate", "picture", "odd type", "many numbers"})
+UNSURE = frozenset({"huge number", "surrogate", "picture", "odd type", "many numbers", "many rows"})
 """Either a prediction or an error: exactly one answer is what counts."""
 EITHER = frozenset({"topic's end"})
 """The right prediction, or an error."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from .hub import Hub
 from .life import Module, command
@@ -269,6 +270,26 @@ def _damaged(data: bytes, how: str, draw: random.Random) -> bytes:
     return bytes(flipped)
 
 
+async def _second(stage: Stage, event: Event) -> None:
+    """A second process on the same journal ends with exit code 4 and harms nobody."""
+    module = stage.module
+    if not module.runs or module.started + 3 > monotonic():
+        return
+    environment = {n: v for n, v in module.environment.items() if n != "LD_PRELOAD"} | {"SCORING_HTTP_PORT": "0"}
+    second = await asyncio.create_subprocess_exec(
+        *command("run"), env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.STDOUT
+    )
+    lives = len(module.ends)
+    try:
+        async with asyncio.timeout(20):
+            code = await second.wait()
+    except TimeoutError:
+        code = None
+        second.kill()
+    if code != 4 and lives == len(module.ends):
+        stage.violations.append(f"a second process on the same journal: exit code {code} in place of 4")
+
+
 async def _list(stage: Stage, event: Event) -> None:
     done = await quarantine(stage, "list")
     if done.returncode not in (0, 2):  # 2: there is no journal yet
@@ -301,6 +322,7 @@ FAULTS: dict[str, Callable[[Stage, Event], Awaitable[None]]] = {
     "mute": _mute,
     "stop unheard": _stop_unheard,
     "slow clients": _slow_clients,
+    "second": _second,
     "closed": _closed,
     "refuse": _refuse,
     "withhold": _withhold,

@@ -27,6 +27,10 @@ _ERRORS: tuple[Answer, ...] = (Answer("errors", ERROR),)
 
 HARMLESS = frozenset({"mutate"})
 """Deeds that end in a good prediction."""
+UNSURE_DEEDS = frozenset({"decimal"})
+"""A prediction or an error, as the module likes: exactly one answer."""
+SWALLOWED = "[Errno 2] No such file or directory: 'model.pkl'"
+"""What the deed ``swallowed`` returns: a caught error, which leaves as a text and is marked (docs/score-py.md)."""
 DEADLY = {"abort": {-6}, "hang": {1}, "regex": {1}, "_exit": {7}}
 """Deeds that may end the process, and the exit codes that this may have."""
 
@@ -38,12 +42,15 @@ def canonical(value: object) -> str:
 
 def answers(script: str, given: Input) -> Alternatives:
     """Give what may leave for an input."""
-    if given.kind.startswith("do ") and given.kind[3:] not in HARMLESS:
+    deed = given.kind.removeprefix("do ") if given.kind.startswith("do ") else ""
+    if deed == "swallowed":
+        return [(_sent(SWALLOWED),)]
+    if deed in UNSURE_DEEDS or given.kind in UNSURE:
+        return []
+    if deed and deed not in HARMLESS:
         return [_ERRORS]
     if given.kind in SURE_ERRORS:
         return [_ERRORS]
-    if given.kind in UNSURE:
-        return []
     if given.kind == "rows":
         assert isinstance(given.value, list)
         right = (_sent([_joined(script, row) for row in given.value]),)

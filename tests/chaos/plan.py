@@ -74,7 +74,7 @@ class Plan:
 
 _QUICK_DEEDS = (
     "raise", "exit", "tolist", "keys", "frame", "response", "cycle", "nested", "huge", "set", "generator", "interrupt",
-    "cancelled", "own end", "stop", "recursion", "mutate",
+    "cancelled", "own end", "stop", "recursion", "mutate", "decimal", "swallowed", "surrogate",
 )  # fmt: skip
 _BATCHED_DEEDS = ("request error", "many", "wrong count")
 _LONG_DEEDS = ("memory", "timeout")
@@ -88,7 +88,7 @@ _FAULTS = {
     "kill": 10, "kill early": 4, "stop": 4, "pause": 2, "reset": 4, "silence": 2, "mute": 1, "closed": 2, "refuse": 2,
     "withhold": 3, "late": 3, "pace": 3, "garbage": 4, "cut": 3, "slow line": 2, "forget acks": 4, "disk": 6, "fill": 2,
     "clock": 3, "lock": 3, "flip": 4, "list": 1,
-    "slow clients": 1, "stop unheard": 1,
+    "second": 1, "slow clients": 1, "stop unheard": 1,
 }  # fmt: skip
 
 _HOW = {
@@ -188,6 +188,8 @@ def kinds(plan: Plan, draw: random.Random) -> list[tuple[str, str]]:
     found = [("plain", "") if kind in plan.without else (kind, deed) for kind, deed in found]
     for deed in plan.deeds:
         found.insert(draw.randint(0, len(found)), ("plain", deed))
+    if plan.odd > 0.3 and plan.number % 5 == 0:
+        found.insert(draw.randint(0, len(found)), ("plain" if "many rows" in plan.without else "many rows", ""))
     if plan.memory_mb:
         place = draw.randint(0, len(found))
         found[place:place] = [("many numbers", "")] * 45

@@ -29,6 +29,8 @@ from .preload import Control
 _SCRIPTS = Path(__file__).with_name("scripts")
 _PATIENCE = 60.0
 """Seconds without any progress, with all faults over, that are a stall."""
+_LONGEST = 180.0
+"""Seconds in which a few hundred messages are answered after the last fault, whatever came before."""
 _QUIET = 6.0
 """Seconds after which nothing more is expected of a module that says itself that nothing waits."""
 _LONG_PATIENCE = 150.0
@@ -222,7 +224,7 @@ class _Round:
     async def _settle(self) -> None:
         """Wait until all is acked and answered; a long time without progress is a stall."""
         patience = _LONG_PATIENCE if {"memory", "timeout"} & set(self.plan.deeds) else _PATIENCE
-        before, since = (-1, -1, -1), monotonic()
+        before, since, began = (-1, -1, -1), monotonic(), monotonic()
         while True:
             story = self.story()
             waiting = verdict.pending(story)
@@ -232,6 +234,9 @@ class _Round:
             now = (acked, len(self.hub.record.outputs), len(self.module.ends))
             if now != before:
                 before, since = now, monotonic()
+            if monotonic() - began > _LONGEST:
+                self.violations.append(f"slow: {len(waiting)} inputs are unanswered after {_LONGEST:g} s")
+                return
             if len(self.module.ends) > 35:
                 self.violations.append(f"crash loop: {len(self.module.ends)} lives")
                 return
@@ -255,7 +260,7 @@ class _Round:
         """When all is done: ready, alive, its quarantine in order, and gone in time when it is told to."""
         if self.violations:
             return
-        for path in ("/readyz", "/livez"):
+        for path in ("/readyz", "/livez", "/metrics", "/"):
             if not await self._says_ok(path):
                 self.violations.append(f"{path} does not say 200 when all is done: {await self.module.get(path)}")
         if self.plan.replay:
@@ -279,8 +284,8 @@ class _Round:
         return False
 
     async def _count_quarantined(self) -> None:
-        """Every message that could not be scored is kept, as long as there are not too many."""
-        if self.stage.flipped or self.replayed:
+        """Every message that could not be scored is kept, as long as there is room."""
+        if self.stage.flipped or self.replayed or self.plan.has("disk", "fill"):
             return
         listed = await quarantine(self.stage, "list", "--json")
         kept, wanted = listed.stdout.count("\n"), verdict.errored(self.story())

@@ -223,6 +223,8 @@ def _carried_wrongly(name: str, given: Input, output: Output) -> list[str]:
     said = []
     is_error = output.output == "errors"
     carried = {n: v for n, v in output.properties.items() if n != "AzureMLResponse"}
+    if given.kind == "do swallowed" and carried.pop("scoringSuspect", "") != "error-result":
+        said.append(f"unmarked: {name}: an error that the script has caught leaves as a prediction")
     if carried != given.properties and not (is_error and carried.items() <= given.properties.items()):
         said.append(f"altered: {name}: properties {str(carried)[:200]} in place of {str(given.properties)[:200]}")
     correlation = given.system.get("correlation_id") or given.message_id

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 
 
 class _BadList:
@@ -96,5 +97,8 @@ DEEDS = {
     "cancelled": lambda: _raise(asyncio.CancelledError()),
     "own end": lambda: _raise(_OwnEnd("over")),
     "stop": lambda: _raise(StopIteration()),
+    "decimal": lambda: {"d": Decimal("1e999999999")},
+    "swallowed": lambda: "[Errno 2] No such file or directory: 'model.pkl'",
+    "surrogate": lambda: _raise(ValueError("half a character: \ud800")),
     "recursion": lambda: _again(0),
 }
