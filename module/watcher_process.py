@@ -54,7 +54,7 @@ def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str,
             line, number = late, signal.SIGHUP
         elif silent <= limit:
             continue
-        os.write(2, time.strftime(f"{line}\n", time.gmtime()).encode())
+        _log(time.strftime(f"{line}\n", time.gmtime()))
         _end(module, number, beats)
         return
 
@@ -68,9 +68,16 @@ def _is_stopped(process: int) -> bool:
         return False
 
 
+def _log(line: str) -> None:
+    """Write to the module's log, unless its reader is gone or stands still."""
+    with suppress(OSError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, line.encode())
+
+
 def _note(crash: str, stopped: str) -> None:
     if crash and os.path.exists(crash):
-        with open(crash, "a") as file:
+        with suppress(OSError), open(crash, "a") as file:  # the disk may be full
             file.write(stopped)
 
 

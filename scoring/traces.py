@@ -7,7 +7,7 @@ the stack had, its causes no end. What is said of it here is bounded, and saying
 import traceback
 from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, TracebackType
 
 _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 """What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
@@ -41,11 +41,11 @@ def _blame(error: BaseException, directory: Path) -> str:
     text = _text(error).splitlines()
     said = f"{kind}: {text[0]}" if text else kind
     is_own = cache(lambda filename: _is_own(filename, directory))
-    where = ""
+    filename, number = "", 0
     for frame, line in traceback.walk_tb(error.__traceback__):
         if is_own(frame.f_code.co_filename):
-            where = f"{Path(frame.f_code.co_filename).name} line {line}: "
-    return where + said
+            filename, number = frame.f_code.co_filename, line
+    return f"{Path(filename).name} line {number}: {said}" if filename else said
 
 
 def _own_traceback(error: BaseException, directory: Path) -> str:
@@ -55,13 +55,20 @@ def _own_traceback(error: BaseException, directory: Path) -> str:
     parts: list[str] = []
     following: BaseException | None = error
     while following is not None and len(parts) < _MAX_CHAIN:
-        frames = traceback.extract_tb(trace, limit=-_MAX_FRAMES).format()
+        frames = traceback.extract_tb(_innermost(trace)).format()
         head = ["Traceback (most recent call last):\n"] if frames else []
         parts.append("".join([*head, *frames, _last_lines(following)]))
         cause = following.__cause__
         following = cause if cause is not None or following.__suppress_context__ else following.__context__
         trace = following.__traceback__ if following is not None else None
     return "\n\nwhich led to\n\n".join(reversed(parts))
+
+
+def _innermost(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the outer frames of a traceback that has more than are shown."""
+    for _ in range(sum(1 for _ in traceback.walk_tb(trace)) - _MAX_FRAMES):
+        trace = trace.tb_next if trace is not None else None
+    return trace
 
 
 def _last_lines(error: BaseException) -> str:

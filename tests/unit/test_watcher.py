@@ -131,3 +131,10 @@ def test_it_needs_no_watcher() -> None:
     code, said = ended(begin(f"{body}\nawait asyncio.sleep(2.5)\nos._exit(7)"))
     assert code == 7
     assert "no process can be started that watches for hangs" in said
+
+
+@pytest.mark.parametrize(("left", "codes"), [("os.close(ear)", {1}), ("os.write(mouth, bytes(65536))", {1, -9})])
+def test_a_log_that_nobody_reads_keeps_nobody_alive(left: str, codes: set[int]) -> None:
+    """Its reader is gone, or stands still while the pipe is full."""
+    body = f"ear, mouth = os.pipe(); {left}; os.dup2(mouth, 2); watcher._process.kill(); watcher._next = 0"
+    assert ended(begin(f"{body}\nawait asyncio.sleep(1.5)\nhold(60)"), 10)[0] in codes
