@@ -285,7 +285,8 @@ class _Round:
 
     async def _count_quarantined(self) -> None:
         """Every message that could not be scored is kept, as long as there is room."""
-        if self.stage.flipped or self.replayed or self.plan.has("disk", "fill"):
+        small = self.plan.folder != "plain" or self.plan.has("disk", "fill")
+        if self.stage.flipped or self.replayed or small:
             return
         listed = await quarantine(self.stage, "list", "--json")
         kept, wanted = listed.stdout.count("\n"), verdict.errored(self.story())
