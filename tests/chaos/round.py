@@ -312,7 +312,8 @@ class _Round:
                 return
             await asyncio.sleep(0.2)
         missing = set(before) - set(after[len(before) :])
-        self.violations.append(f"quarantine replay: {len(missing)} of {len(set(before))} were not answered again")
+        said = f"{len(missing)} of {len(set(before))} were not answered again, it said {done.stdout.strip()!r}"
+        self.violations.append(f"quarantine replay: {said}")
 
     def _judge(self) -> Result:
         story = self.story()

@@ -22,7 +22,7 @@ def _answer(reading):
         return [Prediction(number) for number in range(70_000)]
     if do == "swallowed":
         try:
-            Path("model.pkl of nobody").open()
+            Path("model.pkl of nobody").read_bytes()
         except OSError as error:
             return str(error)
     if do in DEEDS:

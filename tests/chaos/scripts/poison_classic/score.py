@@ -18,7 +18,7 @@ def run(raw_data):
     do = reading.get("do", "")
     if do == "swallowed":
         try:
-            Path("model.pkl of nobody").open()
+            Path("model.pkl of nobody").read_bytes()
         except OSError as error:
             return str(error)
     if do in DEEDS:
