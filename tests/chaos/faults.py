@@ -157,7 +157,7 @@ async def _late(stage: Stage, event: Event) -> None:
 async def _pace(stage: Stage, event: Event) -> None:
     """Confirms slowly but steadily, for longer than the stall time-out."""
     connections = stage.hub.record.connections
-    await _while(stage.hub.manners, "pace", 0.4, Event(event.at, event.what, event.seconds + 3))
+    await _while(stage.hub.manners, "pace", 0.2, Event(event.at, event.what, event.seconds + 3))
     stage.hub.say(f"* connections while it was slow: {stage.hub.record.connections - connections}")
 
 

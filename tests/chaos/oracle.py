@@ -29,7 +29,7 @@ HARMLESS = frozenset({"mutate"})
 """Deeds that end in a good prediction."""
 UNSURE_DEEDS = frozenset({"decimal"})
 """A prediction or an error, as the module likes: exactly one answer."""
-SWALLOWED = "[Errno 2] No such file or directory: 'model.pkl'"
+SWALLOWED = "[Errno 2] No such file or directory: 'model.pkl of nobody'"
 """What the deed ``swallowed`` returns: a caught error, which leaves as a text and is marked (docs/score-py.md)."""
 DEADLY = {"abort": {-6}, "hang": {1}, "regex": {1}, "_exit": {7}}
 """Deeds that may end the process, and the exit codes that this may have."""

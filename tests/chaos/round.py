@@ -285,7 +285,8 @@ class _Round:
 
     async def _count_quarantined(self) -> None:
         """Every message that could not be scored is kept, as long as there is room."""
-        if self.stage.flipped or self.replayed or self.plan.has("disk", "fill"):
+        small = self.plan.folder != "plain" or self.plan.has("disk", "fill")
+        if self.stage.flipped or self.replayed or small:
             return
         listed = await quarantine(self.stage, "list", "--json")
         kept, wanted = listed.stdout.count("\n"), verdict.errored(self.story())
@@ -311,7 +312,8 @@ class _Round:
                 return
             await asyncio.sleep(0.2)
         missing = set(before) - set(after[len(before) :])
-        self.violations.append(f"quarantine replay: {len(missing)} of {len(set(before))} were not answered again")
+        said = f"{len(missing)} of {len(set(before))} were not answered again, it said {done.stdout.strip()!r}"
+        self.violations.append(f"quarantine replay: {said}")
 
     def _judge(self) -> Result:
         story = self.story()

@@ -98,7 +98,6 @@ DEEDS = {
     "own end": lambda: _raise(_OwnEnd("over")),
     "stop": lambda: _raise(StopIteration()),
     "decimal": lambda: {"d": Decimal("1e999999999")},
-    "swallowed": lambda: "[Errno 2] No such file or directory: 'model.pkl'",
     "surrogate": lambda: _raise(ValueError("half a character: \ud800")),
     "recursion": lambda: _again(0),
 }

@@ -20,6 +20,11 @@ def _answer(reading):
         raise RequestError
     if do == "many":
         return [Prediction(number) for number in range(70_000)]
+    if do == "swallowed":
+        try:
+            Path("model.pkl of nobody").read_bytes()
+        except OSError as error:
+            return str(error)
     if do in DEEDS:
         return DEEDS[do]()
     answer = {"n": reading["n"], "sum": sum(reading["values"])}

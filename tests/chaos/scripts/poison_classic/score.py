@@ -16,6 +16,11 @@ def init():
 def run(raw_data):
     reading = json.loads(raw_data)
     do = reading.get("do", "")
+    if do == "swallowed":
+        try:
+            Path("model.pkl of nobody").read_bytes()
+        except OSError as error:
+            return str(error)
     if do in DEEDS:
         return DEEDS[do]()
     return {"n": reading["n"], "sum": sum(reading["values"])}
