@@ -11,7 +11,8 @@ from itertools import cycle, islice
 
 from .errors import ScoringError
 from .merge import Mergeable, merge, split
-from .predictions import Outcome
+from .predictions import Outcome, Prediction
+from .swallowed import PROPERTY
 
 SIZES = (2, 3, 5, 8, 16, 32, 64)
 """Requests of a merged call that are tried, as far as one by one they take no more than SECONDS."""
@@ -53,7 +54,14 @@ class Scoring:
     def alone(self, request: Mergeable) -> str | None:
         """Give the exact form of what a request gives in a call of its own; None if it fails."""
         (outcome,) = self.one_by_one([merge([request])])
-        return None if isinstance(outcome, ScoringError) else exact(outcome)
+        return exact(outcome) if is_good(outcome) else None
+
+
+def is_good(outcome: Outcome) -> bool:
+    """Say whether an outcome is neither an error nor a caught one: a bad row may spoil what shares a call with it."""
+    if isinstance(outcome, Prediction):
+        return PROPERTY not in outcome.properties
+    return not isinstance(outcome, ScoringError)
 
 
 def exact(outcome: Outcome) -> str:
