@@ -13,6 +13,7 @@ import msgspec
 from .errors import ScoringError
 from .merge import Mergeable, merge, split
 from .predictions import Outcome
+from .swallowed import PROPERTY
 
 SIZES = (2, 3, 5, 8, 16, 32, 64)
 """Requests of a merged call that are tried, as far as one by one they take no more than SECONDS."""
@@ -54,7 +55,12 @@ class Scoring:
     def alone(self, request: Mergeable) -> bytes | None:
         """Give the exact form of what a request gives in a call of its own; None if it fails."""
         (outcome,) = self.one_by_one([merge([request])])
-        return None if isinstance(outcome, ScoringError) else exact(outcome)
+        return exact(outcome) if is_good(outcome) else None
+
+
+def is_good(outcome: Outcome) -> bool:
+    """Say whether an outcome is neither an error nor a caught one: a bad row may spoil what shares a call with it."""
+    return not isinstance(outcome, ScoringError) and not any(PROPERTY in each.properties for each in outcome)
 
 
 def exact(outcome: Outcome) -> bytes:

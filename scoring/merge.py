@@ -11,6 +11,9 @@ from typing import Any
 
 Path = tuple[str, ...]
 
+LONG = 1 << 16
+"""Characters of a text that is not merged: what it costs to call run() for it alone is no great part of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -42,6 +45,8 @@ class Mergeable:
 def mergeable(request: object) -> Mergeable | None:
     """Find the rows of a request: the one array of arrays or objects in it, at most two fields deep; None if none."""
     is_text = isinstance(request, str)
+    if isinstance(request, str) and len(request) > LONG:
+        return None
     try:
         document = json.loads(request) if isinstance(request, str) else request
         return _with_one_array(document, is_text)

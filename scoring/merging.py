@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .comparing import Sample, Scoring, differences, exact, most_merged
-from .errors import ScoringError, TransientError
+from .comparing import Sample, Scoring, differences, exact, is_good, most_merged
+from .errors import TransientError
 from .merge import Mergeable, Shape, mergeable
 from .predictions import Outcome
 
@@ -26,10 +26,14 @@ SURE = 1000
 CHECKING = 0.05
 """Of the time of merged calls, what checking may take whatever the number of answers."""
 
+GAIN = 0.8
+"""Of the time that a request takes alone, what it may take merged: finding its rows costs more than a quick run()."""
+
 _LEAST = 0.001
 """Seconds that comparisons may take after a batch that takes no time."""
 
 _FEW = 3
+_FAILURES = 10
 _PATIENCE = 20_000
 _SHAPES = 16
 
@@ -45,6 +49,8 @@ class _Trial:
         steps: the comparisons that are left; None before they begin.
         taken, count: the seconds of requests alone, and how many they were.
         credit: seconds that comparisons may take.
+        batches, looking: how many there were, and the sum of the seconds that finding the rows took for a request.
+        tried: requests in the largest merged call that is compared.
         most: requests in one merged call; 0 until the trial is passed.
     """
 
@@ -52,7 +58,10 @@ class _Trial:
     steps: Iterator[str] | None = None
     taken: float = 0.0
     count: int = 0
+    batches: int = 0
     credit: float = 0.0
+    looking: float = 0.0
+    tried: int = 0
     most: int = 0
 
     @property
@@ -81,7 +90,7 @@ class Merging:
         self._patience = _PATIENCE
         self._trials: dict[Shape, _Trial] = {}
         self._chance = random.Random()  # noqa: S311 - no secret
-        self._answers = 0
+        self._answers = self._failures = 0
         self._merged_s = self._checked_s = 0.0
         self.is_on = mode == "always"
         self.why = {"off": "switched off", "always": "switched on, not proved"}.get(mode, "not tried yet")
@@ -96,6 +105,7 @@ class Merging:
             return None
         outcomes: list[Outcome] | None = None
         try:
+            began = time.perf_counter()
             group = _of_one_shape(requests)
             if not group:
                 self._lose_patience(len(requests))
@@ -103,6 +113,7 @@ class Merging:
             trial = self._trial_of(group[0].shape)
             if self._mode == "always" or trial.most:
                 return self._merged(self._scoring, requests, group[: trial.most or None])
+            trial.looking += (time.perf_counter() - began) / len(group)
             began = time.perf_counter()
             outcomes = self._scoring.one_by_one(requests)
             self._go_on(self._scoring, trial, group, outcomes, time.perf_counter() - began)
@@ -121,15 +132,12 @@ class Merging:
             if (alone := self._scoring.alone(request)) is not None:
                 samples[_name(request)] = Sample(request, alone)
         trial.taken = time.perf_counter() - began
-        if len(samples) < 2 or len({sample.alone for sample in samples.values()}) < 2:
-            return (
-                False,
-                "to be tried on live messages: the sample has too few rows of one shape with different results",
-            )
+        if len(samples) < _FEW or len({sample.alone for sample in samples.values()}) < 2:
+            return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
         found = next(filter(None, differences(self._scoring, list(samples.values()), trial.most_merged())), "")
         return (
             not found,
-            found or f"{len(samples)} samples give the same merged and one by one; live messages come next",
+            found or f"{len(samples)} samples give the same merged and one by one; live ones are tried too",
         )
 
     def _stands_against(self) -> bool:
@@ -139,6 +147,8 @@ class Merging:
             if against := self._read():
                 self._is_over, self.why = True, against
                 _log.info("requests are not merged: %s", against)
+            else:
+                self.why = "on trial"
         return self._is_over
 
     def _trial_of(self, shape: Shape) -> _Trial:
@@ -160,10 +170,11 @@ class Merging:
         """Learn from requests that were scored one by one; compare for as long as that took."""
         trial.taken += took
         trial.count += len(outcomes)
+        trial.batches += 1
         if trial.steps is None:
             self._lose_patience(len(outcomes))
             for request, outcome in zip(group, outcomes, strict=False):
-                if not isinstance(outcome, ScoringError):
+                if is_good(outcome):
                     trial.samples[_name(request)] = Sample(request, exact(outcome))
             different = {sample.alone for sample in trial.samples.values()}
             if len(trial.samples) < LIVE:
@@ -171,25 +182,35 @@ class Merging:
             if len(different) < 2:
                 trial.samples.clear()  # all alike, they prove nothing
                 return
-            trial.steps = differences(scoring, list(trial.samples.values()), trial.most_merged())
+            trial.tried = trial.most_merged()
+            trial.steps = differences(scoring, list(trial.samples.values()), trial.tried)
         trial.credit += max(took, _LEAST)
         while trial.credit > 0:
             began = time.perf_counter()
             found = next(trial.steps, None)
             trial.credit -= time.perf_counter() - began
             if found is None:
-                self._pass(trial)
+                self._pass(scoring, trial)
                 return
             if found:
                 self._stop(found)
                 return
 
-    def _pass(self, trial: _Trial) -> None:
-        trial.most = trial.most_merged()
+    def _pass(self, scoring: Scoring, trial: _Trial) -> None:
+        """Merge from now on, if that is quicker."""
+        requests = [sample.request for sample in trial.samples.values()][: trial.tried]
         trial.samples, trial.steps = {}, None
-        if not trial.most:
+        if not requests:
             self._stop("run() takes too long for it")
-        elif not self.is_on:
+            return
+        began = time.perf_counter()
+        scoring.merged(requests)
+        merged = (time.perf_counter() - began) / len(requests) + trial.looking / trial.batches
+        if merged > GAIN * trial.taken / trial.count:
+            self._stop("run() is too quick to gain by it")
+            return
+        trial.most = trial.tried
+        if not self.is_on:
             self.is_on = True
             self.why = f"{LIVE} messages gave the same merged and one by one; a share is checked on"
             _log.info("requests are merged into one run(): %s", self.why)
@@ -201,10 +222,12 @@ class Merging:
         try:
             outcomes = scoring.merged(group)
         except BaseException:  # SystemExit too; one by one says whose fault it is
-            return None
+            outcomes = None
         self._merged_s += time.perf_counter() - began
+        self._failures = 0 if outcomes else self._failures + 1
         if outcomes is None:
-            self._stop("a merged call gave a result without one entry a row")
+            if self._failures == _FAILURES:
+                self._stop(f"{_FAILURES} merged calls failed, or gave a result without one entry a row")
             return None
         return outcomes if self._mode == "always" else self._checked(scoring, requests, outcomes)
 

@@ -274,12 +274,14 @@ class Body(ast.NodeVisitor):
     def level_of_outside(self, node: ast.expr, value: Any) -> int:
         """Give the level of something from outside that is used as a value; a function may be called by who gets it."""
         path = self.reader.path(value)
+        if isinstance(value, ModuleType):
+            raise self.stands(node, f"uses the module {ast.unparse(node)[:60]} as a value, or changes it")
         if isinstance(value, FunctionType) and not path:
             self.reader.read(value, (SHARED,) * len(inspect.signature(value).parameters))
             return SHARED
         if isinstance(value, type) and issubclass(value, BaseException):
             return OWN
-        if path and not isinstance(value, ModuleType):
+        if path:
             if not is_pure(path):
                 raise self.stands(node, f"uses {ast.unparse(node)[:60]}, which is not known to be harmless")
             return OWN

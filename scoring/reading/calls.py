@@ -11,7 +11,7 @@ import numpy as np
 from .body import HOLDS, MISSING, MODEL, OWN, SHARED, Body, inside
 from .known import CHANGING, COPYING, LOGGING, READING, SCORING, is_constant, is_logger, is_model, is_pure
 
-_GIVES_A_VALUE = {"len", "int", "float", "str", "bool", "hash", "isinstance", "print", "range", "repr", "round", "type"}
+_GIVES_A_VALUE = {"len", "int", "float", "str", "bool", "hash", "isinstance", "print", "range", "repr", "round"}
 _LABELS = {"columns", "index", "dtype", "name", "names", "axis", "by", "subset", "keys", "key", "sort_keys"}
 _IN_PLACE = {"inplace", "copy", "overwrite_x", "overwrite_a", "overwrite_b"}
 
@@ -69,12 +69,15 @@ class CallingBody(Body):
         self, function: FunctionType, node: ast.Call, arguments: Sequence[int], named: dict[str, int]
     ) -> tuple[int, ...]:
         """Give the levels of a function's parameters in this call."""
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = sorted(inspect.signature(function).parameters.values(), key=_is_rest)
         if "**" in named or any(isinstance(each, ast.Starred) for each in node.args):
             return (SHARED,) * len(parameters)
         levels = []
         for index, parameter in enumerate(parameters):
-            if index < len(arguments) and parameter.kind != parameter.VAR_POSITIONAL:
+            if index < len(arguments) and parameter.kind in (
+                parameter.POSITIONAL_ONLY,
+                parameter.POSITIONAL_OR_KEYWORD,
+            ):
                 levels.append(arguments[index])
             else:
                 default = OWN if is_constant(parameter.default) else SHARED
@@ -99,6 +102,11 @@ class CallingBody(Body):
         return level if level in (OWN, MODEL) else HOLDS if name in COPYING else SHARED
 
 
+def _is_rest(parameter: inspect.Parameter) -> bool:
+    """Say whether it is ``*args`` or ``**kwargs``, which come last in a function's code."""
+    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+
 def _writes_into(value: object, path: str, levels: Sequence[int]) -> bool:
     """Say whether one of the arguments by position may be where a function of numpy puts its result."""
     first = value.nin if isinstance(value, np.ufunc) else 2 if path.startswith("numpy.") else len(levels)
@@ -110,6 +118,8 @@ def _of_library(path: str, given: int) -> int:
     name = path.removeprefix("builtins.")
     if name in _GIVES_A_VALUE or path in ("json.dumps", "copy.deepcopy"):
         return OWN
+    if name == "type":
+        return SHARED
     if name in ("max", "min", "next", "sum"):
         return inside(given)
     return min(HOLDS, given) if path.startswith("builtins.") else min(SHARED, given)

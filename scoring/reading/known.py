@@ -25,7 +25,7 @@ _PURE_LIBRARIES = words(
 )
 _NOT_PURE = re.compile(
     r"\.(load|loadtxt|genfromtxt|fromfile|from_file|fromregex|memmap|save\w*|random\w*|rand\w*|seed|shuffle|normal|"
-    r"testing|open\w*|read_\w+|write\w*|dump|to_(csv|json|pickle|sql|parquet|excel|hdf|feather|clipboard)|set_\w+|"
+    r"pack_into|(get|set|local)context|setbufsize|testing|open\w*|read_\w+|write\w*|dump|to_(csv|json|pickle|sql|parquet|excel|hdf|feather|clipboard)|set_\w+|"
     r"seterr\w*|copyto|put\w*|place|fill_diagonal|now|utcnow|today|io|ctypeslib|f2py|npyio|\w*cache\w*|cached_property|"
     r"jit|hub|cuda|distributed|multiprocessing|datasets|fetch_\w+|count|cycle|manual_seed|bernoulli|multinomial|dropout|"
     r"file_digest|eval|query|rvs|ExcelWriter|ExcelFile|HDFStore|\w+_)(\.|$)"
@@ -111,7 +111,9 @@ def is_pure(path: str) -> bool:
 
 def is_constant(value: object) -> bool:
     """Say whether a value can never change."""
-    return isinstance(value, _SCALARS) or (isinstance(value, tuple | frozenset) and all(map(is_constant, value)))
+    if type(value) in (tuple, frozenset):
+        return all(map(is_constant, value))  # type: ignore[call-overload]
+    return type(value) in _SCALARS or isinstance(value, np.generic)
 
 
 def is_logger(value: object) -> bool:
@@ -141,7 +143,7 @@ def stranger_in(value: object) -> str:
     waiting = [value]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, _SCALARS) or id(each) in seen:
+        if type(each) in _SCALARS or isinstance(each, np.generic) or id(each) in seen:
             continue
         seen.add(id(each))
         if len(seen) > _MOST_PARTS:
@@ -153,13 +155,14 @@ def stranger_in(value: object) -> str:
 
 
 def _strange(value: object) -> str:
-    kind = value if isinstance(value, type | FunctionType | BuiltinFunctionType) else type(value)
-    top = str(getattr(kind, "__module__", "")).split(".")[0]
-    name = getattr(kind, "__qualname__", str(kind))
-    if top not in _PARTS:
-        return f"{top}.{name}"
+    is_function = isinstance(value, FunctionType | BuiltinFunctionType | np.ufunc)
+    kind = value if is_function or isinstance(value, type) else type(value)
+    path = path_of(value if isinstance(value, ModuleType) else kind)
+    top = path.split(".")[0]
+    if top not in _PARTS or (is_function and (_NOT_PURE.search(path) or (top == "builtins" and not is_pure(path)))):
+        return path or str(kind)
     # An iterator is used up, a defaultdict grows by being read.
-    return name if hasattr(value, "__next__") or hasattr(value, "default_factory") else ""
+    return kind.__name__ if hasattr(value, "__next__") or hasattr(value, "default_factory") else ""  # type: ignore[attr-defined]
 
 
 def _parts(value: object) -> list[object]:

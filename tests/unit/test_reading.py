@@ -51,6 +51,15 @@ def posts(row):
 @functools.lru_cache
 def cached(value):
     return value
+def with_rest(first, *rest, own, kept):
+    kept["a"] = 1
+    return own
+class Failure(Exception):
+    seen = []
+class Text(str):
+    def upper(self):
+        open("seen", "a").write("x")
+TEXT, TOOLS = Text("x"), {"save": np.save, "eval": eval, "os": os, "numpy": np, "system": os.system}
 def recursive(value):
     return recursive(value - 1) if value > 0 else 0
 """
@@ -151,7 +160,7 @@ ACTS_OR_KEEPS = {
     "list(map(KEPT.update, [{}]))": "which is not known to be harmless",
     "list(map(open, ['x']))": "open",
     "f = open\nf('x', 'w')": "open",
-    "f = getattr(os, 'system')\nf('true')": "getattr",
+    "f = getattr(os, 'system')\nf('true')": "uses the module os",
     "__import__('os').system('true')": "__import__",
     "import urllib.request\nurllib.request.urlopen('http://x')": "line",
     "import a_module_that_is_not_there": "imports within a function",
@@ -170,6 +179,17 @@ ACTS_OR_KEEPS = {
     "return undefined_name": "is not there",
     "sys.stdout.write(data)": "line",
     "sys.exit()": "sys.exit",
+    "with_rest(1, 2, 3, own={}, kept=KEPT)": "changes kept",
+    "with_rest(1, own=KEPT, kept={})['a'] = 1": "changes with_rest",
+    "Failure.seen.append(1)": "changes Failure.seen",
+    "Failure.seen = 1": "changes Failure",
+    "TEXT.upper()": "TEXT",
+    "TOOLS['save']('x', 1)": "TOOLS",
+    "m = os\nm.remove('x')": "uses the module os",
+    "m = np\nm.get('x')": "uses the module np",
+    "type(model).n = 1": "changes type(model)",
+    "import decimal\ndecimal.getcontext().prec = 3": "getcontext",
+    "import struct\nstruct.pack_into('i', WEIGHTS, 0, 1)": "pack_into",
 }
 
 
