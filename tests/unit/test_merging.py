@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import random
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -415,3 +417,40 @@ def test_an_error_of_a_single_message_is_its_own_while_merged(tmp_path: Path) ->
     assert isinstance(outcome, ScoringError)
     assert scored(loaded, list(stream(100))).wrong == 0
     assert merging_of(loaded).is_on
+
+
+DRIVE = """
+import sys, json, tempfile
+from pathlib import Path
+from scoring.script import load
+try:
+    tempfile.TemporaryFile()
+    sys.exit("a temporary file is possible")
+except OSError:
+    pass
+loaded = load(Path("/mnt"))
+loaded.init()
+done = 0
+while done < 9000:
+    done += len(loaded.score([json.dumps({"data": [[n / 7, 1]]}) for n in range(done, done + 30)]))
+print(loaded.merging.is_on)
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="needs root, and util-linux' unshare")
+def test_a_read_only_root_without_a_temporary_folder(tmp_path: Path) -> None:
+    """Where a device should run it: docker run --read-only."""
+    source = ROW_WISE.replace("import json", "import json, time").replace("    rows", "    time.sleep(3e-4)\n    rows")
+    (tmp_path / "score.py").write_text(source)
+    hide = "for d in /tmp /var/tmp /usr/tmp; do [ -d $d ] && mount -t tmpfs -o ro none $d; done"
+    mounts = f"mount --bind {tmp_path} /mnt && mount -o remount,ro,bind /mnt && {{ {hide}; cd /mnt; }}"
+    ended = subprocess.run(
+        ["unshare", "-m", "sh", "-c", f'{mounts} && exec "$0" -B -c "$1"', sys.executable, DRIVE],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    if "permission denied" in ended.stderr.lower():
+        pytest.skip("mounting is not allowed here: run as root on a machine or with CAP_SYS_ADMIN")
+    assert (ended.stdout.strip(), ended.returncode) == ("True", 0), ended.stderr
