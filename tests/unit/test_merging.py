@@ -422,6 +422,7 @@ def test_an_error_of_a_single_message_is_its_own_while_merged(tmp_path: Path) ->
 DRIVE = """
 import sys, json, tempfile
 from pathlib import Path
+from scoring.predictions import Request
 from scoring.script import load
 try:
     tempfile.TemporaryFile()
@@ -432,7 +433,7 @@ loaded = load(Path("/mnt"))
 loaded.init()
 done = 0
 while done < 9000:
-    done += len(loaded.score([json.dumps({"data": [[n / 7, 1]]}) for n in range(done, done + 30)]))
+    done += len(loaded.score([Request(json.dumps({"data": [[n / 7, 1]]})) for n in range(done, done + 30)]))
 print(loaded.merging.is_on)
 """
 
