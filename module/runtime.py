@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
@@ -64,8 +64,8 @@ async def run(settings: Settings) -> None:
         TransportError: the hub could not be reached for SCORING_HUB_TIMEOUT_S.
         RunHungError: run() took longer than SCORING_RUN_TIMEOUT_S.
     """
-    check_environment(os.environ)
-    await _Module(settings).live()
+    environment = check_environment(os.environ)
+    await _Module(settings, environment).live()
 
 
 async def replay(settings: Settings, messages: Iterable[InputMessage], out: BinaryIO) -> int:
@@ -100,8 +100,8 @@ async def replay(settings: Settings, messages: Iterable[InputMessage], out: Bina
 class _Module:
     """One life of the module."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._settings, self._environment = settings, environment
         self._metrics = Metrics()
         self._status = Status()
         self._health = Health(self._metrics, self._status)
@@ -137,6 +137,7 @@ class _Module:
             reporter = Reporter(self._status)
             hub = EdgeHub(
                 inbox.offer_all,
+                self._environment,
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,
                 begin=inbox.connected,

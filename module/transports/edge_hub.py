@@ -7,7 +7,9 @@ ids, half-sent messages) can reach a new one. Unconfirmed messages are published
 
 import asyncio
 import logging
+import os
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +32,7 @@ VARIABLES = (
     "IOTEDGE_WORKLOADURI",
     "IOTEDGE_APIVERSION",
 )
+_IN_THEIR_PLACE = ("EdgeHubConnectionString", "EdgeModuleCACertificateFile")
 _PAUSE, _MAX_PAUSE = 0.25, 60.0
 _STABLE, _MAX_FLAP = 10.0, 5.0
 """Seconds that a connection must last for the pause before the next one to be short again; its longest."""
@@ -44,17 +47,18 @@ _STOP_TIMEOUT = 1.5
 _log = logging.getLogger(__name__)
 
 
-def check_environment(environment: Mapping[str, str]) -> None:
-    """See that the SDK can find edgeHub.
+def check_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """See that the SDK can find edgeHub; gives the variables by which it does.
 
     Raises:
         SettingsError: variables are missing; the sentence names them.
     """
     missing = [name for name in VARIABLES if not environment.get(name)]
-    if missing and not ("EdgeHubConnectionString" in environment and "EdgeModuleCACertificateFile" in environment):
+    if missing and not environment.keys() >= set(_IN_THEIR_PLACE):
         raise SettingsError(
             f"{', '.join(missing)} not set: edgeAgent sets them; on a laptop run scoring-module simulate instead"
         )
+    return {name: environment[name] for name in (*VARIABLES, *_IN_THEIR_PLACE) if name in environment}
 
 
 @dataclass(eq=False, slots=True)
@@ -71,6 +75,7 @@ class EdgeHub:
     def __init__(
         self,
         offer: OfferingAll,
+        environment: Mapping[str, str],
         *,
         hub_timeout: float,
         stall_timeout: float,
@@ -82,6 +87,7 @@ class EdgeHub:
 
         Args:
             offer: the inbox's; called on the event loop with the input messages that arrived together.
+            environment: the variables by which the SDK finds edgeHub.
             hub_timeout: seconds without a connection after which the hub is given up.
             stall_timeout: seconds without a confirmation after which a connection counts as dead.
             begin: called before every connect: the hub may send again what it sent on the last connection.
@@ -89,6 +95,7 @@ class EdgeHub:
             is_instant: answers follow in the same moment: an ack waits for the answer, to leave with it.
         """
         self._offer = offer
+        self._environment = environment
         self._hub_timeout = hub_timeout
         self._stall_timeout = stall_timeout
         self._begin = begin
@@ -168,9 +175,7 @@ class EdgeHub:
         # Blocking calls to the workload API: not on the event loop, not for ever, and not on threads that still wait.
         self._loop.set_default_executor(_Impatient())
         async with asyncio.timeout(_CALL_TIMEOUT):
-            client = await asyncio.to_thread(
-                IoTHubModuleClient.create_from_edge_environment, connection_retry=False, auto_connect=False
-            )
+            client = await asyncio.to_thread(self._new_client)
         try:
             self._lost = lost = asyncio.Event()  # a new one: an old client may report its end late
             self._begin()
@@ -189,6 +194,12 @@ class EdgeHub:
             _publish(tap, pending)
         tap.make_room()  # what came before this was held if there was no room then
         return client
+
+    def _new_client(self) -> Any:
+        """Make a client of the SDK, whatever the script has done to the variables and warnings of this process."""
+        os.environ.update(self._environment)
+        warnings.filterwarnings("ignore", module=r"(azure|paho)\.")
+        return IoTHubModuleClient.create_from_edge_environment(connection_retry=False, auto_connect=False)
 
     async def _until_lost(self) -> None:
         """Wait for the end of the connection, or until it confirms nothing any more.
