@@ -67,6 +67,7 @@ class Accepted(msgspec.Struct, frozen=True):
         at: time.monotonic() of its acceptance, seconds.
         alone: a process died with it inside run(): it has to be alone there from now on.
         condemned: why it must not be scored at all; empty if it may.
+        attempt: 1 if this process accepted it, 2 if it is left over from an earlier one: run() may have seen it before.
     """
 
     seq: int
@@ -74,3 +75,4 @@ class Accepted(msgspec.Struct, frozen=True):
     at: float
     alone: bool = False
     condemned: str = ""
+    attempt: int = 1
