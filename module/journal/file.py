@@ -106,8 +106,8 @@ def prepare(path: Path, last: int = 0) -> str:
         if suspect.exists():
             raise sqlite3.DatabaseError("the last process was told so while it ran")
         return _prepare(path)
-    except sqlite3.DatabaseError as error:
-        if code_of(error) in _SURROUNDINGS:
+    except salvage.UNREADABLE as error:
+        if isinstance(error, sqlite3.Error) and code_of(error) in _SURROUNDINGS:
             raise
         _log.error("the journal is damaged (%s): what can be read is saved", error)
         salvage.save(path, SCHEMA, last)
@@ -121,9 +121,7 @@ def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
     kind = JournalLockedError if busy else JournalError
     with suppress(OSError):
         if not busy and os.statvfs(path.parent).f_bavail < _LEAST_BLOCKS:
-            return JournalError(
-                f"the journal {path} cannot be opened, its volume is full: {error} (SCORING_JOURNAL_DIR)"
-            )
+            error = OSError(f"its volume is full: {error}")
     return kind(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)")
 
 
