@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from . import leaves
 from .records import readable
 
 _TABLES = ("facts", "recent", "suspects", "quarantine", "messages")
@@ -52,15 +53,19 @@ def save(path: Path, schema: str, last: int) -> None:
     saving = path.with_name("saving.sqlite3")
     saving.unlink(missing_ok=True)
     counts = dict.fromkeys(_TABLES, 0)
+    torn: set[str] = set()
     with closing(sqlite3.connect(saving, isolation_level=None)) as new:
         new.execute("PRAGMA journal_mode = OFF")
         new.executescript(schema)
         new.execute("BEGIN")
         for table in _TABLES:
-            for row in _readable(path, table, last):
+            for row in _readable(path, table, last, torn):
                 with suppress(sqlite3.IntegrityError):
                     new.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - ours
                     counts[table] += 1
+        for message in leaves.messages(path) if "messages" in torn else ():
+            found = new.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)", message)
+            counts["messages"] += found.rowcount
         new.execute("COMMIT")
     saving.rename(_saved(path))
     put_in_place(path)
@@ -135,8 +140,8 @@ def _saved(path: Path) -> Path:
     return path.with_name("saved.sqlite3")
 
 
-def _readable(damaged: Path, table: str, last: int) -> Iterator[tuple[Any, ...]]:
-    """Give the rows that can be read, one look-up each once the scan has hit a damaged page."""
+def _readable(damaged: Path, table: str, last: int, torn: set[str]) -> Iterator[tuple[Any, ...]]:
+    """Give the rows that can be read, one look-up each once the scan has hit a damaged page: the table is torn."""
     after = 0
     query = f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"  # noqa: S608 - ours
     try:
@@ -149,8 +154,10 @@ def _readable(damaged: Path, table: str, last: int) -> Iterator[tuple[Any, ...]]
                     yield found[1:]
                 else:
                     return
+            torn.add(table)
             yield from _one_by_one(old, table, after + 1, last)
     except UNREADABLE as error:
+        torn.add(table)
         _log.error("nothing more can be read from %s of the damaged journal: %s", table, error)
 
 
