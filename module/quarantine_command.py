@@ -54,5 +54,10 @@ def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
         if as_json:
             print(json.dumps({"seq": each.seq, "at": each.at, "message_id": name, "reason": each.reason}))
         else:
-            print(f"{each.seq:>8}  {each.at}  {each.size:>7} B  {name}  {each.reason.splitlines()[0]}")
+            print(f"{each.seq:>8}  {each.at}  {each.size:>7} B  {_line(name)}  {_line(each.reason)}")
     return 0
+
+
+def _line(text: str) -> str:
+    """Give the first line of a text, without what a terminal would obey."""
+    return "".join(each if each.isprintable() else "?" for each in text.partition("\n")[0])

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ..messages import Accepted
 
@@ -27,19 +27,27 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._sizes)
 
+    def has(self, seq: int) -> bool:
+        """Say whether a message waits that this process knows of."""
+        return seq in self._sizes
+
     @property
     def bytes(self) -> int:
         """Encoded bytes of all that wait."""
         return self._bytes
 
-    def room(self, sizes: Iterable[int], max_messages: int, max_bytes: int) -> int:
-        """Say how many of these may come, in order; one that is larger than the bound may when it is alone."""
+    def room(self, sizes: Iterable[int], max_messages: int, max_bytes: int, together: int) -> int:
+        """Say how many of these may come, in order, at most ``together`` bytes at once.
+
+        One that is larger than a bound may when it is alone.
+        """
         with self._lock:
             count, total = len(self._sizes), self._bytes
         fitting = 0
+        together += total
         for size in sizes:
             total += size
-            if count and (count >= max_messages or total > max_bytes):
+            if (count and (count >= max_messages or total > max_bytes)) or (fitting and total > together):
                 break
             count, fitting = count + 1, fitting + 1
         return fitting
@@ -58,13 +66,27 @@ class Backlog:
         with self._lock:
             return (self._given, self._last) if self._given < self._last else None
 
-    def read(self, messages: Iterable[Accepted], up_to: int) -> None:
-        """Take the next messages from the file, all there are up to this seq."""
+    def read(self, messages: Iterable[Accepted], up_to: int, there: Container[int]) -> list[int]:
+        """Take the next messages from the file, all there are up to this seq.
+
+        Args:
+            messages: those that could be read, ascending.
+            up_to: the last seq that was looked for.
+            there: the seqs that the file has, readable or not.
+
+        Returns:
+            The seqs that should have been there, and are forgotten now.
+        """
         with self._lock:
+            span = range(self._given + 1, up_to + 1)
+            gone = [seq for seq in (span if len(span) < len(self._sizes) else self._sizes) if seq in span]
+            gone = [seq for seq in gone if seq in self._sizes and seq not in there]
             for accepted in messages:
                 if accepted.seq > self._given:
                     self._keep(accepted)
             self._given = max(self._given, up_to)
+            self._bytes -= sum(self._sizes.pop(seq) for seq in gone)
+        return gone
 
     def take(self, count: int) -> list[Accepted]:
         """Give up to ``count`` messages in order, of those in memory."""

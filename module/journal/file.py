@@ -1,14 +1,18 @@
 """The journal's SQLite file: its tables, and how it is opened."""
 
 import logging
+import os
+import re
 import sqlite3
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
 
-from ..errors import JournalError
+from ..errors import JournalError, JournalLockedError
 from . import salvage
+from .note import PLAUSIBLE
+from .records import pack, readable
 
 _log = logging.getLogger(__name__)
 
@@ -22,15 +26,35 @@ CREATE TABLE IF NOT EXISTS suspects (seq INTEGER PRIMARY KEY, deaths INTEGER NOT
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
-Row = tuple[int, bytes, bytes]
-"""What the file has of a message: its size, itself as MessagePack, its fingerprint."""
+VERSION = 1
+"""Of what the file holds, in ``PRAGMA user_version`` and among the facts; 0 is the first one that was released."""
 
-_APPEND = "INSERT INTO messages (size, message, fingerprint) VALUES (?, ?, ?)"
+_MIGRATIONS = ("DELETE FROM suspects",)
+"""What leads from each version to the next: 0 had suspects, and records, without checksums; the latter are taken."""
+
+Row = tuple[int, bytes, bytes]
+"""What is to be appended of a message: its size, itself as MessagePack, its fingerprint."""
+
+_APPEND = "INSERT INTO messages (seq, size, message, fingerprint) VALUES (?, ?, ?, ?)"
+
+_SET_ASIDE = """
+INSERT OR REPLACE INTO quarantine SELECT seq, datetime('now'), 'its number is damaged', 0, coalesce(message, x'')
+FROM messages WHERE seq NOT BETWEEN 1 AND ?
+"""
 
 NAME = "journal.sqlite3"
 
-_BUSY_TIMEOUT = 5.0
-"""Seconds that one connection waits for the other's transaction."""
+SUSPECT_OF_DAMAGE = "damaged-while-running"
+"""The file that a process leaves which was told of damage: the next one saves what can be read, without a look."""
+
+PAGE = 4096
+"""Bytes of a page: SQLite's own default."""
+
+BUSY_TIMEOUT = 5.0
+"""Seconds that the journal's own thread, or a start, waits for another transaction."""
+
+_LEAST_BLOCKS = 16
+"""A volume with fewer free blocks is full: a log needs an index."""
 
 _SURROUNDINGS = {
     sqlite3.SQLITE_BUSY,
@@ -44,16 +68,24 @@ _SURROUNDINGS = {
 """Result codes that blame the disk or another process; any other one while opening blames the file."""
 
 
-def connect(path: Path, sync: Literal["normal", "full"] = "normal") -> sqlite3.Connection:
+def connect(
+    path: Path, sync: Literal["normal", "full"] = "normal", *, log_bytes: int = 8 << 20, patience: float = BUSY_TIMEOUT
+) -> sqlite3.Connection:
     """Open a connection in WAL mode; statements commit one by one unless BEGIN says otherwise.
 
     ``normal`` survives a killed process, ``full`` a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
+    The log is carried into the file when it has half of ``log_bytes``, and keeps its blocks for the next time.
     """
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    connection.text_factory = readable
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+        connection.close()
+        raise JournalError(f"the file system of {path} cannot carry SQLite's log (WAL): mount a local volume there")
     connection.execute(f"PRAGMA synchronous = {sync}")
-    connection.execute("PRAGMA journal_size_limit = 16777216")
-    connection.execute("PRAGMA wal_autocheckpoint = 2000")
+    connection.execute(f"PRAGMA journal_size_limit = {log_bytes}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {log_bytes // 2 // PAGE}")
+    # Some builds overwrite what is deleted: then deleting takes as much of the log as appending did.
+    connection.execute("PRAGMA secure_delete = OFF")
     return connection
 
 
@@ -66,19 +98,31 @@ def prepare(path: Path, last: int = 0) -> str:
 
     Raises:
         JournalError: it cannot be opened for a reason that lies outside of it.
+        sqlite3.Error, OSError: the same.
     """
+    salvage.put_in_place(path)
+    suspect = path.with_name(SUSPECT_OF_DAMAGE)
     try:
-        salvage.put_in_place(path)
-        try:
-            return _prepare(path)
-        except sqlite3.DatabaseError as error:
-            if code_of(error) in _SURROUNDINGS:
-                raise
-            _log.error("the journal is damaged (%s): what can be read is saved", error)
-            salvage.save(path, SCHEMA, last)
-            return _prepare(path)
-    except (sqlite3.Error, OSError) as error:
-        raise JournalError(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)") from error
+        if suspect.exists():
+            raise sqlite3.DatabaseError("the last process was told so while it ran")
+        return _prepare(path)
+    except salvage.UNREADABLE as error:
+        if isinstance(error, sqlite3.Error) and code_of(error) in _SURROUNDINGS:
+            raise
+        _log.error("the journal is damaged (%s): what can be read is saved", error)
+        salvage.save(path, SCHEMA, last)
+        suspect.unlink(missing_ok=True)
+        return _prepare(path)
+
+
+def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
+    """Give the sentence that says why a journal cannot be opened."""
+    busy = isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_BUSY
+    kind = JournalLockedError if busy else JournalError
+    with suppress(OSError):
+        if not busy and os.statvfs(path.parent).f_bavail < _LEAST_BLOCKS:
+            error = OSError(f"its volume is full: {error}")
+    return kind(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)")
 
 
 def code_of(error: sqlite3.Error) -> int:
@@ -91,10 +135,16 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """Say whether an error may come from a full volume; some file systems report it as a failed write."""
+    return code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
 def last_given(connection: sqlite3.Connection) -> int:
-    """Give the last seq that the file gave to a message, done or not."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
-    return int(row[0]) if row else 0
+    """Give the last seq that the file gave to a message, done or not; one that no journal gives does not count."""
+    query = "SELECT max(seq) FROM (SELECT seq FROM sqlite_sequence UNION ALL SELECT max(seq) FROM messages)"
+    (last,) = connection.execute(f"{query} WHERE typeof(seq) = 'integer' AND seq <= {PLAUSIBLE}").fetchone()
+    return max(0, last or 0)
 
 
 def skip_to(connection: sqlite3.Connection, last: int) -> None:
@@ -106,19 +156,37 @@ def skip_to(connection: sqlite3.Connection, last: int) -> None:
             connection.execute("DELETE FROM messages WHERE seq = ?", (last,))
 
 
-def append(connection: sqlite3.Connection, rows: list[Row]) -> int:
-    """Append messages in one transaction; gives the seq of the first, the others follow it.
+def append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> None:
+    """Append messages in one transaction, with seqs from ``first`` on.
 
     Raises:
+        sqlite3.IntegrityError: another process has put back messages under these seqs; none of them is there.
         sqlite3.Error: none of them is there.
     """
-    if len(rows) == 1:  # the statement is its own transaction
-        return connection.execute(_APPEND, rows[0]).lastrowid or 0
+    records = [(seq, size, pack(seq, encoded), mark) for seq, (size, encoded, mark) in enumerate(rows, first)]
+    if len(records) == 1:  # the statement is its own transaction
+        connection.execute(_APPEND, records[0])
+        return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_APPEND, rows)
-        (last,) = connection.execute("SELECT last_insert_rowid()").fetchone()
-    return int(last) - len(rows) + 1
+        connection.executemany(_APPEND, records)
+
+
+def refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
+    """Give the version of a file. One wrong bit makes no newer one: two places have to say so.
+
+    Raises:
+        JournalError: it was written by a newer module.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    fact = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchone()
+    said = int(fact[0]) if fact and str(fact[0]).isdecimal() else 0
+    if min(version, said) > VERSION:
+        raise JournalError(
+            f"the journal {path} was written by a newer version of this module (format {version}, this one knows "
+            f"{VERSION}): run that one, or set another SCORING_JOURNAL_DIR"
+        )
+    return max(0, min(version, said))
 
 
 def _prepare(path: Path) -> str:
@@ -126,5 +194,37 @@ def _prepare(path: Path) -> str:
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
         connection.executescript(SCHEMA)
-        connection.execute("INSERT OR IGNORE INTO facts VALUES ('uuid', ?)", (uuid.uuid4().hex,))
+        if salvage.tables(connection) != salvage.expected(SCHEMA):
+            raise sqlite3.DatabaseError("its tables are not a journal's")
+        version = refuse_newer(connection, path)
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for migration in _MIGRATIONS[version:]:
+                connection.execute(migration)
+            _keep_facts(connection)
+            _keep_numbers(connection)
+        if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         return str(connection.execute("SELECT value FROM facts WHERE name = 'uuid'").fetchone()[0])
+
+
+def _keep_facts(connection: sqlite3.Connection) -> None:
+    """Write the facts that are missing, or are none any more."""
+    facts = dict(connection.execute("SELECT name, value FROM facts"))
+    right = {"uuid": _uuid(facts.get("uuid")), "version": str(VERSION)}
+    wrong = [(name, value) for name, value in right.items() if facts.get(name) != value]
+    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", wrong)
+
+
+def _uuid(value: object) -> str:
+    """Give the journal's uuid, a new one if this is none."""
+    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) else uuid.uuid4().hex
+
+
+def _keep_numbers(connection: sqlite3.Connection) -> None:
+    """Let no damaged number stand in the way of those that follow: no journal gives one so high, or below 1."""
+    connection.execute(_SET_ASIDE, (PLAUSIBLE,))
+    connection.execute("DELETE FROM messages WHERE seq NOT BETWEEN 1 AND ?", (PLAUSIBLE,))
+    last = last_given(connection)
+    connection.execute("UPDATE sqlite_sequence SET seq = :last WHERE seq IS NOT :last", {"last": last})
+    connection.execute("DELETE FROM recent WHERE seq NOT BETWEEN 1 AND ?", (last,))

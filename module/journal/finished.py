@@ -11,9 +11,7 @@ from .suspects import Suspects
 MOST_QUARANTINED_BYTES = 64 << 20
 """Bytes of quarantined messages that are kept at most, the newest ones."""
 
-_QUARANTINE = """
-INSERT OR REPLACE INTO quarantine SELECT seq, datetime('now'), ?, size, message FROM messages WHERE seq = ?
-"""
+_QUARANTINE = "INSERT OR REPLACE INTO quarantine VALUES (?, datetime('now'), ?, ?, ?)"
 _DELETE = "DELETE FROM messages WHERE seq BETWEEN ? AND ?"
 _TRIM = """
 DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM (
@@ -21,17 +19,28 @@ DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM (
     WINDOW newest AS (ORDER BY seq DESC)) WHERE n > ? OR (total > ? AND n > 1))
 """
 
-Group = list[tuple[int, str]]
-"""Seqs, each with the reason why it could not be scored, empty if it was."""
+Group = list[tuple[int, str | None]]
+"""Seqs, each with the reason why it could not be scored, None if it was."""
 
 
 class Finished:
     """What is done and still in the file."""
 
-    def __init__(self, connection: sqlite3.Connection, suspects: Suspects, most_quarantined: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, suspects: Suspects, quarantine: tuple[int, int], together: int
+    ) -> None:
+        """Take the bounds.
+
+        Args:
+            connection: to the journal; used by the thread that deletes.
+            suspects: those among the messages.
+            quarantine: how many messages it keeps at most, and how many bytes of them.
+            together: bytes that go into it in one transaction.
+        """
         self._connection = connection
         self._suspects = suspects
-        self._most_quarantined = most_quarantined
+        self._bounds = (quarantine[0], min(quarantine[1], MOST_QUARANTINED_BYTES))
+        self._together = together
         self._lock = threading.Lock()
         self._group: Group = []
         self._futures: list[asyncio.Future[None]] = []
@@ -48,41 +57,63 @@ class Finished:
                 self._futures.append(future)
             return is_first
 
-    def delete(self, before: Callable[[int], None]) -> tuple[list[int], list[asyncio.Future[None]]]:
-        """Delete everything in one transaction; gives its seqs and futures.
+    def delete(
+        self, before: Callable[[int], None], *, quarantining: bool = True
+    ) -> tuple[list[int], list[asyncio.Future[None]]]:
+        """Delete what one transaction can carry; gives its seqs, and the futures if nothing is left to delete.
 
         Args:
             before: told how many it will be right before they are deleted, and the negative number if that fails.
+            quarantining: False where there is no space for it: what could not be scored is kept nowhere then.
 
         Raises:
             sqlite3.Error: nothing is deleted, everything waits for the next time.
         """
-        with self._lock:
-            (group, self._group), (futures, self._futures) = (self._group, []), (self._futures, [])
+        group = self._group[: self._fitting()]
         seqs = [seq for seq, _ in group]
         if group:
             before(len(group))
             try:
-                self._commit(group, seqs)
+                self._commit(group if quarantining else [(seq, None) for seq in seqs], seqs)
             except BaseException:
                 before(-len(group))
-                with self._lock:
-                    self._group[:0], self._futures[:0] = group, futures
                 raise
             self._suspects.forget(seqs)
+        with self._lock:
+            del self._group[: len(group)]
+            futures: list[asyncio.Future[None]] = []
+            if not self._group:
+                futures, self._futures = self._futures, futures
         return seqs, futures
 
+    def _fitting(self) -> int:
+        """Say how many of the group can be deleted in one transaction: what goes into the quarantine is written."""
+        total = 0
+        for at, (seq, reason) in enumerate(group := list(self._group)):
+            if reason is not None:
+                row = self._connection.execute("SELECT length(message) FROM messages WHERE seq = ?", (seq,)).fetchone()
+                total += (row and row[0]) or 0
+                if total > self._together and at:
+                    return at
+        return len(group)
+
     def _commit(self, group: Group, seqs: list[int]) -> None:
-        reasons = [(reason, seq) for seq, reason in group if reason]
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_QUARANTINE, reasons)
+            failed = [self._failed(seq, reason) for seq, reason in group if reason is not None]
             for first, last in _runs(seqs):
                 keep(self._connection, first, last)
                 self._connection.execute(_DELETE, (first, last))
             self._suspects.delete(seqs)
-            if reasons:
-                self._connection.execute(_TRIM, (self._most_quarantined, MOST_QUARANTINED_BYTES))
+            if failed:  # last, so that it takes the place of what was deleted
+                self._connection.executemany(_QUARANTINE, failed)
+                self._connection.execute(_TRIM, self._bounds)
+
+    def _failed(self, seq: int, reason: str) -> tuple[int, str, int, bytes]:
+        """Give what the quarantine keeps of a message; of one whose record is damaged what is there."""
+        row = self._connection.execute("SELECT message FROM messages WHERE seq = ?", (seq,)).fetchone()
+        record = row[0] if row and isinstance(row[0], bytes) else b""
+        return seq, reason, len(record), record
 
     def futures(self) -> list[asyncio.Future[None]]:
         """Give the futures of all that was not deleted, to be cancelled."""

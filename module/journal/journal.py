@@ -16,32 +16,34 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-import msgspec
-
-from ..errors import JournalDamagedError, JournalError
+from ..errors import JournalDamagedError
 from ..messages import Accepted, InputMessage, Offer
 from . import file
 from .backlog import Backlog
 from .finished import Finished
 from .note import Note
-from .place import lock
+from .place import lock, tighten
+from .records import RecordError, encode, unpack
 from .redeliveries import Redeliveries, fingerprint
 from .suspects import CRASH, Suspects
 from .troubles import Troubles
+from .upkeep import Upkeep
+from .volume import Volume
 
 _READ_AHEAD = 64
 _RETRY = 1.0
 
+_PATIENCE = 0.1
+"""Seconds that the event loop waits for another transaction; then nothing is accepted until the other one ends."""
+
 _log = logging.getLogger(__name__)
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(InputMessage).decode
 
 
 class Journal:
     """Accepted and not yet finished messages in a SQLite file.
 
     Attributes:
-        lost: messages that were accepted, are not done, and could not be read any more: damage to the file.
+        lost: messages that were accepted, are not done, and cannot be read any more or are not what they were.
     """
 
     def __init__(
@@ -56,36 +58,61 @@ class Journal:
         """Open the journal of a directory; belongs to the event loop that is running.
 
         Raises:
-            JournalError: it cannot be opened or written.
+            JournalError: it cannot be opened or written, or was written by a newer version.
             JournalLockedError: another process has it open.
         """
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._max_messages, self._max_bytes = max_messages, max_bytes
         self.on_room: Callable[[], object] = lambda: None
         self._troubles = Troubles()
         self._lock_file = lock(directory)
+        self._path = directory / file.NAME
         try:
-            self._note = Note(directory / "note")
-            self.uuid = file.prepare(directory / file.NAME, self._note.last_seq)
-            self._appender = file.connect(directory / file.NAME, sync)
-            self._reader = file.connect(directory / file.NAME)
-            self._suspects = Suspects(self._reader, self._note.left, directory / CRASH)
-            sizes = dict(self._reader.execute("SELECT seq, size FROM messages ORDER BY seq"))
-            self.lost = self._lost(len(sizes))
-            file.skip_to(self._reader, self._note.last_seq)
+            self._volume = Volume(self._path)
+            sizes = self._opened(sync)
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"the journal in {directory} cannot be opened: {error} (SCORING_JOURNAL_DIR)") from error
-        self._note.begin(file.last_given(self._reader), len(sizes))
+            raise file.failure(self._path, error) from error
+        tighten(directory)
+        self._max_messages, self._max_bytes = max_messages, min(max_bytes, self._volume.most_messages)
+        self._note.begin(self._left_up_to, len(sizes))
         self._backlog = Backlog(sizes)
-        self._redeliveries = Redeliveries(self._appender)
-        self._finished = Finished(self._reader, self._suspects, max_quarantined)
+        bounds = (max_quarantined, self._volume.most_quarantined)
+        self._finished = Finished(self._reader, self._suspects, bounds, self._volume.together)
         self._appending, self._waking = threading.Lock(), threading.Lock()
+        self._next = self._left_up_to + 1
+        self._upkeep = Upkeep(self._volume, self._appender, self._reader, self._troubles)
         self._taker: asyncio.Future[None] | None = None
         self._closed = False
         self._commands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._look()
         self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
         self._thread.start()
+
+    def _opened(self, sync: Literal["normal", "full"]) -> dict[int, int]:
+        """Open the files, a second time if that helps; gives the size of each message, by its seq."""
+        try:
+            return self._open(sync)
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, sqlite3.Error) and file.is_damage(error):
+                self._path.with_name(file.SUSPECT_OF_DAMAGE).touch()  # a first look did not see it
+            elif not self._volume.give_up_reserve():
+                raise
+            return self._open(sync)
+
+    def _open(self, sync: Literal["normal", "full"]) -> dict[int, int]:
+        log_bytes = self._volume.log_bytes
+        self._note = Note(self._path.with_name("note"))
+        self.uuid = file.prepare(self._path, self._note.last_seq)
+        self._appender = file.connect(self._path, sync, log_bytes=log_bytes, patience=_PATIENCE)
+        self._reader = file.connect(self._path, log_bytes=log_bytes)
+        query = "SELECT seq, coalesce(length(message), 0) FROM messages ORDER BY seq"
+        sizes: dict[int, int] = dict(self._reader.execute(query))
+        self.lost = self._lost(len(sizes))
+        file.skip_to(self._reader, self._note.last_seq)
+        self._left_up_to = file.last_given(self._reader)
+        self._redeliveries = Redeliveries(self._appender)
+        self._suspects = Suspects(self._reader, self._note.left, self._path.with_name(CRASH))
+        return sizes
 
     def _lost(self, found: int) -> int:
         """Compare what is there with what the last process noted: say what is left, and what is lost."""
@@ -108,12 +135,11 @@ class Journal:
 
         A redelivery is known only while ``maybe_again`` says that one may come, by its id, sender, input and content.
         """
-        rows = [(len(encoded := _encode(each)), encoded, fingerprint(each, encoded)) for each in messages]
+        rows = [(len(encoded := encode(each)), encoded, fingerprint(each, encoded)) for each in messages]
         with self._appending:
             again = [maybe_again and self._redeliveries.is_one(mark) for _, _, mark in rows]
             new = [at for at, is_again in enumerate(again) if not is_again]
-            room = self._backlog.room((rows[at][0] for at in new), self._max_messages, self._max_bytes)
-            new = new[: 0 if self._closed else room]
+            new = new[: self._room([rows[at][0] for at in new])]
             accepted = self._append([messages[at] for at in new], [rows[at] for at in new])
         if accepted:
             self._wake_taker()
@@ -129,16 +155,35 @@ class Journal:
         if not rows:
             return 0
         try:
-            first = file.append(self._appender, rows)
+            first = self._write(rows)
         except sqlite3.Error as error:
             self._failed("written", error)
             return 0
         self._troubles.end("written")
-        self._note.accepted(first + len(rows) - 1, len(rows))
+        self._next = first + len(rows)
+        self._note.accepted(self._next - 1, len(rows))
         for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
             self._redeliveries.remember(seq, mark)
             self._backlog.add(self._accepted(seq, message), size)
+        if self._upkeep.is_due(sum(size for size, _, _ in rows)):
+            self._commands.put(self._look)
         return len(rows)
+
+    def _write(self, rows: list[file.Row]) -> int:
+        """Append them to the file; gives the seq of the first."""
+        try:
+            file.append(self._appender, self._next, rows)
+            return self._next
+        except sqlite3.IntegrityError:  # another process has put messages back
+            first = file.last_given(self._appender) + 1
+            file.append(self._appender, first, rows)
+            return first
+
+    def _room(self, sizes: list[int]) -> int:
+        """Say for how many of these there is room."""
+        if self._closed or self._upkeep.is_log_long:
+            return 0
+        return self._backlog.room(sizes, self._max_messages, self._max_bytes, self._volume.together)
 
     # Giving: on the event loop
 
@@ -162,12 +207,12 @@ class Journal:
             await taker
 
     def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
-        """Delete messages, those with a reason into the quarantine.
+        """Delete messages, those with a reason (be it empty) into the quarantine.
 
         The future is done when that is committed, and cancelled if release() comes first.
         """
         forgotten: asyncio.Future[None] = self._loop.create_future()
-        if self._finished.add([(seq, (reasons or {}).get(seq, "")) for seq in seqs], forgotten):
+        if self._finished.add([(seq, (reasons or {}).get(seq)) for seq in seqs], forgotten):
             self._commands.put(self._delete)
         if not self._thread.is_alive():
             _settle(self._finished.futures(), cancel=True)
@@ -195,6 +240,7 @@ class Journal:
         with self._appending:
             for part in (self._note, self._appender, self._reader, self._suspects, self._lock_file):
                 part.close()
+            self._volume.keep_what_there_is()
 
     @property
     def trouble(self) -> str:
@@ -214,7 +260,8 @@ class Journal:
     def _serve(self) -> None:
         while True:
             try:
-                command = self._commands.get(timeout=_RETRY if self._troubles or self._finished else None)
+                is_well = self._upkeep.is_well and not self._troubles and not self._finished
+                command = self._commands.get(timeout=None if is_well else _RETRY)
             except Empty:
                 command = self._retry
             if command is None:
@@ -226,6 +273,8 @@ class Journal:
                 _log.exception("the journal thread goes on after an error of ours: please report this")
 
     def _retry(self) -> None:
+        self._upkeep.space_was_enough()
+        self._look()
         self._delete()
         self._wake_taker()
         self.on_room()
@@ -243,13 +292,20 @@ class Journal:
             return
         self._troubles.end("read")
         up_to = rows[-1][0] if len(rows) == _READ_AHEAD else unread[1]
-        self._backlog.read([accepted for row in rows if (accepted := self._decoded(*row))], up_to)
+        whole = [accepted for row in rows if (accepted := self._decoded(*row))]
+        if gone := self._backlog.read(whole, up_to, {seq for seq, _ in rows}):
+            self.lost += len(gone)
+            _log.error("%d messages of the journal are lost: the file has them no more", len(gone))
+            self._finished.add([(seq, None) for seq in gone])
         self._wake_taker()
+        if self._finished:
+            self._delete()
 
-    def _decoded(self, seq: int, encoded: bytes) -> Accepted | None:
+    def _decoded(self, seq: int, record: object) -> Accepted | None:
         try:
-            return self._accepted(seq, _decode(encoded))
-        except (msgspec.DecodeError, TypeError) as error:
+            is_own = seq > self._left_up_to and self._backlog.has(seq)
+            return self._accepted(seq, unpack(seq, record), attempt=1 if is_own else 2)
+        except RecordError as error:
             self.lost += 1
             _log.error("message %d of the journal is damaged and goes to the quarantine: %s", seq, error)
             self._finished.add([(seq, f"its record is damaged: {error}")])
@@ -258,21 +314,41 @@ class Journal:
     def _delete(self) -> None:
         """Delete what is finished."""
         try:
-            seqs, futures = self._finished.delete(self._note.finished)
+            seqs, futures = self._delete_some()
         except sqlite3.Error as error:
             self._failed("shortened", error)
             return
         self._troubles.end("shortened")
+        self._upkeep.space_was_enough()
+        if self._finished:
+            self._commands.put(self._delete)
         self._backlog.remove(seqs)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_settle, futures)
         self.on_room()
 
+    def _delete_some(self) -> tuple[list[int], list[asyncio.Future[None]]]:
+        try:
+            return self._finished.delete(self._note.finished)
+        except sqlite3.Error as error:
+            if not self._upkeep.make_space(error):
+                raise
+            self._look()
+        try:
+            return self._finished.delete(self._note.finished)
+        except sqlite3.Error as error:
+            if not file.is_full(error):
+                raise
+            return self._finished.delete(self._note.finished, quarantining=False)
+
+    def _look(self) -> None:
+        self._upkeep.look(self._appending)
+
     # On any thread
 
-    def _accepted(self, seq: int, message: InputMessage) -> Accepted:
+    def _accepted(self, seq: int, message: InputMessage, attempt: int = 1) -> Accepted:
         alone, condemned = self._suspects.verdict(seq)
-        return Accepted(seq, message, time.monotonic(), alone=alone, condemned=condemned)
+        return Accepted(seq, message, time.monotonic(), alone=alone, condemned=condemned, attempt=attempt)
 
     def _wake_taker(self) -> None:
         with self._waking:
@@ -286,6 +362,8 @@ class Journal:
     def _failed(self, doing: str, error: sqlite3.Error) -> None:
         self._troubles.add(doing, error)
         if self._troubles.damage:
+            with suppress(OSError):
+                self._path.with_name(file.SUSPECT_OF_DAMAGE).touch()
             self._wake_taker()
         self._commands.put(lambda: None)  # begins the retries
 

@@ -1,7 +1,8 @@
 """The messages that could not be scored: list them, put them back, drop them.
 
 All three work beside a running module: a message that was put back gets a new seq and is scored after the next one that
-arrives, or at the next start.
+arrives, or at the next start. They read and write a little at a time: a long look would make the module's log grow, and
+a long transaction would keep it from accepting.
 """
 
 import sqlite3
@@ -13,13 +14,10 @@ import msgspec
 
 from ..errors import JournalError
 from ..messages import InputMessage
-from .file import NAME
+from .file import NAME, append, last_given, refuse_newer
+from .records import RecordError, encode, readable, unpack
 
-_REPLAY = """
-INSERT INTO messages (size, message, fingerprint) SELECT size, message, x'' FROM quarantine WHERE seq = ?
-"""
-
-_decode = msgspec.msgpack.Decoder(InputMessage).decode
+_AT_A_TIME = 16
 
 
 class Quarantined(msgspec.Struct, frozen=True):
@@ -46,10 +44,15 @@ def quarantined(directory: Path) -> Iterator[Quarantined]:
     Raises:
         JournalError: there is no journal, or it cannot be read.
     """
+    after = -1 << 63
+    query = "SELECT seq, at, reason, size, message FROM quarantine WHERE seq > ? ORDER BY seq LIMIT ?"
     with _opened(directory) as connection:
-        rows = connection.execute("SELECT seq, at, reason, size, message FROM quarantine ORDER BY seq")
-        for seq, at, reason, size, encoded in rows:
-            yield Quarantined(seq, at, reason, size, _message(encoded))
+        while rows := connection.execute(query, (after, _AT_A_TIME)).fetchall():
+            for seq, at, reason, size, record in rows:
+                yield Quarantined(
+                    seq, str(at), str(reason), size if isinstance(size, int) else 0, _message(seq, record)
+                )
+            after = rows[-1][0]
 
 
 def replay(directory: Path, seqs: Collection[int] | None = None) -> int:
@@ -63,11 +66,24 @@ def replay(directory: Path, seqs: Collection[int] | None = None) -> int:
         JournalError: there is no journal, or it cannot be written.
     """
     chosen = [each.seq for each in quarantined(directory) if each.message and (seqs is None or each.seq in seqs)]
-    with _opened(directory) as connection, connection:
-        connection.execute("BEGIN IMMEDIATE")
-        for seq in chosen:
-            connection.execute(_REPLAY, (seq,))
-        return _delete(connection, chosen)
+    count = 0
+    with _opened(directory) as connection:
+        for at in range(0, len(chosen), _AT_A_TIME):
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                count += sum(_put_back(connection, seq) for seq in chosen[at : at + _AT_A_TIME])
+    return count
+
+
+def _put_back(connection: sqlite3.Connection, seq: int) -> bool:
+    """Move a message, inside a transaction; False if it is not there any more."""
+    row = connection.execute("SELECT message FROM quarantine WHERE seq = ?", (seq,)).fetchone()
+    message = _message(seq, row[0]) if row else None
+    if message is None:
+        return False
+    encoded = encode(message)
+    append(connection, last_given(connection) + 1, [(len(encoded), encoded, b"")])
+    return bool(_delete(connection, [seq]))
 
 
 def drop(directory: Path, seqs: Collection[int] | None = None) -> int:
@@ -94,13 +110,15 @@ def _opened(directory: Path) -> Iterator[sqlite3.Connection]:
         raise JournalError(f"there is no journal in {directory}: set SCORING_JOURNAL_DIR to the module's")
     try:
         with closing(sqlite3.connect(path, timeout=5.0, isolation_level=None)) as connection:
+            connection.text_factory = readable
+            refuse_newer(connection, path)
             yield connection
     except sqlite3.Error as error:
         raise JournalError(f"the journal {path} cannot be used: {error}") from error
 
 
-def _message(encoded: bytes) -> InputMessage | None:
+def _message(seq: int, record: object) -> InputMessage | None:
     try:
-        return _decode(encoded)
-    except (msgspec.DecodeError, TypeError):
+        return unpack(seq, record)
+    except RecordError:
         return None

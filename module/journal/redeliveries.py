@@ -1,6 +1,13 @@
 """Is this message one that the hub has sent before? Known only where it is certain enough to drop it.
 
-The hub sends a message again when it has not seen its ack: after a reconnect, a restart, an ack time-out.
+The hub sends a message again on a new connection when it has not seen its ack on the last one. So only what was
+accepted before this connection began can come again: two equal messages on one connection are two. (What was held past
+the ack time-out can come again on the same connection: the tap knows those itself.)
+
+What comes again comes in the order of its first time, and once: edgeHub has one un-acked message, other brokers a few.
+So nothing that was accepted before the last redelivery of this connection can be one. What stays undecided is a message
+that equals an older one in everything, its id included, and is the first of its kind after a reconnect.
+
 edgeHub's own message id is not on the wire, so a redelivery is known by what its sender gave it: id, input, sender and
 content all equal to one of the last messages accepted. Devices reuse ids, and two routes may bring one message to two
 inputs: neither is enough alone. A message without an id is never taken for a redelivery.
@@ -29,20 +36,21 @@ class Redeliveries:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Read them from the file."""
         rows = connection.execute(_LAST, (REMEMBERED,)).fetchall()
-        self._last = rows[0][0] if rows else 0
+        self._last = self._before = rows[0][0] if rows else 0
         self._seqs: dict[bytes, int] = {mark: seq for seq, mark in reversed(rows) if mark}
-        self._seen_again: set[bytes] = set()
+        self._again = 0  # the last one that came again on this connection
 
     def begin(self) -> None:
-        """Hear that a connection begins: on it each remembered message may come once more."""
-        self._seen_again.clear()
+        """Hear that a connection begins: on it each message remembered by now may come once more."""
+        self._before = self._last
+        self._again = 0
 
     def is_one(self, mark: bytes) -> bool:
         """Say whether a message is a redelivery; true once for each remembered message on each connection."""
-        seq = self._seqs.get(mark)
-        if seq is None or seq <= self._last - REMEMBERED or mark in self._seen_again:
+        seq = self._seqs.get(mark, 0)
+        if not max(self._again, self._last - REMEMBERED) < seq <= self._before:
             return False
-        self._seen_again.add(mark)
+        self._again = seq
         return True
 
     def remember(self, seq: int, mark: bytes) -> None:

@@ -12,6 +12,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from . import leaves
+from .records import readable
+
 _TABLES = ("facts", "recent", "suspects", "quarantine", "messages")
 _HEADER = {
     0: b"SQLite format 3\0",
@@ -23,7 +26,12 @@ _HEADER = {
 }
 """What the header of every journal says, by offset (sqlite.org/fileformat.html): one wrong bit hides all rows."""
 
-_TIME = 20.0
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file raises; the latter where SQLite's own words quote from it."""
+
+_PAGE = 4096
+
+_TIME = 5.0
 """Seconds that the search for single rows between damaged pages may take in one table."""
 
 _log = logging.getLogger(__name__)
@@ -41,18 +49,23 @@ def save(path: Path, schema: str, last: int) -> None:
         sqlite3.Error, OSError: the new file cannot be written; the old one has the same rows as before.
     """
     _mend_header(path)
+    _mend_first_page(path, schema)
     saving = path.with_name("saving.sqlite3")
     saving.unlink(missing_ok=True)
     counts = dict.fromkeys(_TABLES, 0)
+    torn: set[str] = set()
     with closing(sqlite3.connect(saving, isolation_level=None)) as new:
         new.execute("PRAGMA journal_mode = OFF")
         new.executescript(schema)
         new.execute("BEGIN")
         for table in _TABLES:
-            for row in _readable(path, table, last):
+            for row in _readable(path, table, last, torn):
                 with suppress(sqlite3.IntegrityError):
                     new.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - ours
                     counts[table] += 1
+        for message in leaves.messages(path) if "messages" in torn else ():
+            found = new.execute("INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?)", message)
+            counts["messages"] += found.rowcount
         new.execute("COMMIT")
     saving.rename(_saved(path))
     put_in_place(path)
@@ -87,17 +100,53 @@ def _mend_header(path: Path) -> None:
             file.write((4096).to_bytes(2, "big"))
 
 
+def tables(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    """Give what a file says of its tables."""
+    return connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+
+
+def expected(schema: str) -> list[tuple[Any, ...]]:
+    """Give what every journal says of its tables: they were made in this order in an empty file."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(schema)
+        return tables(connection)
+
+
+def _mend_first_page(path: Path, schema: str) -> None:
+    """Write the first page anew if it does not say where the tables are: without it nothing is found."""
+    with suppress(*UNREADABLE), closing(_opened(path)) as old:
+        if tables(old) == expected(schema):
+            return
+    fresh = path.with_name("saving.sqlite3")
+    fresh.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh)) as new:
+        new.executescript(schema)
+    page = bytearray(fresh.read_bytes()[:_PAGE])
+    page[18:20] = b"\2\2"
+    page[28:32] = (path.stat().st_size // _PAGE).to_bytes(4)
+    page[92:96] = page[24:28]  # or the number of pages would not count
+    with path.open("r+b") as file:
+        file.write(page)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    connection.text_factory = readable
+    connection.execute("PRAGMA writable_schema = ON")  # reads a file that is shorter than its header says
+    return connection
+
+
 def _saved(path: Path) -> Path:
     return path.with_name("saved.sqlite3")
 
 
-def _readable(damaged: Path, table: str, last: int) -> Iterator[tuple[Any, ...]]:
-    """Give the rows that can be read, one look-up each once the scan has hit a damaged page."""
+def _readable(damaged: Path, table: str, last: int, torn: set[str]) -> Iterator[tuple[Any, ...]]:
+    """Give the rows that can be read, one look-up each once the scan has hit a damaged page: the table is torn."""
     after = 0
     query = f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"  # noqa: S608 - ours
     try:
-        with closing(sqlite3.connect(damaged)) as old:
-            with suppress(sqlite3.DatabaseError):
+        with closing(_opened(damaged)) as old:
+            with suppress(*UNREADABLE):
                 while found := old.execute(query, (after,)).fetchone():
                     if found[0] <= after:  # pages that fit together wrongly may lead in a circle
                         break
@@ -105,21 +154,24 @@ def _readable(damaged: Path, table: str, last: int) -> Iterator[tuple[Any, ...]]
                     yield found[1:]
                 else:
                     return
+            torn.add(table)
             yield from _one_by_one(old, table, after + 1, last)
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
+        torn.add(table)
         _log.error("nothing more can be read from %s of the damaged journal: %s", table, error)
 
 
 def _one_by_one(old: sqlite3.Connection, table: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     end = time.monotonic() + _TIME
-    with suppress(sqlite3.DatabaseError):
-        last = max(last, old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()[0])
+    with suppress(*UNREADABLE):
+        (given,) = old.execute("SELECT max(seq) FROM sqlite_sequence WHERE typeof(seq) = 'integer'").fetchone()
+        last = last or given or 0  # a damaged number may be any
     for rowid in range(first, max(first + 1000, last + 1)):
         if time.monotonic() > end:
             return
         try:
             row = old.execute(f"SELECT * FROM {table} WHERE rowid = ?", (rowid,)).fetchone()  # noqa: S608 - ours
-        except sqlite3.DatabaseError:
+        except UNREADABLE:
             continue
         if row is not None:
             yield row

@@ -11,6 +11,7 @@ import signal
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from zlib import crc32
 
 EXPLAINED = 5
 UNEXPLAINED = 2
@@ -22,6 +23,8 @@ CRASH = "crash.txt"
 
 STOPPED = "this process was to stop and did not in time: nobody is to blame\n"
 """What comes before its stacks if a process had to be ended because it outlasted a stop."""
+
+_IS_THERE = "SELECT 1 FROM messages WHERE seq = ?"
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +48,21 @@ class Suspects:
             left = []
         elif stacks:
             _log.error("the last process crashed inside run():\n%s", first)
-        with connection:
-            connection.execute("BEGIN")
-            connection.executemany("INSERT OR IGNORE INTO suspects VALUES (?, 0)", [(seq,) for seq in left])
-            if len(left) == 1:
-                weight = EXPLAINED if stacks else UNEXPLAINED
-                connection.execute("UPDATE suspects SET deaths = deaths + ? WHERE seq = ?", (weight, left[0]))
-            connection.execute("DELETE FROM suspects WHERE seq NOT IN (SELECT seq FROM messages)")
-        self._deaths: dict[int, int] = dict(connection.execute("SELECT seq, deaths FROM suspects"))
+        query = "SELECT seq, deaths FROM suspects WHERE seq IN (SELECT seq FROM messages)"
+        before = dict(connection.execute(query))
+        present = [seq for seq in left if connection.execute(_IS_THERE, (seq,)).fetchone()]
+        after = {seq: _deaths(seq, sealed) for seq, sealed in before.items()} | {
+            seq: _deaths(seq, before.get(seq)) for seq in present
+        }
+        if len(left) == 1 and present:
+            after[left[0]] += EXPLAINED if stacks else UNEXPLAINED
+        if before or after:
+            with connection:
+                connection.execute("BEGIN")
+                connection.execute("DELETE FROM suspects")
+                sealed = [(seq, _sealed(seq, deaths)) for seq, deaths in after.items()]
+                connection.executemany("INSERT INTO suspects VALUES (?, ?)", sealed)
+        self._deaths = after
         dump.write_bytes(b"")
         self._file = dump.open("a")
         faulthandler.enable(self._file)
@@ -87,3 +97,14 @@ class Suspects:
         faulthandler.disable()
         faulthandler.unregister(signal.SIGHUP)
         self._file.close()
+
+
+def _sealed(seq: int, deaths: int) -> int:
+    """Give what the file keeps of a suspect's deaths: one wrong bit must not condemn a good message."""
+    return crc32(b"%d %d" % (seq, deaths)) << 16 | deaths
+
+
+def _deaths(seq: int, sealed: object) -> int:
+    """Give a suspect's deaths; none if the number is not what was written."""
+    deaths = sealed & 0xFFFF if isinstance(sealed, int) else 0
+    return deaths if sealed == _sealed(seq, deaths) else 0

@@ -23,13 +23,13 @@ class Troubles:
     def __bool__(self) -> bool:
         return bool(self._sentences)
 
-    def add(self, doing: str, error: sqlite3.Error) -> None:
+    def add(self, doing: str, error: sqlite3.Error | str) -> None:
         """Remember that something cannot be done, such as "written"; logged once."""
         sentence = f"the journal cannot be {doing}: {error}"
         if doing not in self._sentences:
             _log.error("%s; nothing is acked until it can be", sentence)
         self._sentences[doing] = self.said = sentence
-        if is_damage(error):
+        if isinstance(error, sqlite3.Error) and is_damage(error):
             self.damage = f"{sentence}; the next start saves what can be read"
 
     def end(self, doing: str) -> None:

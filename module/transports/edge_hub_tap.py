@@ -19,6 +19,7 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from ..errors import SettingsError
 from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
@@ -33,10 +34,13 @@ MAX_HELD = 20
 """Input messages held without room for them, at most; edgeHub itself sends one at a time."""
 
 AGAIN = 300.0
-"""Seconds after a connect or an ack time-out in which a redelivery is looked for."""
+"""Seconds after a connect, or after a late ack, in which a redelivery is looked for."""
 
 SOON = 10.0
 """Seconds of holding an ack back that no hub's ack time-out is shorter than (edgeHub: 30)."""
+
+_DUP = 0x08
+"""The flag of a PUBLISH that may have been sent before (MQTT 3.1.1, 3.3.1.1)."""
 
 _INSTANT_TURNS = 3
 """Turns of the loop within which an instant answer is there: an ack that waits for it leaves in the same write."""
@@ -50,11 +54,23 @@ _log = logging.getLogger(__name__)
 
 
 class _Held(msgspec.Struct):
-    """An input message that waits, un-acked, for room in the inbox."""
+    """An input message that waits, un-acked, for room in the inbox.
+
+    Attributes:
+        message: as it came.
+        packet_id: that its ack goes to.
+        since: when it came for the first time, time.monotonic().
+        last: when it came for the last time.
+        dup: the hub says that it may have sent it before.
+        is_late: acked when the hub may have stopped waiting for that.
+    """
 
     message: InputMessage
     packet_id: int
     since: float
+    last: float
+    dup: bool
+    is_late: bool = False
 
 
 class Tap:
@@ -81,6 +97,7 @@ class Tap:
         self._inputs, self._events = f"{base}inputs/".encode(), f"{base}messages/events/"
         self._arrived: list[_Held] = []
         self._held: list[_Held] = []
+        self._late: deque[_Held] = deque(maxlen=MAX_HELD)  # the last ones that were held and are acked
         self._again_until = time.monotonic() + AGAIN
         self._is_alive = True
         self._unconfirmed: dict[int, asyncio.Future[None]] = {}
@@ -117,8 +134,8 @@ class Tap:
         if not self._held:
             return
         now, accepted = time.monotonic(), self._try(self._held)
-        if accepted and now - self._held[0].since > SOON:
-            self._again_until = now + AGAIN  # the hub may have stopped waiting for the ack
+        for each in self._held[:accepted]:
+            self._late.append(structs.replace(each, is_late=now - each.since > SOON, last=now))
         del self._held[:accepted]
 
     def take(self, data: bytes, start: int, packet: Packet) -> bool:
@@ -128,13 +145,16 @@ class Tap:
             return True
         if packet.kind != PUBLISH or not data.startswith(self._inputs, packet.body + 2):
             return False
-        arrived = published(data, start, packet)
-        self._arrived.append(_Held(input_message(arrived.topic, arrived.body), arrived.packet_id, time.monotonic()))
+        arrived, now = published(data, start, packet), time.monotonic()
+        message, dup = input_message(arrived.topic, arrived.body), bool(data[start] & _DUP)
+        self._arrived.append(_Held(message, arrived.packet_id, now, now, dup))
         return True
 
     def taken(self) -> None:
         """Offer what has arrived, all of it together, and ack what is accepted."""
         arrived, self._arrived = self._arrived, []
+        if self._held or self._late:
+            arrived = [each for each in arrived if not self._is_again(each)]
         if not arrived:
             return
         accepted = 0
@@ -158,13 +178,39 @@ class Tap:
 
     def _hold(self, arrived: _Held) -> None:
         """Keep a message, un-acked, until there is room."""
-        if again := next((held for held in self._held if _is_again(held, arrived)), None):
-            again.packet_id = arrived.packet_id
-        elif len(self._held) < MAX_HELD:
+        if len(self._held) < MAX_HELD:
             self._held.append(arrived)
             self._loop.call_soon(self.make_room)  # room that came between the offer and now was told to nobody
         else:
             _log.warning("more than %d input messages wait without room: one is left to its redelivery", MAX_HELD)
+
+    def _is_again(self, arrived: _Held) -> bool:
+        """Say whether the hub lost patience with a message and sends it again on this connection; see to its ack.
+
+        The packet id of a held message is not free for another one. Else the hub must have had the time to lose
+        patience, and an id or the DUP flag must say that equal content is no accident: a sensor may send one value
+        twice.
+        """
+        equal = [held for held in self._held if held.message == arrived.message]
+        again = next((held for held in equal if arrived.packet_id and held.packet_id == arrived.packet_id), None)
+        if again is None and _is_marked(arrived):
+            again = next((held for held in equal if arrived.since - held.last > SOON), None)
+        if again is None:
+            return self._came_late(arrived)
+        again.packet_id, again.last = arrived.packet_id, arrived.since
+        return True
+
+    def _came_late(self, arrived: _Held) -> bool:
+        """Say whether it was accepted when the hub had already decided to send it again, once for each; ack it."""
+        while self._late and arrived.since - self._late[0].last > AGAIN:
+            self._late.popleft()
+        for late in self._late:
+            is_copy = arrived.dup and arrived.packet_id == late.packet_id
+            if (is_copy or (late.is_late and _is_marked(arrived))) and late.message == arrived.message:
+                self._late.remove(late)
+                self._line.write(puback(arrived.packet_id))
+                return True
+        return False
 
     def _settle(self, pause: float) -> None:
         """Settle what has been confirmed, and look again later while anything is not.
@@ -201,10 +247,8 @@ class Tap:
             _log.debug("the event loop is closed: a callback of the MQTT client is dropped")
 
 
-def _is_again(held: _Held, arrived: _Held) -> bool:
-    """Say whether the hub has lost patience with a held message and sends it again."""
-    waited = arrived.since - held.since
-    return waited > SOON and "message_id" in held.message.system and held.message == arrived.message
+def _is_marked(arrived: _Held) -> bool:
+    return bool(arrived.packet_id) and (arrived.dup or "message_id" in arrived.message.system)
 
 
 def _inside(client: Any) -> tuple[Any, str, str]:

@@ -39,5 +39,5 @@ def killed(journal: Journal, directory: Path, to: Path) -> Path:
 
     The journal thread is quiet while a test stands between two awaits of nothing; copies are taken then.
     """
-    shutil.copytree(directory, to, dirs_exist_ok=True)
+    shutil.copytree(directory, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("reserve"))
     return to

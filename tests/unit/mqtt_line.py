@@ -129,9 +129,10 @@ def cut(data: bytes) -> Iterator[bytes]:
         start = packet.end
 
 
-def telemetry(packet_id: int, body: bytes = b"1", topic: str = INPUTS) -> bytes:
+def telemetry(packet_id: int, body: bytes = b"1", topic: str = INPUTS, *, dup: bool = False) -> bytes:
     """Give the packet of an input message."""
-    return mqtt_packets.publish(topic, body, packet_id)
+    packet = mqtt_packets.publish(topic, body, packet_id)
+    return bytes((packet[0] | 0x08, *packet[1:])) if dup else packet
 
 
 def sdk_client(paho: Any) -> Any:

@@ -146,10 +146,10 @@ class Delivery(RuleBasedStateMachine):
         assert firsts == self.accepted[: len(firsts)]
 
     def in_file(self) -> list[Accepted]:
-        from module.journal.journal import _decode
+        from module.journal.records import unpack
 
         rows = self.journal._appender.execute("SELECT seq, message FROM messages ORDER BY seq").fetchall()
-        return [Accepted(seq, _decode(message), 0.0) for seq, message in rows]
+        return [Accepted(seq, unpack(seq, message), 0.0) for seq, message in rows]
 
     def teardown(self) -> None:
         self.loop.run_until_complete(self.journal.release())

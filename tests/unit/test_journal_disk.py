@@ -49,7 +49,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         )
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         return
-    mount(tmp_path, "size=1m")
+    mount(tmp_path, "size=16m")
     filler = tmp_path / "filler"
 
     def exhaust() -> None:
@@ -93,7 +93,7 @@ async def test_a_group_that_does_not_fit_is_refused_whole(disk: Disk, open_journ
     journal = open_journal(disk.directory)
     fill(journal, range(3))
     disk.exhaust()
-    group = [numbered(n, b"%020000d" % n) for n in range(3, 33)]
+    group = [numbered(n, b"%010000d" % n) for n in range(3, 33)]
     assert journal.offer_all(group) == [Offer.FULL] * 30
     assert (journal.waiting(), journal._reader.execute("SELECT count(*) FROM messages").fetchone()) == (3, (3,))
     disk.free()

@@ -38,6 +38,26 @@ async def test_a_redelivery_is_dropped_once_on_each_connection(open_journal: Ope
     assert journal.waiting() == 3
 
 
+async def test_two_equal_messages_on_one_connection_are_two(open_journal: Open) -> None:
+    """Only what was accepted before the connection began can come again: 1, 1, 2, 3 were the answers to five."""
+    journal = open_journal()
+    journal.connected()
+    offers = [journal.offer(numbered(n), maybe_again=True) for n in (1, 1, 1, 2, 3)]
+    assert offers == [Offer.ACCEPTED] * 5
+    journal.connected()
+    assert journal.offer(numbered(3), maybe_again=True) is Offer.DUPLICATE
+    assert [journal.offer(numbered(n), maybe_again=True) for n in (3, 4, 4)] == [Offer.ACCEPTED] * 3
+
+
+async def test_redeliveries_come_in_the_order_of_the_messages(open_journal: Open) -> None:
+    """What was accepted before one that has come again was acked: an equal one is new."""
+    journal = open_journal()
+    fill(journal, range(5))
+    journal.connected()
+    offers = [journal.offer(numbered(n), maybe_again=True) for n in (3, 2, 4)]
+    assert offers == [Offer.DUPLICATE, Offer.ACCEPTED, Offer.DUPLICATE]
+
+
 @pytest.mark.parametrize("other", OTHERS)
 async def test_what_differs_in_anything_is_never_dropped(open_journal: Open, other: InputMessage) -> None:
     """Input, sender, id, system properties, properties and body all count."""

@@ -1,0 +1,89 @@
+"""Keeps the journal's files within their volume: how far the file may grow, when the log begins anew, the reserve."""
+
+import logging
+import sqlite3
+import threading
+
+from . import file
+from .troubles import Troubles
+from .volume import Volume
+
+_PATIENCE = 100
+"""Milliseconds that the log's end waits for who reads or writes it: longer would keep the event loop from appending."""
+
+_HELD = "freed of its log"
+
+_log = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """What the journal thread does for the files, beside reading and deleting.
+
+    Attributes:
+        is_log_long: nothing may be appended before the log could begin anew.
+    """
+
+    def __init__(self, volume: Volume, appender: sqlite3.Connection, reader: sqlite3.Connection, troubles: Troubles):
+        """Take both connections; ``reader`` is the journal thread's own."""
+        self._volume, self._appender, self._reader = volume, appender, reader
+        self._troubles = troubles
+        self._unseen = 0
+        self._has_made_space = False
+        self.is_log_long = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is nothing to be tried again."""
+        return self._volume.has_reserve and not self.is_log_long
+
+    def is_due(self, appended: int) -> bool:
+        """Count bytes that were appended in one transaction; True when it is time for a look."""
+        self._unseen += appended + 2 * file.PAGE
+        if self._unseen <= self._volume.log_bytes // 8:
+            return False
+        self._unseen = 0
+        return True
+
+    def look(self, appending: threading.Lock) -> None:
+        """See whether the log has become too long, and say how far the file may grow."""
+        try:
+            if self.is_log_long or self._volume.log_size() > self._volume.longest_log:
+                self._begin_log_anew()
+            self._volume.keep_reserve()
+            with appending:
+                (pages,) = self._appender.execute("PRAGMA page_count").fetchone()
+                pages += self._volume.growth(pages * file.PAGE) // file.PAGE
+                self._appender.execute(f"PRAGMA max_page_count = {min(pages, 1 << 30)}").fetchone()
+        except (OSError, sqlite3.Error) as error:
+            _log.debug("nothing is known of the journal's volume: %s", error)
+
+    def make_space(self, error: sqlite3.Error) -> bool:
+        """Make space on a full volume; True if something may be possible now that was not. Once, until it helped."""
+        if self._has_made_space or not file.is_full(error):
+            return False
+        self._has_made_space = True
+        if self._volume.give_up_reserve():
+            _log.warning("the journal's volume is full: the journal uses its reserve, and grows no further")
+        self._begin_log_anew()
+        return True
+
+    def space_was_enough(self) -> None:
+        """Hear that something could be deleted."""
+        self._has_made_space = False
+
+    def _begin_log_anew(self) -> None:
+        """Carry the log into the file and begin it anew; while a long one cannot, nothing is appended."""
+        try:
+            self._reader.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+            is_held = self._reader.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
+        except sqlite3.Error as error:
+            is_held = True
+            if self.make_space(error):
+                return
+        finally:
+            self._reader.execute(f"PRAGMA busy_timeout = {file.BUSY_TIMEOUT * 1000:.0f}")
+        self.is_log_long = bool(is_held) and self._volume.log_size() > self._volume.longest_log
+        if self.is_log_long:
+            self._troubles.add(_HELD, "it is too long, and another process holds on to it, such as an sqlite3 shell")
+        else:
+            self._troubles.end(_HELD)
