@@ -19,8 +19,7 @@ def error_body(message: InputMessage, kind: str, sentence: str, room: int) -> by
         sentence: what was wrong; it may quote the message.
         room: in bytes; at least a quarter of a megabyte less the properties.
     """
-    said = sentence[:_MAX_SENTENCE].encode(errors="backslashreplace").decode()
-    error = {"type": kind, "message": said, "input": message.input}
+    error = {"type": kind, "message": sentence[:_MAX_SENTENCE], "input": message.input}
     original: dict[str, object] = {"system": message.system, "properties": fitting(message.properties, MAX_BAG // 2)}
     frame = len(orjson.dumps({"error": error, "original": {**original, "base64": "", "truncated": False}}))
     original |= _carried(message.body, room - frame)

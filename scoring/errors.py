@@ -12,13 +12,20 @@ ScoringError
 class ScoringError(Exception):
     """Base of every failure that scoring reports in one sentence.
 
+    Its text may quote a message or a user's exception: half surrogate pairs, which no file, log or body can hold, are
+    escaped here once for all.
+
     Attributes:
         user_traceback: the part of the traceback in the user's own files, for the log; empty if there is none.
     """
 
-    def __init__(self, sentence: str = "", user_traceback: str = "") -> None:
-        super().__init__(sentence)
-        self.user_traceback = user_traceback
+    def __init__(self, sentence: object = "", user_traceback: str = "") -> None:
+        super().__init__(_encodable(str(sentence)))
+        self.user_traceback = _encodable(str(user_traceback))
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 class ScriptError(ScoringError):

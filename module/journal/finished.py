@@ -113,7 +113,9 @@ class Finished:
         """Give what the quarantine keeps of a message; of one whose record is damaged what is there."""
         row = self._connection.execute("SELECT message FROM messages WHERE seq = ?", (seq,)).fetchone()
         record = row[0] if row and isinstance(row[0], bytes) else b""
-        return seq, reason, len(record), record
+        # It may quote anything: nothing of a reason may keep what is done from being deleted.
+        said = reason[:_MOST_REASON].encode(errors="backslashreplace").decode()
+        return seq, said, len(record), record
 
     def futures(self) -> list[asyncio.Future[None]]:
         """Give the futures of all that was not deleted, to be cancelled."""

@@ -9,6 +9,7 @@ from journals import Open, all_of, fill, ids
 from module.errors import JournalError
 from module.journal import finished
 from module.journal.quarantine import drop, quarantined, replay
+from scoring import RequestError
 
 
 async def test_what_could_not_be_scored_is_kept_with_its_reason(open_journal: Open, tmp_path: Path) -> None:
@@ -78,3 +79,15 @@ def test_without_a_journal_it_is_one_sentence(tmp_path: Path) -> None:
         with pytest.raises(JournalError, match="there is no journal in"):
             act(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_reason_that_no_file_can_hold_holds_up_nothing(open_journal: Open, tmp_path: Path) -> None:
+    """A script may raise with half a surrogate pair in its text: what is done is deleted all the same."""
+    assert str(RequestError("a name with \ud800 in it")) == "a name with \\ud800 in it"
+    journal = open_journal()
+    fill(journal, range(2))
+    first, second = await all_of(journal, 2)
+    async with asyncio.timeout(5):
+        await journal.done([first.seq, second.seq], {first.seq: "a reason with \ud800 in it", second.seq: "x" * 10**6})
+    assert journal.waiting() == 0
+    assert [kept.reason[-15:] for kept in quarantined(tmp_path / "journal")] == ["with \\ud800 in it"[-15:], "x" * 15]
