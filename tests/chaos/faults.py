@@ -277,7 +277,11 @@ async def _second(stage: Stage, event: Event) -> None:
         return
     environment = {n: v for n, v in module.environment.items() if n != "LD_PRELOAD"} | {"SCORING_HTTP_PORT": "0"}
     second = await asyncio.create_subprocess_exec(
-        *command("run"), env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.STDOUT
+        *command("run"),
+        env=environment,
+        cwd=module.log.parent,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.STDOUT,
     )
     lives = len(module.ends)
     try:
@@ -301,7 +305,14 @@ async def quarantine(stage: Stage, what: str, *more: str) -> subprocess.Complete
     words = command("quarantine", what, "--journal-dir", str(stage.journal), *more)
     environment = {n: v for n, v in stage.module.environment.items() if n not in ("LD_PRELOAD", "CHAOS_CONTROL")}
     return await asyncio.to_thread(
-        subprocess.run, words, env=environment, capture_output=True, text=True, check=False, timeout=60
+        subprocess.run,
+        words,
+        env=environment,
+        cwd=stage.module.log.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 
