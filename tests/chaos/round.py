@@ -154,6 +154,7 @@ class _Round:
         await self.wire.start()
         draw = random.Random(f"{self.plan.seed}/{self.plan.number}/faults")
         self.stage = Stage(self.module, self.hub, self.wire, self.journal, self.control, draw)
+        self.stage.stops = frozenset({1} if {"hang", "regex"} & set(self.plan.deeds) else ())
         watching = asyncio.create_task(self.module.watch())
         try:
             await self.module.start()
@@ -217,7 +218,7 @@ class _Round:
             clear=not plan.has("silence", "slow line", "pause", "cut", "garbage"),
             admitted=self.module.lost + self.module.lost_now,
             damaged=self.stage.flipped > 0,
-            disk=plan.has("disk", "fill", "lock"),
+            hindered=plan.has("disk", "fill", "lock", "pause") or "regex" in plan.deeds,
             replayed=self.replayed,
         )
 
