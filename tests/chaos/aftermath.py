@@ -49,7 +49,7 @@ def _health(plan: Plan, module: Module) -> list[str]:
 def _calm(plan: Plan, hub: Hub) -> list[str]:
     """A hub that confirms slowly but steadily is no dead one."""
     ended = hub.record.ended
-    calm = all(event.what in ("pace", "clock", "list") for event in plan.events) and not set(plan.deeds) & {*DEADLY}
+    calm = all(event.what in ("pace", "list") for event in plan.events) and not set(plan.deeds) & {*DEADLY}
     return [f"{ended} connections ended by the module itself"] if calm and ended > 1 else []
 
 
