@@ -29,6 +29,7 @@ class Stage:
         violations: what a fault itself saw going wrong.
         done: how many faults happened.
         flipped: how often bits of the journal were flipped.
+        stops: exit codes that a stop may have beside 0, because a script hangs.
     """
 
     module: Module
@@ -40,6 +41,7 @@ class Stage:
     violations: list[str] = field(default_factory=list)
     done: int = 0
     flipped: int = 0
+    stops: frozenset[int] = frozenset()
 
 
 async def happen(stage: Stage, event: Event) -> None:
@@ -76,7 +78,7 @@ async def _stopped(stage: Stage) -> None:
         begun = len(module.ends)
         if not await module.stop():
             stage.violations.append("SIGTERM: it had not ended after 10 s")
-        elif module.ends[begun].code not in (0, -signal.SIGTERM):
+        elif module.ends[begun].code not in (0, -signal.SIGTERM, *stage.stops):
             stage.violations.append(f"SIGTERM: exit code {module.ends[begun].code}")
 
 
@@ -277,7 +279,11 @@ async def _second(stage: Stage, event: Event) -> None:
         return
     environment = {n: v for n, v in module.environment.items() if n != "LD_PRELOAD"} | {"SCORING_HTTP_PORT": "0"}
     second = await asyncio.create_subprocess_exec(
-        *command("run"), env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.STDOUT
+        *command("run"),
+        env=environment,
+        cwd=module.log.parent,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.STDOUT,
     )
     lives = len(module.ends)
     try:
@@ -301,7 +307,14 @@ async def quarantine(stage: Stage, what: str, *more: str) -> subprocess.Complete
     words = command("quarantine", what, "--journal-dir", str(stage.journal), *more)
     environment = {n: v for n, v in stage.module.environment.items() if n not in ("LD_PRELOAD", "CHAOS_CONTROL")}
     return await asyncio.to_thread(
-        subprocess.run, words, env=environment, capture_output=True, text=True, check=False, timeout=60
+        subprocess.run,
+        words,
+        env=environment,
+        cwd=stage.module.log.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import re
 import shutil
 import signal
 import ssl
@@ -16,13 +15,12 @@ from time import monotonic
 
 import trustme
 
-from . import verdict, volumes
+from . import aftermath, verdict, volumes
 from .bodies import Input, make
 from .faults import Stage, happen, quarantine
 from .hub import DEVICE, HOST, MODULE, Hub
 from .life import Module
 from .line import Wire
-from .oracle import DEADLY
 from .plan import Event, Plan, kinds
 from .preload import Control
 
@@ -35,10 +33,6 @@ _QUIET = 6.0
 """Seconds after which nothing more is expected of a module that says itself that nothing waits."""
 _LONG_PATIENCE = 150.0
 """… where a script says of a message that its failure is not the message's fault: it is tried for some time."""
-_MAX_MB = 500
-"""Resident memory at most: a plain module has 100."""
-_DEATHS = {"abort": 4, "hang": 4, "regex": 4, "_exit": 8}
-"""How often a deed may end the process before its message must be condemned, one death in company included."""
 _ENDING = ("stop unheard", "kill", "kill early", "stop", "flip", "pause")
 
 
@@ -154,6 +148,7 @@ class _Round:
         await self.wire.start()
         draw = random.Random(f"{self.plan.seed}/{self.plan.number}/faults")
         self.stage = Stage(self.module, self.hub, self.wire, self.journal, self.control, draw)
+        self.stage.stops = frozenset({1} if {"hang", "regex"} & set(self.plan.deeds) else ())
         watching = asyncio.create_task(self.module.watch())
         try:
             await self.module.start()
@@ -217,7 +212,7 @@ class _Round:
             clear=not plan.has("silence", "slow line", "pause", "cut", "garbage"),
             admitted=self.module.lost + self.module.lost_now,
             damaged=self.stage.flipped > 0,
-            disk=plan.has("disk", "fill", "lock"),
+            hindered=plan.has("disk", "fill", "lock", "pause") or "regex" in plan.deeds,
             replayed=self.replayed,
         )
 
@@ -318,58 +313,11 @@ class _Round:
     def _judge(self) -> Result:
         story = self.story()
         found = verdict.judge(story)
-        said = [*self.violations, *self.stage.violations, *found.violations, *self._ends(), *self._health()]
-        result = Result(self.plan, [*said, *self._calm(), *self._logged(), *self._sizes()])
+        said = [*self.violations, *self.stage.violations, *found.violations]
+        result = Result(self.plan, [*said, *aftermath.look(self.plan, self.module, self.hub, self.journal)])
         result.messages, result.outputs = len(self.hub.inputs), len(self.hub.record.outputs)
         result.duplicates, result.faults = found.duplicates, self.stage.done
         result.kills = sum(1 for end in self.module.ends if end.code == -signal.SIGKILL)
         result.lives, result.connections = len(self.module.ends), self.hub.record.connections
         result.peak_mb = self.module.peak
         return result
-
-    def _ends(self) -> list[str]:
-        """Say which lives ended by themselves without a reason in the plan."""
-        plan = self.plan
-        allowed = {code for deed in plan.deeds for code in DEADLY.get(deed, ())}
-        disk = plan.has("disk", "fill", "lock") or plan.folder != "plain"
-        own = [end.code for end in self.module.ends if not end.wanted]
-        said = [f"exit code {code}" for code in own if code not in allowed and not (disk and code in (2, 4))]
-        most = sum(_DEATHS.get(deed, 0) for deed in plan.deeds)
-        died = sum(1 for code in own if code in allowed)
-        return [*said, *([f"{died} deaths: the poison explains {most}"] if died > most else [])]
-
-    def _health(self) -> list[str]:
-        """Say when /livez was silent for long while the process ran."""
-        if set(self.plan.deeds) & {"regex", "recursion"}:  # they hold the interpreter: silence is the truth
-            return []
-        said = []
-        since: dict[int, float] = {}
-        for sample in self.module.samples:
-            if sample.live == 200:
-                since[sample.pid] = sample.at
-            elif sample.at - since.get(sample.pid, sample.at) > 10:
-                said.append(f"/livez was silent for {sample.at - since[sample.pid]:.0f} s")
-                since[sample.pid] = sample.at
-        return said
-
-    def _calm(self) -> list[str]:
-        """A hub that confirms slowly but steadily is no dead one."""
-        plan, ended = self.plan, self.hub.record.ended
-        calm = all(event.what in ("pace", "clock", "list") for event in plan.events) and not set(plan.deeds) & {*DEADLY}
-        return [f"{ended} connections ended by the module itself"] if calm and ended > 1 else []
-
-    def _logged(self) -> list[str]:
-        text = self.module.log.read_text(errors="replace") if self.module.log.exists() else ""
-        wrong = re.findall(r"^.*(?:please report|never retrieved|Segmentation fault|unclosed).*$", text, re.MULTILINE)
-        wrong += re.findall(r"^<3> a forged line.*$", text, re.MULTILINE)
-        return [f"log: {line[:200]}" for line in wrong[:3]]
-
-    def _sizes(self) -> list[str]:
-        files = [path for path in self.journal.rglob("*") if path.is_file()] if self.journal.exists() else []
-        size = sum(path.stat().st_size for path in files) >> 20
-        most = 3 * int(self.plan.settings["SCORING_MAX_WAITING_MB"]) + 80
-        said = [f"the journal takes {size} MB: {most} is plenty"] if size > most else []
-        if "permissions" not in self.plan.without:
-            said += [f"{each.name} can be read by everybody" for each in files if each.stat().st_mode & 0o007]
-        most = self.plan.memory_mb or _MAX_MB
-        return [*said, *([f"{self.module.peak} MB of memory"] if self.module.peak > most else [])]

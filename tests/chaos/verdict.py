@@ -33,7 +33,7 @@ class Story:
         clear: the wire carried everything at once as long as a connection lasted.
         admitted: messages that the module said it has lost, after damage that the round did to its journal.
         damaged: the round has flipped bits of the journal.
-        disk: the journal could not always be written.
+        hindered: the module could not always hear a confirmation or write that it did.
         replayed: the quarantine was put back.
     """
 
@@ -46,7 +46,7 @@ class Story:
     clear: bool = False
     admitted: int = 0
     damaged: bool = False
-    disk: bool = False
+    hindered: bool = False
     replayed: bool = False
 
 
@@ -96,7 +96,7 @@ def judge(story: Story) -> Verdict:
             continue
         verdict.violations += _wrong(story, each, found)
         verdict.duplicates += _extra(each, found, story)
-        if not (story.damaged or story.disk or story.replayed):
+        if not (story.damaged or story.hindered or story.replayed):
             verdict.violations += _again_though_confirmed(story, each, found)
     if len(unanswered) > story.admitted or (unanswered and not story.damaged):
         admitted = f", the module admitted {story.admitted}" if story.damaged else ""
