@@ -11,6 +11,9 @@ from .suspects import Suspects
 MOST_QUARANTINED_BYTES = 64 << 20
 """Bytes of quarantined messages that are kept at most, the newest ones."""
 
+_MOST_REASON = 8000
+"""Characters of a reason that are kept at most."""
+
 _QUARANTINE = "INSERT OR REPLACE INTO quarantine VALUES (?, datetime('now'), ?, ?, ?)"
 _DELETE = "DELETE FROM messages WHERE seq BETWEEN ? AND ?"
 _TRIM = """
