@@ -313,6 +313,8 @@ class Journal:
 
     def _delete(self) -> None:
         """Delete what is finished."""
+        if self._upkeep.is_log_full:
+            return
         try:
             seqs, futures = self._delete_some()
         except sqlite3.Error as error:
@@ -322,7 +324,8 @@ class Journal:
         self._upkeep.space_was_enough()
         if self._finished:
             self._commands.put(self._delete)
-        self._backlog.remove(seqs)
+        if self._upkeep.is_due(self._backlog.remove(seqs)):
+            self._commands.put(self._look)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_settle, futures)
         self.on_room()

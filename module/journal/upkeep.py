@@ -36,9 +36,14 @@ class Upkeep:
         """Whether there is nothing to be tried again."""
         return self._volume.has_reserve and not self.is_log_long
 
-    def is_due(self, appended: int) -> bool:
-        """Count bytes that were appended in one transaction; True when it is time for a look."""
-        self._unseen += appended + 2 * file.PAGE
+    @property
+    def is_log_full(self) -> bool:
+        """Whether nothing may be deleted either: that makes the log longer too."""
+        return self.is_log_long and self._volume.log_size() > 2 * self._volume.longest_log
+
+    def is_due(self, written: int) -> bool:
+        """Count bytes of messages in one transaction; True when it is time for a look."""
+        self._unseen += written + 2 * file.PAGE
         if self._unseen <= self._volume.log_bytes // 8:
             return False
         self._unseen = 0
