@@ -48,7 +48,7 @@ FROM messages WHERE seq NOT BETWEEN 1 AND ?
 
 NAME = "journal.sqlite3"
 
-SUSPECT_OF_DAMAGE = "damaged-while-running"
+_SUSPECT_OF_DAMAGE = "damaged-while-running"
 """The file that a process leaves which was told of damage: the next one saves what can be read, without a look."""
 
 PAGE = 4096
@@ -105,7 +105,7 @@ def prepare(path: Path, last: int = 0) -> str:
         sqlite3.Error, OSError: the same.
     """
     salvage.put_in_place(path)
-    suspect = path.with_name(SUSPECT_OF_DAMAGE)
+    suspect = path.with_name(_SUSPECT_OF_DAMAGE)
     try:
         if suspect.exists():
             raise sqlite3.DatabaseError("the last process was told so while it ran")
@@ -117,6 +117,11 @@ def prepare(path: Path, last: int = 0) -> str:
         salvage.save(path, SCHEMA, last)
         suspect.unlink(missing_ok=True)
         return _prepare(path)
+
+
+def suspect_damage(path: Path) -> None:
+    """Let the next one that prepares the file save what can be read; an OSError if that cannot be noted."""
+    path.with_name(_SUSPECT_OF_DAMAGE).touch()
 
 
 def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:

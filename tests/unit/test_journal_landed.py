@@ -82,7 +82,7 @@ async def test_it_goes_on_as_this_version_and_survives_a_restart(open_journal: O
 
 async def test_a_torn_file_of_that_version_is_saved(open_journal: Open, landed: Path) -> None:
     """Its suspects too: the numbers beside them have no checksum yet, and are believed."""
-    (landed / file.SUSPECT_OF_DAMAGE).touch()
+    file.suspect_damage(landed / file.NAME)
     journal = open_journal(landed)
     taken = await all_of(journal, len(LEFT))
     assert ([each.seq for each in taken], is_whole(taken), journal.lost) == (LEFT, True, 0)
