@@ -95,10 +95,12 @@ class Backlog:
             self._fresh_bytes -= sum(len(accepted.message.body) for accepted in taken)
             return taken
 
-    def remove(self, seqs: Iterable[int]) -> None:
-        """Forget finished messages."""
+    def remove(self, seqs: Iterable[int]) -> int:
+        """Forget finished messages; gives how many bytes they took."""
         with self._lock:
-            self._bytes -= sum(self._sizes.pop(seq, 0) for seq in seqs)
+            removed = sum(self._sizes.pop(seq, 0) for seq in seqs)
+            self._bytes -= removed
+            return removed
 
     def _keep(self, accepted: Accepted) -> None:
         self._fresh.append(accepted)

@@ -13,6 +13,7 @@ from ..errors import JournalError, JournalLockedError
 from . import salvage
 from .note import PLAUSIBLE
 from .records import pack, readable
+from .suspects import sealed
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +30,11 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 VERSION = 1
 """Of what the file holds, in ``PRAGMA user_version`` and among the facts; 0 is the first one that was released."""
 
-_MIGRATIONS = ("DELETE FROM suspects",)
-"""What leads from each version to the next: 0 had suspects, and records, without checksums; the latter are taken."""
+_MIGRATIONS = ("UPDATE suspects SET deaths = sealed(seq, deaths) WHERE deaths BETWEEN 0 AND 0xFFFF",)
+"""What leads from each version to the next, and harms nothing when it is done once more.
+
+0 had suspects and records without checksums. A suspect gets one; a record is taken as it is.
+"""
 
 Row = tuple[int, bytes, bytes]
 """What is to be appended of a message: its size, itself as MessagePack, its fingerprint."""
@@ -44,7 +48,7 @@ FROM messages WHERE seq NOT BETWEEN 1 AND ?
 
 NAME = "journal.sqlite3"
 
-SUSPECT_OF_DAMAGE = "damaged-while-running"
+_SUSPECT_OF_DAMAGE = "damaged-while-running"
 """The file that a process leaves which was told of damage: the next one saves what can be read, without a look."""
 
 PAGE = 4096
@@ -101,7 +105,7 @@ def prepare(path: Path, last: int = 0) -> str:
         sqlite3.Error, OSError: the same.
     """
     salvage.put_in_place(path)
-    suspect = path.with_name(SUSPECT_OF_DAMAGE)
+    suspect = path.with_name(_SUSPECT_OF_DAMAGE)
     try:
         if suspect.exists():
             raise sqlite3.DatabaseError("the last process was told so while it ran")
@@ -113,6 +117,11 @@ def prepare(path: Path, last: int = 0) -> str:
         salvage.save(path, SCHEMA, last)
         suspect.unlink(missing_ok=True)
         return _prepare(path)
+
+
+def suspect_damage(path: Path) -> None:
+    """Let the next one that prepares the file save what can be read; an OSError if that cannot be noted."""
+    path.with_name(_SUSPECT_OF_DAMAGE).touch()
 
 
 def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
@@ -197,14 +206,15 @@ def _prepare(path: Path) -> str:
         if salvage.tables(connection) != salvage.expected(SCHEMA):
             raise sqlite3.DatabaseError("its tables are not a journal's")
         version = refuse_newer(connection, path)
+        connection.create_function("sealed", 2, sealed, deterministic=True)
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for migration in _MIGRATIONS[version:]:
                 connection.execute(migration)
             _keep_facts(connection)
             _keep_numbers(connection)
-        if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                connection.execute(f"PRAGMA user_version = {VERSION}")
         return str(connection.execute("SELECT value FROM facts WHERE name = 'uuid'").fetchone()[0])
 
 

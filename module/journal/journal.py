@@ -8,7 +8,6 @@ import asyncio
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count, repeat
@@ -21,30 +20,22 @@ from ..messages import Accepted, InputMessage, Offer
 from . import file
 from .backlog import Backlog
 from .finished import Finished
-from .note import Note
-from .place import lock, tighten
-from .records import RecordError, encode, unpack
-from .redeliveries import Redeliveries, fingerprint
-from .suspects import CRASH, Suspects
+from .opening import opened
+from .place import lock
+from .reading import Reading
+from .records import encode
+from .redeliveries import fingerprint
 from .troubles import Troubles
 from .upkeep import Upkeep
 from .volume import Volume
 
-_READ_AHEAD = 64
 _RETRY = 1.0
-
-_PATIENCE = 0.1
-"""Seconds that the event loop waits for another transaction; then nothing is accepted until the other one ends."""
 
 _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Accepted and not yet finished messages in a SQLite file.
-
-    Attributes:
-        lost: messages that were accepted, are not done, and cannot be read any more or are not what they were.
-    """
+    """Accepted and not yet finished messages in a SQLite file."""
 
     def __init__(
         self,
@@ -69,60 +60,25 @@ class Journal:
         self._path = directory / file.NAME
         try:
             self._volume = Volume(self._path)
-            sizes = self._opened(sync)
+            found = opened(self._path, self._volume, sync)
         except (OSError, sqlite3.Error) as error:
             raise file.failure(self._path, error) from error
-        tighten(directory)
+        self.uuid, self._next = found.uuid, found.up_to + 1
+        self._appender, self._reader = found.appender, found.reader
+        self._note, self._suspects, self._redeliveries = found.note, found.suspects, found.redeliveries
         self._max_messages, self._max_bytes = max_messages, min(max_bytes, self._volume.most_messages)
-        self._note.begin(self._left_up_to, len(sizes))
-        self._backlog = Backlog(sizes)
+        self._backlog = Backlog(found.sizes)
         bounds = (max_quarantined, self._volume.most_quarantined)
         self._finished = Finished(self._reader, self._suspects, bounds, self._volume.together)
+        self._reading = Reading(found, self._backlog, self._finished)
         self._appending, self._waking = threading.Lock(), threading.Lock()
-        self._next = self._left_up_to + 1
-        self._upkeep = Upkeep(self._volume, self._appender, self._reader, self._troubles)
+        self._upkeep = Upkeep(self._volume, self._appender, self._appending, self._reader, self._troubles)
         self._taker: asyncio.Future[None] | None = None
         self._closed = False
         self._commands: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._look()
+        self._upkeep.look()
         self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
         self._thread.start()
-
-    def _opened(self, sync: Literal["normal", "full"]) -> dict[int, int]:
-        """Open the files, a second time if that helps; gives the size of each message, by its seq."""
-        try:
-            return self._open(sync)
-        except (OSError, sqlite3.Error) as error:
-            if isinstance(error, sqlite3.Error) and file.is_damage(error):
-                self._path.with_name(file.SUSPECT_OF_DAMAGE).touch()  # a first look did not see it
-            elif not self._volume.give_up_reserve():
-                raise
-            return self._open(sync)
-
-    def _open(self, sync: Literal["normal", "full"]) -> dict[int, int]:
-        log_bytes = self._volume.log_bytes
-        self._note = Note(self._path.with_name("note"))
-        self.uuid = file.prepare(self._path, self._note.last_seq)
-        self._appender = file.connect(self._path, sync, log_bytes=log_bytes, patience=_PATIENCE)
-        self._reader = file.connect(self._path, log_bytes=log_bytes)
-        query = "SELECT seq, coalesce(length(message), 0) FROM messages ORDER BY seq"
-        sizes: dict[int, int] = dict(self._reader.execute(query))
-        self.lost = self._lost(len(sizes))
-        file.skip_to(self._reader, self._note.last_seq)
-        self._left_up_to = file.last_given(self._reader)
-        self._redeliveries = Redeliveries(self._appender)
-        self._suspects = Suspects(self._reader, self._note.left, self._path.with_name(CRASH))
-        return sizes
-
-    def _lost(self, found: int) -> int:
-        """Compare what is there with what the last process noted: say what is left, and what is lost."""
-        if found:
-            _log.info("%d messages are left in the journal from the last run: they come first", found)
-        beyond_the_end = min(self._note.waited, self._note.last_seq - file.last_given(self._reader))
-        lost = max(0, self._note.waited - found, beyond_the_end)
-        if lost:
-            _log.error("%d messages of the journal are lost: they were acked, and they cannot be read any more", lost)
-        return lost
 
     # Taking charge: the transport offers on the event loop, but any thread may
 
@@ -164,9 +120,9 @@ class Journal:
         self._note.accepted(self._next - 1, len(rows))
         for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
             self._redeliveries.remember(seq, mark)
-            self._backlog.add(self._accepted(seq, message), size)
+            self._backlog.add(self._reading.accepted(seq, message), size)
         if self._upkeep.is_due(sum(size for size, _, _ in rows)):
-            self._commands.put(self._look)
+            self._commands.put(self._upkeep.look)
         return len(rows)
 
     def _write(self, rows: list[file.Row]) -> int:
@@ -247,6 +203,11 @@ class Journal:
         """Why nothing can be accepted or finished at present; empty if all is well."""
         return self._troubles.said
 
+    @property
+    def lost(self) -> int:
+        """How many messages were accepted, are not done, and cannot be read any more or are not what they were."""
+        return self._reading.lost
+
     def waiting(self) -> int:
         """Say how many messages are accepted and not done."""
         return len(self._backlog)
@@ -274,47 +235,30 @@ class Journal:
 
     def _retry(self) -> None:
         self._upkeep.space_was_enough()
-        self._look()
+        self._upkeep.look()
         self._delete()
         self._wake_taker()
         self.on_room()
 
     def _read_more(self) -> None:
         """Read the next messages that are not in memory."""
-        unread = self._backlog.unread()
-        if unread is None:
-            return
-        query = "SELECT seq, message FROM messages WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         try:
-            rows = self._reader.execute(query, (*unread, _READ_AHEAD)).fetchall()
+            if not self._reading.read_more():
+                return
         except sqlite3.Error as error:
             self._failed("read", error)
             return
         self._troubles.end("read")
-        up_to = rows[-1][0] if len(rows) == _READ_AHEAD else unread[1]
-        whole = [accepted for row in rows if (accepted := self._decoded(*row))]
-        if gone := self._backlog.read(whole, up_to, {seq for seq, _ in rows}):
-            self.lost += len(gone)
-            _log.error("%d messages of the journal are lost: the file has them no more", len(gone))
-            self._finished.add([(seq, None) for seq in gone])
         self._wake_taker()
         if self._finished:
             self._delete()
 
-    def _decoded(self, seq: int, record: object) -> Accepted | None:
-        try:
-            is_own = seq > self._left_up_to and self._backlog.has(seq)
-            return self._accepted(seq, unpack(seq, record), attempt=1 if is_own else 2)
-        except RecordError as error:
-            self.lost += 1
-            _log.error("message %d of the journal is damaged and goes to the quarantine: %s", seq, error)
-            self._finished.add([(seq, f"its record is damaged: {error}")])
-            return None
-
     def _delete(self) -> None:
         """Delete what is finished."""
+        if self._upkeep.is_log_full:
+            return
         try:
-            seqs, futures = self._delete_some()
+            seqs, futures = self._upkeep.delete(self._finished, self._note.finished)
         except sqlite3.Error as error:
             self._failed("shortened", error)
             return
@@ -322,33 +266,13 @@ class Journal:
         self._upkeep.space_was_enough()
         if self._finished:
             self._commands.put(self._delete)
-        self._backlog.remove(seqs)
+        if self._upkeep.is_due(self._backlog.remove(seqs)):
+            self._commands.put(self._upkeep.look)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_settle, futures)
         self.on_room()
 
-    def _delete_some(self) -> tuple[list[int], list[asyncio.Future[None]]]:
-        try:
-            return self._finished.delete(self._note.finished)
-        except sqlite3.Error as error:
-            if not self._upkeep.make_space(error):
-                raise
-            self._look()
-        try:
-            return self._finished.delete(self._note.finished)
-        except sqlite3.Error as error:
-            if not file.is_full(error):
-                raise
-            return self._finished.delete(self._note.finished, quarantining=False)
-
-    def _look(self) -> None:
-        self._upkeep.look(self._appending)
-
     # On any thread
-
-    def _accepted(self, seq: int, message: InputMessage, attempt: int = 1) -> Accepted:
-        alone, condemned = self._suspects.verdict(seq)
-        return Accepted(seq, message, time.monotonic(), alone=alone, condemned=condemned, attempt=attempt)
 
     def _wake_taker(self) -> None:
         with self._waking:
@@ -363,7 +287,7 @@ class Journal:
         self._troubles.add(doing, error)
         if self._troubles.damage:
             with suppress(OSError):
-                self._path.with_name(file.SUSPECT_OF_DAMAGE).touch()
+                file.suspect_damage(self._path)
             self._wake_taker()
         self._commands.put(lambda: None)  # begins the retries
 

@@ -51,7 +51,7 @@ class Suspects:
         query = "SELECT seq, deaths FROM suspects WHERE seq IN (SELECT seq FROM messages)"
         before = dict(connection.execute(query))
         present = [seq for seq in left if connection.execute(_IS_THERE, (seq,)).fetchone()]
-        after = {seq: _deaths(seq, sealed) for seq, sealed in before.items()} | {
+        after = {seq: _deaths(seq, found) for seq, found in before.items()} | {
             seq: _deaths(seq, before.get(seq)) for seq in present
         }
         if len(left) == 1 and present:
@@ -60,8 +60,8 @@ class Suspects:
             with connection:
                 connection.execute("BEGIN")
                 connection.execute("DELETE FROM suspects")
-                sealed = [(seq, _sealed(seq, deaths)) for seq, deaths in after.items()]
-                connection.executemany("INSERT INTO suspects VALUES (?, ?)", sealed)
+                rows = [(seq, sealed(seq, deaths)) for seq, deaths in after.items()]
+                connection.executemany("INSERT INTO suspects VALUES (?, ?)", rows)
         self._deaths = after
         dump.write_bytes(b"")
         self._file = dump.open("a")
@@ -99,12 +99,12 @@ class Suspects:
         self._file.close()
 
 
-def _sealed(seq: int, deaths: int) -> int:
+def sealed(seq: int, deaths: int) -> int:
     """Give what the file keeps of a suspect's deaths: one wrong bit must not condemn a good message."""
     return crc32(b"%d %d" % (seq, deaths)) << 16 | deaths
 
 
-def _deaths(seq: int, sealed: object) -> int:
+def _deaths(seq: int, found: object) -> int:
     """Give a suspect's deaths; none if the number is not what was written."""
-    deaths = sealed & 0xFFFF if isinstance(sealed, int) else 0
-    return deaths if sealed == _sealed(seq, deaths) else 0
+    deaths = found & 0xFFFF if isinstance(found, int) else 0
+    return deaths if found == sealed(seq, deaths) else 0

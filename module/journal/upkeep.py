@@ -1,10 +1,13 @@
 """Keeps the journal's files within their volume: how far the file may grow, when the log begins anew, the reserve."""
 
+import asyncio
 import logging
 import sqlite3
 import threading
+from collections.abc import Callable
 
 from . import file
+from .finished import Finished
 from .troubles import Troubles
 from .volume import Volume
 
@@ -23,9 +26,16 @@ class Upkeep:
         is_log_long: nothing may be appended before the log could begin anew.
     """
 
-    def __init__(self, volume: Volume, appender: sqlite3.Connection, reader: sqlite3.Connection, troubles: Troubles):
-        """Take both connections; ``reader`` is the journal thread's own."""
-        self._volume, self._appender, self._reader = volume, appender, reader
+    def __init__(
+        self,
+        volume: Volume,
+        appender: sqlite3.Connection,
+        appending: threading.Lock,
+        reader: sqlite3.Connection,
+        troubles: Troubles,
+    ) -> None:
+        """Take both connections: ``appending`` is held around the first, ``reader`` is the journal thread's own."""
+        self._volume, self._appender, self._appending, self._reader = volume, appender, appending, reader
         self._troubles = troubles
         self._unseen = 0
         self._has_made_space = False
@@ -36,28 +46,52 @@ class Upkeep:
         """Whether there is nothing to be tried again."""
         return self._volume.has_reserve and not self.is_log_long
 
-    def is_due(self, appended: int) -> bool:
-        """Count bytes that were appended in one transaction; True when it is time for a look."""
-        self._unseen += appended + 2 * file.PAGE
+    @property
+    def is_log_full(self) -> bool:
+        """Whether nothing may be deleted either: that makes the log longer too."""
+        return self.is_log_long and self._volume.log_size() > 2 * self._volume.longest_log
+
+    def is_due(self, written: int) -> bool:
+        """Count bytes of messages in one transaction; True when it is time for a look."""
+        self._unseen += written + 2 * file.PAGE
         if self._unseen <= self._volume.log_bytes // 8:
             return False
         self._unseen = 0
         return True
 
-    def look(self, appending: threading.Lock) -> None:
+    def look(self) -> None:
         """See whether the log has become too long, and say how far the file may grow."""
         try:
             if self.is_log_long or self._volume.log_size() > self._volume.longest_log:
                 self._begin_log_anew()
             self._volume.keep_reserve()
-            with appending:
+            with self._appending:
                 (pages,) = self._appender.execute("PRAGMA page_count").fetchone()
                 pages += self._volume.growth(pages * file.PAGE) // file.PAGE
                 self._appender.execute(f"PRAGMA max_page_count = {min(pages, 1 << 30)}").fetchone()
         except (OSError, sqlite3.Error) as error:
             _log.debug("nothing is known of the journal's volume: %s", error)
 
-    def make_space(self, error: sqlite3.Error) -> bool:
+    def delete(self, finished: Finished, before: Callable[[int], None]) -> tuple[list[int], list[asyncio.Future[None]]]:
+        """Delete what is finished, on a full volume with the reserve's space, and at the worst without a quarantine.
+
+        Raises:
+            sqlite3.Error: nothing is deleted.
+        """
+        try:
+            return finished.delete(before)
+        except sqlite3.Error as error:
+            if not self._make_space(error):
+                raise
+            self.look()
+        try:
+            return finished.delete(before)
+        except sqlite3.Error as error:
+            if not file.is_full(error):
+                raise
+            return finished.delete(before, quarantining=False)
+
+    def _make_space(self, error: sqlite3.Error) -> bool:
         """Make space on a full volume; True if something may be possible now that was not. Once, until it helped."""
         if self._has_made_space or not file.is_full(error):
             return False
@@ -78,7 +112,7 @@ class Upkeep:
             is_held = self._reader.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
         except sqlite3.Error as error:
             is_held = True
-            if self.make_space(error):
+            if self._make_space(error):
                 return
         finally:
             self._reader.execute(f"PRAGMA busy_timeout = {file.BUSY_TIMEOUT * 1000:.0f}")

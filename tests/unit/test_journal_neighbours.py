@@ -1,8 +1,10 @@
 """The journal beside others: who may read it, who holds a lock, what an earlier or a later version left."""
 
+import asyncio
 import sqlite3
 import stat
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,48 @@ async def test_a_newer_journal_is_refused_in_one_sentence(open_journal: Open, tm
     with pytest.raises(JournalError, match="newer version") as caught:
         open_journal()
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("waiting", [100, 20_000])
+async def test_a_long_look_from_outside_does_not_fill_the_volume(
+    open_journal: Open, tmp_path: Path, waiting: int
+) -> None:
+    """The log cannot begin anew while somebody reads it: what is appended waits then, and at last what is deleted too.
+
+    Of 20,000 messages so many wait at a time; 50,000 took 674 MB when only appending had a bound.
+    """
+    journal, sent, answered = open_journal(), 0, 0
+    log = tmp_path / "journal" / f"{NAME}-wal"
+
+    def press() -> None:
+        nonlocal sent
+        while sent < 20_000 and journal.waiting() < waiting and journal.offer(numbered(sent)) is Offer.ACCEPTED:
+            sent += 1
+
+    async def answer() -> None:
+        nonlocal answered
+        while answered < 20_000:
+            for each in await journal.take(16):
+                answered += 1
+                await journal.done([each.seq])
+            press()
+
+    press()
+    answering = asyncio.create_task(answer())
+    with closing(sqlite3.connect(tmp_path / "journal" / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM messages").fetchone()
+        before = -1
+        while before != (before := answered):
+            await asyncio.sleep(1.5)
+            press()
+        assert log.stat().st_size < 140 << 20
+        assert "another process holds on to it, such as an sqlite3 shell" in journal.trouble
+        assert journal.offer(numbered(sent)) is Offer.FULL
+    async with asyncio.timeout(60):
+        while answered < 20_000:
+            await asyncio.sleep(0.5)
+            press()
+        await answering
+    assert (journal.trouble, journal.waiting()) == ("", 0)
+    assert log.stat().st_size <= 8 << 20
