@@ -61,6 +61,13 @@ class Backlog:
             if self._given == accepted.seq - 1 and len(self._fresh) < MOST and self._fresh_bytes < MOST_BYTES:
                 self._keep(accepted)
 
+    def grow(self, sizes: dict[int, int]) -> None:
+        """Count messages that somebody else has put into the file behind all others."""
+        with self._lock:
+            self._sizes |= sizes
+            self._bytes += sum(sizes.values())
+            self._last = max(sizes)
+
     def unread(self) -> tuple[int, int] | None:
         """Give (after, up to) of the seqs that are only in the file, None if memory has all."""
         with self._lock:

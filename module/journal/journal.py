@@ -29,7 +29,8 @@ from .troubles import Troubles
 from .upkeep import Upkeep
 from .volume import Volume
 
-_RETRY = 1.0
+_RETRY, _LOOK = 1.0, 5.0
+"""Seconds to the next try of what failed; between two looks for messages that were put back, while nothing happens."""
 
 _log = logging.getLogger(__name__)
 
@@ -220,18 +221,35 @@ class Journal:
 
     def _serve(self) -> None:
         while True:
+            is_well = self._upkeep.is_well and not self._troubles and not self._finished
             try:
-                is_well = self._upkeep.is_well and not self._troubles and not self._finished
-                command = self._commands.get(timeout=None if is_well else _RETRY)
+                command = self._commands.get(timeout=_LOOK if is_well else _RETRY)
             except Empty:
-                command = self._retry
+                command = self._take_what_was_put_back if is_well else self._retry
             if command is None:
                 self._delete()
                 return
             try:
                 command()
-            except Exception:
+                self._troubles.end("kept")
+            except Exception as error:
                 _log.exception("the journal thread goes on after an error of ours: please report this")
+                self._troubles.add("kept", error)
+
+    def _take_what_was_put_back(self) -> None:
+        """Take messages that another process has put back; without a look they would wait for the next one."""
+        try:
+            with self._appending:
+                sizes = file.sizes_after(self._reader, self._next - 1)
+                if not sizes:
+                    return
+                self._backlog.grow(sizes)
+                self._next = max(sizes) + 1
+                self._note.accepted(self._next - 1, len(sizes))
+        except sqlite3.Error as error:
+            self._failed("read", error)
+            return
+        self._wake_taker()
 
     def _retry(self) -> None:
         self._upkeep.space_was_enough()

@@ -1,8 +1,8 @@
 """The messages that could not be scored: list them, put them back, drop them.
 
-All three work beside a running module: a message that was put back gets a new seq and is scored after the next one that
-arrives, or at the next start. They read and write a little at a time: a long look would make the module's log grow, and
-a long transaction would keep it from accepting.
+All three work beside a running module: a message that was put back gets a new seq and is scored in seconds. They read
+and write a little at a time: a long look would make the module's log grow, and a long transaction would keep it from
+accepting.
 """
 
 import sqlite3

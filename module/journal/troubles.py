@@ -23,7 +23,7 @@ class Troubles:
     def __bool__(self) -> bool:
         return bool(self._sentences)
 
-    def add(self, doing: str, error: sqlite3.Error | str) -> None:
+    def add(self, doing: str, error: Exception | str) -> None:
         """Remember that something cannot be done, such as "written"; logged once."""
         sentence = f"the journal cannot be {doing}: {error}"
         if doing not in self._sentences:

@@ -8,6 +8,7 @@ from journals import Open, all_of, fill, ids
 
 from module.errors import JournalError
 from module.journal import finished
+from module.journal import journal as journal_file
 from module.journal.quarantine import drop, quarantined, replay
 from scoring import RequestError
 
@@ -60,6 +61,27 @@ async def test_replay_puts_back_beside_a_running_module(open_journal: Open, tmp_
     assert replay(tmp_path / "journal") == 2
     await journal.release()
     assert ids(await all_of(open_journal(), 2)) == [0, 3]
+
+
+async def test_what_is_put_back_beside_an_idle_module_needs_no_other_message(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would know why nothing happens."""
+    monkeypatch.setattr(journal_file, "_LOOK", 0.1)
+    journal = open_journal()
+    fill(journal, range(2))
+    taken = await all_of(journal, 2)
+    await journal.done([each.seq for each in taken], {each.seq: "bad" for each in taken})
+    assert replay(tmp_path / "journal") == 2
+    async with asyncio.timeout(5):
+        again = await all_of(journal, 2)
+    assert (ids(again), [each.seq for each in again], journal.waiting()) == ([0, 1], [3, 4], 2)
+    fill(journal, range(2, 3))
+    async with asyncio.timeout(5):
+        (new,) = await all_of(journal, 1)
+    assert new.seq == 5
+    await journal.done([3, 4, 5])
+    assert journal.waiting() == 0
 
 
 async def test_drop(open_journal: Open, tmp_path: Path) -> None:
