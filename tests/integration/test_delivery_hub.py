@@ -142,10 +142,10 @@ async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
 async def test_it_waits_for_a_hub_that_is_not_up_yet(answers: Answers, tmp_path: Path) -> None:
     """The hub may start later than the module; until then it is not ready."""
     async with EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub:
-        restarting = asyncio.create_task(hub.restart(away=2.0))
+        restarting = asyncio.create_task(hub.restart(away=6.0))  # a busy machine takes seconds to start the module
         await asyncio.sleep(0.1)
         async with Module(hub.environment, tmp_path) as module:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while "cannot be reached, next try" not in module.log:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             assert (await module.get("/readyz"))[0] == 503
