@@ -118,10 +118,12 @@ class Journal:
         self._troubles.end("written")
         self._next = first + len(rows)
         self._note.accepted(self._next - 1, len(rows))
+        written = 0
         for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
             self._redeliveries.remember(seq, mark)
             self._backlog.add(self._reading.accepted(seq, message), size)
-        if self._upkeep.is_due(sum(size for size, _, _ in rows)):
+            written += size
+        if self._upkeep.is_due(written):
             self._commands.put(self._upkeep.look)
         return len(rows)
 

@@ -54,7 +54,7 @@ class Upkeep:
     def is_due(self, written: int) -> bool:
         """Count bytes of messages in one transaction; True when it is time for a look."""
         self._unseen += written + 2 * file.PAGE
-        if self._unseen <= self._volume.log_bytes // 8:
+        if self._unseen <= self._volume.log_bytes // 4:
             return False
         self._unseen = 0
         return True
