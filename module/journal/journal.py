@@ -29,7 +29,8 @@ from .troubles import Troubles
 from .upkeep import Upkeep
 from .volume import Volume
 
-_RETRY = 1.0
+_RETRY, _IDLE = 1.0, 10.0
+"""Seconds between two looks at the files while nothing can be done, and while nothing is to be done."""
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class Journal:
 
     def _room(self, sizes: list[int]) -> int:
         """Say for how many of these there is room."""
-        if self._closed or self._upkeep.is_log_long:
+        if self._closed or self._upkeep.is_log_long or self._upkeep.is_gone:
             return 0
         return self._backlog.room(sizes, self._max_messages, self._max_bytes, self._volume.together)
 
@@ -224,7 +225,7 @@ class Journal:
         while True:
             try:
                 is_well = self._upkeep.is_well and not self._troubles and not self._finished
-                command = self._commands.get(timeout=None if is_well else _RETRY)
+                command = self._commands.get(timeout=_IDLE if is_well else _RETRY)
             except Empty:
                 command = self._retry
             if command is None:
@@ -239,6 +240,8 @@ class Journal:
         self._upkeep.space_was_enough()
         self._upkeep.look()
         self._delete()
+        if self._upkeep.is_gone and not self._backlog:  # the next start makes a new one
+            self._troubles.damage = self._troubles.said
         self._wake_taker()
         self.on_room()
 

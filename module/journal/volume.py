@@ -46,6 +46,7 @@ class Volume:
         most = max(0, self._free() + ours - 2 * self.log_bytes) // 2
         self.most_messages, self.most_quarantined = most * 3 // 4, most // 4
         self.has_reserve = False
+        self._identity: tuple[int, int] | None = None
         self.keep_what_there_is()
 
     def keep_reserve(self) -> None:
@@ -83,6 +84,16 @@ class Volume:
     def _remove_reserve(self) -> None:
         with suppress(OSError):
             os.unlink(self._reserve)
+
+    def has_file(self) -> bool:
+        """Say whether the file is still there under its name: what is written to one without a name is lost."""
+        try:
+            status = os.stat(self._file)
+        except OSError:
+            return False
+        identity = (status.st_dev, status.st_ino)
+        self._identity = self._identity or identity
+        return identity == self._identity
 
     def growth(self, file_bytes: int) -> int:
         """Say by how many bytes the file may grow, beyond what it has when the log has been carried into it."""
