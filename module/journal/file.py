@@ -177,13 +177,16 @@ def append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> None:
         sqlite3.IntegrityError: another process has put back messages under these seqs; none of them is there.
         sqlite3.Error: none of them is there.
     """
-    records = [(seq, size, pack(seq, encoded), mark) for seq, (size, encoded, mark) in enumerate(rows, first)]
-    if len(records) == 1:  # the statement is its own transaction
-        connection.execute(_APPEND, records[0])
+    if len(rows) == 1:  # the statement is its own transaction
+        ((size, encoded, mark),) = rows
+        connection.execute(_APPEND, (first, size, pack(first, encoded), mark))
         return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_APPEND, records)
+        connection.executemany(
+            _APPEND,
+            [(seq, size, pack(seq, encoded), mark) for seq, (size, encoded, mark) in enumerate(rows, first)],
+        )
 
 
 def refuse_newer(connection: sqlite3.Connection, path: Path) -> int:

@@ -29,8 +29,8 @@ from .troubles import Troubles
 from .upkeep import Upkeep
 from .volume import Volume
 
-_RETRY, _LOOK = 1.0, 5.0
-"""Seconds to the next try of what failed; between two looks for messages that were put back, while nothing happens."""
+_RETRY, _IDLE = 1.0, 5.0
+"""Seconds between two looks at the files while something cannot be done, and while nothing is to be done."""
 
 _log = logging.getLogger(__name__)
 
@@ -119,10 +119,12 @@ class Journal:
         self._troubles.end("written")
         self._next = first + len(rows)
         self._note.accepted(self._next - 1, len(rows))
+        written = 0
         for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
             self._redeliveries.remember(seq, mark)
             self._backlog.add(self._reading.accepted(seq, message), size)
-        if self._upkeep.is_due(sum(size for size, _, _ in rows)):
+            written += size
+        if self._upkeep.is_due(written):
             self._commands.put(self._upkeep.look)
         return len(rows)
 
@@ -138,7 +140,7 @@ class Journal:
 
     def _room(self, sizes: list[int]) -> int:
         """Say for how many of these there is room."""
-        if self._closed or self._upkeep.is_log_long:
+        if self._closed or self._upkeep.is_log_long or self._upkeep.is_gone:
             return 0
         return self._backlog.room(sizes, self._max_messages, self._max_bytes, self._volume.together)
 
@@ -223,9 +225,9 @@ class Journal:
         while True:
             is_well = self._upkeep.is_well and not self._troubles and not self._finished
             try:
-                command = self._commands.get(timeout=_LOOK if is_well else _RETRY)
+                command = self._commands.get(timeout=_IDLE if is_well else _RETRY)
             except Empty:
-                command = self._take_what_was_put_back if is_well else self._retry
+                command = self._retry
             if command is None:
                 self._delete()
                 return
@@ -254,7 +256,10 @@ class Journal:
     def _retry(self) -> None:
         self._upkeep.space_was_enough()
         self._upkeep.look()
+        self._take_what_was_put_back()
         self._delete()
+        if self._upkeep.is_gone and not self._backlog:  # the next start makes a new one
+            self._troubles.damage = self._troubles.said
         self._wake_taker()
         self.on_room()
 

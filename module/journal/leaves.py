@@ -1,10 +1,14 @@
-"""Finds messages in the pages of a damaged file when nothing leads to them any more.
+"""Finds messages in the pages of a damaged file when nothing leads to them any more; one page at a time is in memory.
 
 Source: sqlite.org/fileformat.html, sections 1.6 and 2.1. Only a record whose checksum holds is taken: a page that was
 freed may give back a message that is done, never one that is altered.
+
+The log is not searched. SQLite has carried it into the file by then, up to its first frame that is torn; what lies
+behind that one was never valid for SQLite, and is lost.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .records import RecordError, unpack
@@ -17,30 +21,40 @@ _MOST = 4 << 20
 _COLUMNS = 4
 
 Row = tuple[int, int, bytes, bytes]
+_Pages = Callable[[int], bytes]
+"""Gives a page by its number, which begins with 1; an empty one beyond the end."""
 
 
 def messages(path: Path) -> Iterator[Row]:
     """Give the rows of messages that lie in the pages of a file, in no order."""
-    data = path.read_bytes()
-    for start in range(_PAGE, len(data) - _PAGE + 1, _PAGE):
-        if data[start] != _LEAF:
+    with path.open("rb") as file:
+        count = os.fstat(file.fileno()).st_size // _PAGE
+
+        def page(number: int) -> bytes:
+            return os.pread(file.fileno(), _PAGE, (number - 1) * _PAGE) if 1 < number <= count else b""
+
+        for number in range(2, count + 1):
+            yield from _rows(page(number), page)
+
+
+def _rows(data: bytes, page: _Pages) -> Iterator[Row]:
+    """Give what holds of the rows of one page."""
+    for at in range(int.from_bytes(data[3:5]) if data[0] == _LEAF else 0):
+        pointer = 8 + 2 * at
+        try:
+            row = _row(data, int.from_bytes(data[pointer : pointer + 2]), page)
+            unpack(row[0], row[2])
+        except (IndexError, ValueError, RecordError):
             continue
-        for at in range(int.from_bytes(data[start + 3 : start + 5])):
-            pointer = start + 8 + 2 * at
-            try:
-                row = _row(data, start + int.from_bytes(data[pointer : pointer + 2]))
-                unpack(row[0], row[2])
-            except (IndexError, ValueError, RecordError):
-                continue
-            yield row
+        yield row
 
 
-def _row(data: bytes, at: int) -> Row:
+def _row(data: bytes, at: int, page: _Pages) -> Row:
     size, at = _number(data, at)
     if size > _MOST:
         raise ValueError("no message is so large")
     seq, at = _number(data, at)
-    body = _content(data, at, size)
+    body = _content(data, at, size, page)
     end, at = _number(body, 0)
     kinds = []
     while at < end:
@@ -54,21 +68,21 @@ def _row(data: bytes, at: int) -> Row:
     return seq, len(record), record, body[middle : middle + (kinds[3] - _BLOB) // 2]
 
 
-def _content(data: bytes, at: int, size: int) -> bytes:
+def _content(data: bytes, at: int, size: int, page: _Pages) -> bytes:
     """Give the content of a cell, with what lies in overflow pages."""
     if size <= _MOST_LOCAL:
         return data[at : at + size]
     local = _LEAST_LOCAL + (size - _LEAST_LOCAL) % (_PAGE - 4)
     local = local if local <= _MOST_LOCAL else _LEAST_LOCAL
     parts, there = [data[at : at + local]], local
-    at += local
+    following = data[at + local : at + local + 4]
     while there < size:
-        page = (int.from_bytes(data[at : at + 4]) - 1) * _PAGE
-        if page <= 0 or page + _PAGE > len(data):
+        overflow = page(int.from_bytes(following))
+        if not overflow:
             raise ValueError("its pages are gone")
-        parts.append(data[page + 4 : page + _PAGE])
+        parts.append(overflow[4:])
         there += _PAGE - 4
-        at = page
+        following = overflow[:4]
     return b"".join(parts)[:size]
 
 

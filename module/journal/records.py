@@ -14,6 +14,7 @@ from ..messages import InputMessage
 
 _MARK = 0xC1
 _HEAD = struct.Struct("<BI")
+_head = _HEAD.pack
 _SEQ = 0xFFFFFFFF
 """The bits of a seq that the checksum begins with."""
 
@@ -27,7 +28,7 @@ class RecordError(Exception):
 
 def pack(seq: int, encoded: bytes) -> bytes:
     """Give the record of an encoded message."""
-    return _HEAD.pack(_MARK, crc32(encoded, seq & _SEQ)) + encoded
+    return _head(_MARK, crc32(encoded, seq & _SEQ)) + encoded
 
 
 def unpack(seq: int, record: object) -> InputMessage:

@@ -15,6 +15,7 @@ _PATIENCE = 100
 """Milliseconds that the log's end waits for who reads or writes it: longer would keep the event loop from appending."""
 
 _HELD = "freed of its log"
+_KEPT = "kept"
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Upkeep:
 
     Attributes:
         is_log_long: nothing may be appended before the log could begin anew.
+        is_gone: nothing may be appended, the file has lost its name.
     """
 
     def __init__(
@@ -39,12 +41,12 @@ class Upkeep:
         self._troubles = troubles
         self._unseen = 0
         self._has_made_space = False
-        self.is_log_long = False
+        self.is_log_long = self.is_gone = False
 
     @property
     def is_well(self) -> bool:
         """Whether there is nothing to be tried again."""
-        return self._volume.has_reserve and not self.is_log_long
+        return self._volume.has_reserve and not self.is_log_long and not self.is_gone
 
     @property
     def is_log_full(self) -> bool:
@@ -54,13 +56,18 @@ class Upkeep:
     def is_due(self, written: int) -> bool:
         """Count bytes of messages in one transaction; True when it is time for a look."""
         self._unseen += written + 2 * file.PAGE
-        if self._unseen <= self._volume.log_bytes // 8:
+        if self._unseen <= self._volume.log_bytes // 4:
             return False
         self._unseen = 0
         return True
 
     def look(self) -> None:
-        """See whether the log has become too long, and say how far the file may grow."""
+        """See whether the file is there and the log not too long, and say how far the file may grow."""
+        self.is_gone = not self._volume.has_file()
+        if self.is_gone:
+            self._troubles.add(_KEPT, "somebody has deleted its file or put another one there")
+        else:
+            self._troubles.end(_KEPT)
         try:
             if self.is_log_long or self._volume.log_size() > self._volume.longest_log:
                 self._begin_log_anew()

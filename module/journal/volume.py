@@ -6,6 +6,7 @@ log needs, and a reserve as large as the log is given up when somebody else has 
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from .place import allocate
@@ -33,17 +34,19 @@ class Volume:
         Raises:
             OSError: nothing can be found out about it.
         """
-        self._file, self._log = file, Path(f"{file}-wal")
-        self._reserve = file.with_name("reserve")
+        self._file, self._log, self._directory = str(file), f"{file}-wal", str(file.parent)
+        self._reserve = str(file.with_name("reserve"))
         status = os.statvfs(file.parent)
         total = status.f_blocks * status.f_frsize
         self.log_bytes = min(_LARGEST_LOG, max(total // 8, min(1 << 20, total // 4)))
         self.longest_log = max(self.log_bytes, min(_LONGEST_LOG, total // 64))
         self.together = self.log_bytes // 4
         # Pages are half empty at the worst.
-        most = max(0, self._free() + _size(file) + _size(self._log) + _size(self._reserve) - 2 * self.log_bytes) // 2
+        ours = sum(map(_size, (self._file, self._log, self._reserve)))
+        most = max(0, self._free() + ours - 2 * self.log_bytes) // 2
         self.most_messages, self.most_quarantined = most * 3 // 4, most // 4
         self.has_reserve = False
+        self._identity: tuple[int, int] | None = None
         self.keep_what_there_is()
 
     def keep_reserve(self) -> None:
@@ -65,7 +68,7 @@ class Volume:
             finally:
                 os.close(descriptor)
         except OSError:
-            self._reserve.unlink(missing_ok=True)
+            self._remove_reserve()
             return False
         self.has_reserve = size >= self.log_bytes
         return True
@@ -75,8 +78,22 @@ class Volume:
         self.has_reserve = False
         if not _size(self._reserve):
             return False
-        self._reserve.unlink(missing_ok=True)
+        self._remove_reserve()
         return True
+
+    def _remove_reserve(self) -> None:
+        with suppress(OSError):
+            os.unlink(self._reserve)
+
+    def has_file(self) -> bool:
+        """Say whether the file is still there under its name: what is written to one without a name is lost."""
+        try:
+            status = os.stat(self._file)
+        except OSError:
+            return False
+        identity = (status.st_dev, status.st_ino)
+        self._identity = self._identity or identity
+        return identity == self._identity
 
     def growth(self, file_bytes: int) -> int:
         """Say by how many bytes the file may grow, beyond what it has when the log has been carried into it."""
@@ -93,12 +110,12 @@ class Volume:
         return max(0, self.log_bytes - self.log_size())
 
     def _free(self) -> int:
-        status = os.statvfs(self._file.parent)
+        status = os.statvfs(self._directory)
         return status.f_bavail * status.f_frsize
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except OSError:
         return 0

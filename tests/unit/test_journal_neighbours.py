@@ -1,6 +1,7 @@
 """The journal beside others: who may read it, who holds a lock, what an earlier or a later version left."""
 
 import asyncio
+import shutil
 import sqlite3
 import stat
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from journals import Open, all_of, fill, numbered
 
-from module.errors import JournalError
+from module.errors import JournalDamagedError, JournalError
 from module.journal.quarantine import quarantined
 from module.messages import Offer
 
@@ -103,3 +104,40 @@ async def test_a_long_look_from_outside_does_not_fill_the_volume(
         await answering
     assert (journal.trouble, journal.waiting()) == ("", 0)
     assert log.stat().st_size <= 8 << 20
+
+
+async def test_a_deleted_directory_is_noticed(open_journal: Open, tmp_path: Path) -> None:
+    """What is acked into a file without a name is lost with the process: 300 of 300 were accepted, without a word."""
+    journal = open_journal()
+    fill(journal, range(10))
+    shutil.rmtree(tmp_path / "journal")
+    offers = 10
+    while offers < 1000 and journal.offer(numbered(offers)) is Offer.ACCEPTED:
+        offers += 1
+        await asyncio.sleep(0)
+    assert offers < 300
+    assert "somebody has deleted its file" in journal.trouble
+    for each in await all_of(journal, offers):
+        await journal.done([each.seq])
+    async with asyncio.timeout(5):
+        with pytest.raises(JournalDamagedError, match="deleted"):
+            await journal.take(1)
+    await journal.release()
+    fill(open_journal(), range(10))
+
+
+async def test_a_directory_that_was_moved_away_for_a_while_is_used_again(open_journal: Open, tmp_path: Path) -> None:
+    """What is there stays there, and whoever holds messages is asked again."""
+    journal, room = open_journal(), asyncio.Event()
+    fill(journal, range(3))
+    (tmp_path / "journal").rename(tmp_path / "elsewhere")
+    journal._upkeep.look()
+    assert journal.offer(numbered(3)) is Offer.FULL
+    (tmp_path / "elsewhere").rename(tmp_path / "journal")
+    journal._commands.put(lambda: None)  # the thread sees what is wrong, and tries each second
+    journal.on_room = lambda: journal._loop.call_soon_threadsafe(room.set)
+    async with asyncio.timeout(5):
+        await room.wait()
+    fill(journal, range(3, 6))
+    assert len(await all_of(journal, 6)) == 6
+    assert journal.trouble == ""

@@ -1,11 +1,15 @@
 """What a cut or torn file still has is saved: in order, under its own numbers."""
 
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, fill, ids
+from journals import Open, all_of, fill, ids, killed
+
+from module.journal import leaves
 
 COUNT = 2000
 NAME = "journal.sqlite3"
@@ -84,3 +88,37 @@ async def test_a_process_that_is_told_of_damage_lets_the_next_one_save(open_jour
     (tmp_path / "journal" / "damaged.sqlite3").unlink()
     open_journal()
     assert not (tmp_path / "journal" / "damaged.sqlite3").exists()
+
+
+@pytest.mark.parametrize("size", [100, 3000, 30_000])
+async def test_what_nothing_leads_to_is_found_in_its_pages(
+    open_journal: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    """Also what a killed process had only in its log, and what needs more than one page."""
+    journal = open_journal(tmp_path / "running")
+    fill(journal, range(300), size=size)
+    journal._reader.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    fill(journal, range(300, 320), size=size)
+    torn = killed(journal, tmp_path / "running", to=tmp_path / "torn")
+    log = torn / f"{NAME}-wal"
+    assert log.stat().st_size
+    with closing(sqlite3.connect(torn / NAME)) as connection:  # carries the log into the file as it ends
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'messages'").fetchone()
+        connection.execute("SELECT count(*) FROM messages").fetchone()
+    assert not log.exists()
+    _overwrite(torn / NAME, root - 1, bytes(4096))
+    saved = open_journal(torn)
+    assert (saved.waiting(), saved.lost) == (320, 0)
+    assert ids(await all_of(saved, 320)) == list(range(320))
+
+
+async def test_a_large_damaged_file_does_not_fill_the_memory(closed: Path) -> None:
+    """It is read page by page."""
+    with (closed / NAME).open("r+b") as file:
+        file.truncate(64 << 20)
+    tracemalloc.start()
+    found = sum(1 for _ in leaves.messages(closed / NAME))
+    (_, most) = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == COUNT
+    assert most < 1 << 20

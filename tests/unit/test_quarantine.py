@@ -67,7 +67,7 @@ async def test_what_is_put_back_beside_an_idle_module_needs_no_other_message(
     open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody would know why nothing happens."""
-    monkeypatch.setattr(journal_file, "_LOOK", 0.1)
+    monkeypatch.setattr(journal_file, "_IDLE", 0.1)
     journal = open_journal()
     fill(journal, range(2))
     taken = await all_of(journal, 2)
