@@ -254,6 +254,7 @@ class Journal:
         self._wake_taker()
 
     def _retry(self) -> None:
+        self._troubles.settle()
         self._upkeep.space_was_enough()
         self._upkeep.look()
         self._take_what_was_put_back()

@@ -2,8 +2,12 @@
 
 import logging
 import sqlite3
+import time
 
 from .file import is_damage
+
+_QUIET = 3.0
+"""Seconds without a failure after which something counts as possible again: on a full volume it comes and goes."""
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +23,8 @@ class Troubles:
     def __init__(self) -> None:
         self.said = self.damage = ""
         self._sentences: dict[str, str] = {}
+        self._last: dict[str, float] = {}
+        self._works: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._sentences)
@@ -29,12 +35,21 @@ class Troubles:
         if doing not in self._sentences:
             _log.error("%s; nothing is acked until it can be", sentence)
         self._sentences[doing] = self.said = sentence
+        self._last[doing] = time.monotonic()
+        self._works.discard(doing)
         if isinstance(error, sqlite3.Error) and is_damage(error):
             self.damage = f"{sentence}; the next start saves what can be read"
 
     def end(self, doing: str) -> None:
         """Hear that something works; cheap when it always did."""
         if doing in self._sentences:
+            self._works.add(doing)
+            self.settle()
+
+    def settle(self) -> None:
+        """Let go of what has worked since, and has not failed again for a while."""
+        for doing in [doing for doing in self._works if time.monotonic() - self._last[doing] >= _QUIET]:
+            self._works.remove(doing)
             del self._sentences[doing]
             self.said = "; ".join(tuple(self._sentences.values()))
             _log.warning("the journal can be %s again", doing)
