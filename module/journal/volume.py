@@ -76,14 +76,14 @@ class Volume:
     def give_up_reserve(self) -> bool:
         """Let the log and the file have its space; False if there is none."""
         self.has_reserve = False
-        if not _size(self._reserve):
-            return False
-        self._remove_reserve()
-        return True
+        return bool(_size(self._reserve)) and self._remove_reserve()
 
-    def _remove_reserve(self) -> None:
+    def _remove_reserve(self) -> bool:
+        """Delete it; False if there is none, or on a volume that has become read-only."""
         with suppress(OSError):
             os.unlink(self._reserve)
+            return True
+        return False
 
     def has_file(self) -> bool:
         """Say whether the file is still there under its name: what is written to one without a name is lost."""

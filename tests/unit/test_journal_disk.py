@@ -162,3 +162,12 @@ async def test_a_directory_that_cannot_be_written_at_start_is_one_sentence(tmp_p
         assert caught.value.exit_code == 2
     finally:
         unmount(tmp_path)
+
+
+async def test_what_has_the_name_of_the_reserve_and_is_none_does_no_harm(open_journal: Open, tmp_path: Path) -> None:
+    """It is nothing that could be given up."""
+    (tmp_path / "journal" / "reserve" / "something").mkdir(parents=True)
+    journal = open_journal()
+    fill(journal, range(10))
+    assert not journal._volume.give_up_reserve()
+    assert ids(await all_of(journal, 10)) == list(range(10))
