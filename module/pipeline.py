@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from scoring.batcher import Batcher
 from scoring.codecs import Body, rows_of, unpacked, weight
@@ -130,7 +131,9 @@ class Pipeline:
         self.decoded += weighs
         context = _context(accepted) if self._script.wants_context else None
         is_rows = rows is not None
-        requests = [Request(value, context, is_rows) for value in ([request] if rows is None else rows)]
+        values = [request] if rows is None else rows
+        again = None if isinstance(request, str) else partial(self._script.decode, body)
+        requests = [Request(value, context, is_rows, 0, again, row) for row, value in enumerate(values)]
         outcomes = self._batcher.submit(requests, accepted.seq, alone=accepted.alone)
         return _Scored(accepted, outcomes, is_rows, weighs)
 

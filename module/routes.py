@@ -94,7 +94,7 @@ class Routes:
                 number = count[output] = count.get(output, -1) + 1
                 message = self._message(accepted, output, number, answer, properties)
                 total += _checked_size(message)
-                if total > MAX_ANSWERS_SIZE or number == MOST:
+                if total > MAX_ANSWERS_SIZE or sum(count.values()) + len(count) > MOST:
                     raise ScoringError(f"more than {MOST} messages or {MAX_ANSWERS_SIZE} bytes would leave for one")
                 yield message
 

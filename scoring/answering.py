@@ -6,11 +6,11 @@ Anything that a user's object raises, while it is looked at or turned into bytes
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import RequestError, RunError, ScoringError, TransientError
-from .predictions import Leaving, Outcome, Prediction
+from .errors import RequestError, RunError, ScoringError, TransientError, WrongNumberError
+from .predictions import Nothing, Outcome, Prediction
 from .responses import refused
 from .results import ResultOptions, encoded
-from .swallowed import PROPERTY, VALUE, Swallowed
+from .swallowed import Swallowed
 from .traces import blame, own_traceback
 from .transient import is_transient
 
@@ -37,13 +37,15 @@ class Answering:
             )
 
     def _encoded(self, result: object, is_row: bool) -> Outcome:
-        if isinstance(result, ScoringError):
-            return self.error(result)
-        if (error := refused(result)) is not None:
-            return error
-        if isinstance(result, Prediction) or not self._swallowed.is_in(result):
-            return encoded(result, self._options, is_row=is_row)
-        return tuple(map(_suspect, encoded(result, self._options, is_row=is_row)))
+        return encoded(result, self._options, is_row=is_row, judge=self._is_suspect)
+
+    def _is_suspect(self, value: object) -> bool:
+        """Say whether a value looks like a caught exception; raises the error that it stands for."""
+        if isinstance(value, ScoringError):
+            raise value
+        if (error := refused(value)) is not None:
+            raise error
+        return not isinstance(value, Prediction | Nothing) and self._swallowed.is_in(value)
 
     def error(self, raised: BaseException, what: str = "run()", *, misfit: bool = False) -> ScoringError:
         """Give what was raised as a failure of ours with one sentence and the user's own frames; never raises.
@@ -54,15 +56,10 @@ class Answering:
         try:
             if misfit:
                 return RequestError(f"the body does not fit the script's input schema: {raised}"[:1000])
-            for kind in (RequestError, TransientError, RunError, ScoringError):
+            for kind in (RequestError, TransientError, WrongNumberError, RunError, ScoringError):
                 if isinstance(raised, kind):
                     return kind(str(raised)[:_MOST_TEXT], raised.user_traceback)
             failed = TransientError if is_transient(raised) else RunError
             return failed(f"{what} failed: {blame(raised, self._directory)}", own_traceback(raised, self._directory))
         except BaseException as error:  # the text of a user's exception is made by a user's code
             return RunError(f"{what} failed: {type(raised).__name__}, which cannot be read: {type(error).__name__}")
-
-
-def _suspect(leaving: Leaving) -> Leaving:
-    properties = {**leaving.properties, PROPERTY: VALUE}
-    return Leaving(leaving.body, leaving.output, properties, leaving.content_type, leaving.content_encoding)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -154,7 +155,7 @@ class Batcher:
     def _next_batch(self) -> list[tuple[Request, _Group]]:
         place = self._patience.place()
         if place == SAMPLE and self._script.probe is not None:
-            sample = Request(self._script.probe, Context() if self._script.wants_context else None)
+            sample = Request(deepcopy(self._script.probe), Context() if self._script.wants_context else None)
             return [(sample, _Group(self._loop.create_future(), 1, 0.0, 0, alone=True))]
         if place is not None:
             lone = self._waiting[place]

@@ -1,15 +1,15 @@
 """A batch that fails is halved until only the requests that cause it are left; their neighbours are scored."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 
-from .errors import RunError, ScoringError, TransientError
+from .errors import ScoringError, TransientError, WrongNumberError
 from .plain_values import frame_records
 from .predictions import Outcome, Request
 
 Run = Callable[[Sequence[Request]], list[Outcome]]
 """One call of run(), its results encoded; raises only ScoringError: why the call failed as a whole."""
 
-_NO_LIST = (str, bytes, dict, set, frozenset)
+_NO_LIST = (str, bytes, bytearray, memoryview, Mapping, set, frozenset)
 
 WHOLE = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
@@ -54,24 +54,44 @@ def score_batch(run: Run, requests: Sequence[Request], *, bisect: bool = True, p
         error = raised
     if not bisect or len(requests) == 1 or (patient and isinstance(error, TransientError)):
         return [error] * len(requests)
-    middle = len(requests) // 2
-    return score_batch(run, requests[:middle]) + score_batch(run, requests[middle:])
+    # Of a wrong number nothing can be believed but calls of one: halves might have the right one by chance.
+    size = 1 if isinstance(error, WrongNumberError) else len(requests) // 2
+    cuts = [requests[:size], requests[size:]] if size > 1 else [requests[at : at + 1] for at in range(len(requests))]
+    return [outcome for part in cuts for outcome in score_batch(run, part)]
 
 
-def one_each(predictions: object, expected: int) -> list[object]:
-    """Give the predictions of a batch as a list, one per request.
+def one_each(predictions: object, expected: int) -> Iterator[object]:
+    """Give the predictions of a batch, one per request, in the order in which they are made.
 
     Raises:
-        RunError: it is none, or has another number of them.
+        WrongNumberError: it is none, or has another number of them.
     """
     if (rows := frame_records(predictions)) is not None:
         predictions = rows
     if isinstance(predictions, _NO_LIST) or not isinstance(predictions, Iterable):
-        raise RunError(f"run() gave {_a(predictions)}: expected a list of {expected} predictions, one per request")
-    given = list(predictions)
-    if len(given) != expected:
-        raise RunError(f"run() gave {len(given)} predictions for {expected} requests: expected one per request")
-    return given
+        raise WrongNumberError(
+            f"run() gave {_a(predictions)}: expected a list of {expected} predictions, one per request"
+        )
+    count = len(predictions) if isinstance(predictions, Sized) else None
+    if count is None:
+        return _counted(predictions, expected)
+    if count != expected:
+        raise _wrong(str(count), expected)
+    return iter(predictions)
+
+
+def _counted(predictions: Iterable[object], expected: int) -> Iterator[object]:
+    count = 0
+    for count, prediction in enumerate(predictions, 1):
+        if count > expected:
+            raise _wrong(f"more than {expected}", expected)
+        yield prediction
+    if count < expected:
+        raise _wrong(str(count), expected)
+
+
+def _wrong(count: str, expected: int) -> WrongNumberError:
+    return WrongNumberError(f"run() gave {count} predictions for {expected} requests: expected one per request")
 
 
 def _a(value: object) -> str:

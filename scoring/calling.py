@@ -5,6 +5,7 @@ import inspect
 import json
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 from msgspec import structs
@@ -71,18 +72,23 @@ def call_of(entry: Entry, awaiting: "Awaiting") -> Call:
     return by_name
 
 
-def score_of(entry: Entry, call: Call, answering: Answering, merging: Merging | None) -> Score:
+def score_of(entry: Entry, call: Call, answering: Answering, merging: Merging | None, awaiting: "Awaiting") -> Score:
     """Give a score() that never raises, and whose outcomes share nothing with what the script keeps; see Script."""
     if entry.kind in ("batched", "onnx"):
-        return in_batches(call, answering, bisect=entry.options.bisect, check=entry.options.check)
+        check = entry.options.check
+        settled = None if check is None else lambda value: awaiting.settle(check(value))
+        return in_batches(call, answering, bisect=entry.options.bisect, check=settled)
     one_by_one = _one_by_one(entry, call, answering)
     if merging is None:
         return one_by_one
 
-    def values_one_by_one(values: Sequence[object]) -> list[Outcome]:
-        return one_by_one([Request(value) for value in values])
+    # Arguments by name are objects that run() may change; a text is none.
+    own: Callable[[object], object] = deepcopy if entry.kind == "schema" else lambda value: value
 
-    merging.use(Scoring(call, answering.outcome, values_one_by_one))
+    def values_one_by_one(values: Sequence[object]) -> list[Outcome]:
+        return one_by_one([Request(own(value)) for value in values])
+
+    merging.use(Scoring(lambda value: call(own(value)), answering.outcome, values_one_by_one))
 
     def score(requests: Sequence[Request]) -> list[Outcome]:
         merged = merging.score([request.value for request in requests])
@@ -95,15 +101,16 @@ def in_batches(
     call: Call, answering: Answering, *, bisect: bool = True, check: Callable[[Any], object] | None = None
 ) -> Score:
     """Give a score() that calls run() once per batch, with the requests that the script's own check lets through."""
+    outcome = answering.outcome
 
     def run(requests: Sequence[Request]) -> list[Outcome]:
         try:
-            contexts = _contexts(requests)
-            predictions = one_each(call([request.value for request in requests], contexts), len(requests))
+            values, contexts = _values(requests), _contexts(requests)
+            predictions = one_each(call(values, contexts), len(requests))
+            # Each at once, before the next one is asked for: a generator may fill the same object again.
+            return [outcome(each, is_row=request.is_row) for each, request in zip(predictions, requests, strict=True)]
         except BaseException as raised:  # SystemExit and CancelledError too: nobody else would answer
             raise answering.error(raised) from None
-        outcome = answering.outcome
-        return [outcome(each, is_row=request.is_row) for each, request in zip(predictions, requests, strict=True)]
 
     scorer = BatchScorer(run, bisect=bisect)
     return scorer.score if check is None else _checked(scorer.score, check, answering)
@@ -114,7 +121,8 @@ def _checked(score: Score, check: Callable[[Any], object], answering: Answering)
 
     def error_of(request: Request) -> ScoringError | None:
         try:
-            return RequestError("it does not pass the script's check") if check(request.value) is False else None
+            passes = check(request.value)
+            return None if passes is None or passes else RequestError("it does not pass the script's check")
         except BaseException as raised:
             return answering.error(raised, "check()")
 
@@ -143,7 +151,8 @@ def _one_by_one(entry: Entry, call: Call, answering: Answering) -> Score:
 
     def outcome(request: Request) -> Outcome:
         try:
-            result = call(request.value, _contexts((request,)))
+            (value,) = _values((request,))
+            result = call(value, _contexts((request,)))
         except BaseException as error:  # SystemExit and CancelledError too
             is_before = isinstance(error, Exception) and code is not None and not entered(error, code)
             return answering.error(error, misfit=is_before and entry.kind == "schema")
@@ -159,6 +168,21 @@ def _one_by_one(entry: Entry, call: Call, answering: Answering) -> Score:
         return outcomes
 
     return score
+
+
+def _values(requests: Sequence[Request]) -> list[Any]:
+    """Give what run() gets: of a request that it has had before the body decoded anew, since it may have changed it."""
+    decoded: dict[int, Any] = {}
+    values: list[Any] = []
+    for request in requests:
+        if request.calls == 0 or request.decode is None:
+            values.append(request.value)
+            continue
+        body = id(request.decode)
+        if body not in decoded:
+            decoded[body] = request.decode()
+        values.append(decoded[body][request.row] if request.is_row else decoded[body])
+    return values
 
 
 def _contexts(requests: Sequence[Request]) -> list[Context]:

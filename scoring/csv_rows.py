@@ -20,7 +20,7 @@ _WORDS: dict[str, object] = {
     "inf": math.inf,
     "-inf": -math.inf,
 }
-_MAX_DIGITS = 18
+_MAX_DIGITS = 300
 
 
 def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[object]:

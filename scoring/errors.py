@@ -5,6 +5,7 @@ ScoringError
 ├── ModelError      the model cannot be found, read or loaded: the module does not start (exit 3)
 ├── RequestError    this one request is wrong: answered on the errors output, its neighbours are scored
 └── RunError        run() failed: the batch is bisected until only the request that causes it is left
+    ├── WrongNumberError  it gave no list, or one of another length: whose a prediction is cannot be told
     └── TransientError  not the request's fault (memory, device, network): tried again, never answered
 """
 
@@ -42,6 +43,10 @@ class RequestError(ScoringError):
 
 class RunError(ScoringError):
     """run() raised, or did not give one prediction per request."""
+
+
+class WrongNumberError(RunError):
+    """run() did not give one prediction per request."""
 
 
 class TransientError(RunError):

@@ -5,6 +5,7 @@ import decimal
 import enum
 import json
 import math
+import re
 import uuid
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from .predictions import Nothing, Prediction
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _MOST_NESTED = 200
+_DATE = re.compile(rb'"\d{4}-\d\d-\d\dT')
 _MOST_DIGITS = 4300
 """Digits of a whole number at most: Python's own bound, since writing them out takes time quadratic in it."""
 
@@ -40,7 +42,10 @@ def encode(value: object, *, reject_nan: bool = False) -> bytes:
             if not _is_finite(plain):
                 raise ScoringError("the prediction holds NaN or an infinity, and SCORING_NAN is reject")
             value = plain
-        return orjson.dumps(value, option=_OPTIONS, default=_known)
+        body = orjson.dumps(value, option=_OPTIONS, default=_known)
+        if b"T" in body and _DATE.search(body):
+            body = orjson.dumps(_dated(value), option=_OPTIONS, default=_known)
+        return body
     except TypeError as error:
         if isinstance(error.__cause__, HoldsPredictionError):
             raise error.__cause__ from None
@@ -75,6 +80,8 @@ def frame_records(value: object) -> list[object] | None:
     to_dict = getattr(value, "to_dict", None)
     if to_dict is None or not hasattr(value, "columns") or not hasattr(value, "iloc"):
         return None
+    if not getattr(value.columns, "is_unique", True):
+        raise RunError("a data frame has two columns of one name: one of them would be lost")
     records: list[object] = to_dict(orient="records")
     return records
 
@@ -137,6 +144,27 @@ def _array(value: Any) -> object:
     if value.dtype.names:
         return [dict(zip(value.dtype.names, row, strict=True)) for row in value.reshape(-1)]
     return list(value) if value.dtype.kind in "Mm" and value.ndim else value.tolist()
+
+
+def _dated(value: Any) -> Any:
+    """Give a value in which numpy's dates are as they are: orjson gives NaT as a date, and nanoseconds cut."""
+    if isinstance(value, dict):
+        return {key: _dated(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_dated(inner) for inner in value]
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "M":
+        return value
+    unit = np.datetime_data(value.dtype)[0]
+    if unit in ("s", "ms", "us") and not np.isnat(value).any():
+        return value
+    texts = np.datetime_as_string(value.astype("M8[s]") if unit in ("Y", "M", "W", "D", "h", "m") else value)
+    return _dates_of(texts.tolist())
+
+
+def _dates_of(texts: Any) -> Any:
+    if isinstance(texts, list):
+        return [_dates_of(text) for text in texts]
+    return None if texts == "NaT" else texts.rstrip("0").rstrip(".") if "." in texts else texts
 
 
 def _date(value: datetime.datetime | datetime.date | datetime.time) -> str | None:

@@ -1,6 +1,6 @@
 """What stands at the two ends of run(): a request with its context, and what may be given for it besides a value."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -37,12 +37,16 @@ class Request(msgspec.Struct):
         context: what its message came with; None where no script asks for it.
         is_row: it is one of the rows of a body, which are answered together as an array.
         calls: how often run() has been called with it in this process.
+        decode: gives what the whole body is decoded to, anew; None where nobody can change the value.
+        row: its place among the rows of the body.
     """
 
     value: object
     context: Context | None = None
     is_row: bool = False
     calls: int = 0
+    decode: Callable[[], object] | None = None
+    row: int = 0
 
 
 class Nothing:

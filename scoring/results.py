@@ -5,7 +5,7 @@ message from the moment that run() returns.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from .errors import RunError, ScoringError
 from .plain_values import HoldsPredictionError, as_plain, encode, frame_records
 from .predictions import Leaving, Nothing, Prediction
 from .responses import Response, is_response
+from .swallowed import PROPERTY, VALUE
 
 _JSON, _UTF8 = "application/json", "utf-8"
 
@@ -42,13 +43,20 @@ class ResultOptions:
     max_bytes: int = 250_000
 
 
-def encoded(result: object, options: ResultOptions, *, is_row: bool = False) -> tuple[Leaving, ...]:
+Judge = Callable[[object], bool]
+"""Says whether a value that leaves is suspect; raises ScoringError if it must not leave."""
+
+
+def encoded(
+    result: object, options: ResultOptions, *, is_row: bool = False, judge: Judge = lambda value: False
+) -> tuple[Leaving, ...]:
     """Give what leaves for one request; empty for NOTHING. Nothing of it is shared with the result.
 
     Args:
         result: what run() gave, no error.
         options: how it becomes bodies.
         is_row: the request is a row of a body: see joined().
+        judge: asked of the value of each prediction.
 
     Raises:
         ScoringError: the result has no form that can be sent.
@@ -57,16 +65,27 @@ def encoded(result: object, options: ResultOptions, *, is_row: bool = False) -> 
         predictions = _several([result])
     else:
         try:
-            return tuple(_bodies(result, None, {}, options, is_row))
+            return tuple(_bodies(result, None, _marked({}, judge(result)), options, is_row))
         except HoldsPredictionError:  # found by encoding: to look for it beforehand would cost as much as to encode
             if not isinstance(result, list | tuple):
                 raise
             predictions = _several(result)
-    return tuple(each for one in predictions for each in _bodies(one.value, *one.said(), options, is_row))
+    return tuple(each for one in predictions for each in _prediction(one, options, is_row, judge))
+
+
+def _prediction(one: Prediction, options: ResultOptions, is_row: bool, judge: Judge) -> Iterator[Leaving]:
+    output, properties = one.said()
+    return _bodies(one.value, output, _marked(properties, judge(one.value)), options, is_row)
+
+
+def _marked(properties: dict[str, str], is_suspect: bool) -> dict[str, str]:
+    return {**properties, PROPERTY: VALUE} if is_suspect else properties
 
 
 def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
     """Give what leaves for a body with rows: what they have for one output and with equal properties as an array.
+
+    An array with a suspect row is suspect; the row stays in its place.
 
     Raises:
         ScoringError: more messages would leave than may.
@@ -74,7 +93,8 @@ def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Itera
     arrays: dict[tuple[object, ...], list[Leaving]] = {}
     for leaving in rows:
         for each in leaving:
-            key: tuple[object, ...] = (each.output, *sorted(each.properties.items()))
+            named = [(name, text) for name, text in each.properties.items() if name != PROPERTY]
+            key: tuple[object, ...] = (each.output, *sorted(named))
             arrays.setdefault(key, []).append(each)
     _check_number(sum(map(len, rows)) if options.split else len(arrays))
     for elements in arrays.values():
@@ -82,7 +102,8 @@ def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Itera
             yield from elements
         else:
             body = b"[" + b",".join([each.body for each in elements]) + b"]"
-            yield Leaving(body, elements[0].output, elements[0].properties)
+            properties = next((each for each in elements if PROPERTY in each.properties), elements[0]).properties
+            yield Leaving(body, elements[0].output, properties)
 
 
 def _several(results: Sequence[object]) -> list[Prediction]:
@@ -117,7 +138,8 @@ def _row(value: object, options: ResultOptions) -> bytes:
             return body
         except orjson.JSONDecodeError:
             value = body
-    return encode(value, reject_nan=options.nan == "reject")
+    text = _json_text(value, options) if isinstance(value, str) and options.text == "message" else None
+    return encode(value, reject_nan=options.nan == "reject") if text is None else text
 
 
 def _parts(value: object, options: ResultOptions) -> Sequence[object]:
@@ -173,9 +195,10 @@ def _json_text(text: str, options: ResultOptions) -> bytes | None:
         return body
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         pass
+    if not text.lstrip().startswith(("{", "[")):  # NaN by itself is a text
+        return None
     try:
-        return encode(json.loads(text), reject_nan=options.nan == "reject")
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    except ScoringError:
-        raise
+    return encode(value, reject_nan=options.nan == "reject")

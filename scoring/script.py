@@ -104,7 +104,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         "onnx" if bare else entry.kind,
         path,
         lambda: _init(entry, awaiting, directory),
-        score_of(entry, call, Answering(entry.run, directory, options or ResultOptions()), merging),
+        score_of(entry, call, Answering(entry.run, directory, options or ResultOptions()), merging, awaiting),
         decode,
         rows=entry.kind == "batched",
         max_size=entry.options.max_size,

@@ -375,3 +375,149 @@ def test_a_classic_script_gets_its_context_too(tmp_path: Path) -> None:
     """In a parameter called context, other than the first."""
     script = "def init(): pass\ndef run(raw_data, context): return [raw_data, context.message_id, context.attempt]\n"
     assert [told(line)[2] for line in replayed(tmp_path, script, [1, 2])] == [["1", "m0", 1], ["2", "m1", 1]]
+
+
+CHANGES = {
+    "halves": """
+from scoring import batched
+def init(): pass
+@batched
+def run(requests):
+    for request in requests:
+        request["x"] = request["x"] * 1.8 + 32
+    return [request["x"] for request in requests]
+""",
+    "pops": """
+from scoring import batched
+def init(): pass
+@batched
+def run(requests): return [request.pop("x") * 1.8 + 32 for request in requests]
+""",
+    "fails once": """
+from scoring import batched
+failed = []
+def init(): pass
+@batched
+def run(requests):
+    for request in requests:
+        if request["x"] is not None: request["x"] = request["x"] * 1.8 + 32
+    if not failed:
+        failed.append(1)
+        raise ConnectionResetError
+    return [1 / 0 if request["x"] is None else request["x"] for request in requests]
+""",
+    "by name, fails once": """
+from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+from inference_schema.schema_decorators import input_schema
+failed = []
+def init(): pass
+@input_schema("x", StandardPythonParameterType([1.5]))
+def run(x):
+    x[0] = x[0] * 1.8 + 32
+    if not failed:
+        failed.append(1)
+        raise ConnectionResetError
+    return x[0]
+""",
+}
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_request_that_run_has_changed_is_decoded_anew(tmp_path: Path, name: str, rows: bool) -> None:
+    """Halves of a failing batch and a second try get what the sender sent, not what the first call left of it."""
+    given = [{"x": None if n == 37 else float(n)} for n in range(64)]
+    expected = [(f"m{n}", "amlOutput", n * 1.8 + 32) for n in range(64) if n != 37]
+    if name.startswith("by name"):
+        left = [told(line) for line in replayed(tmp_path, CHANGES[name], [{"x": [each["x"] or 0.5]} for each in given])]
+        assert [each for each in left if each[0] not in ("m0", "m37")] == expected[1:]
+        return
+    bodies = [given[n : n + 4] for n in range(0, 64, 4)] if rows else given
+    left = [told(line) for line in replayed(tmp_path, CHANGES[name], bodies)]
+    assert sum(output == "errors" for _, output, _ in left) == 1
+    if rows:
+        assert [body for _, output, body in left if output == "amlOutput"] == [
+            [each["x"] * 1.8 + 32 for each in body] for body in bodies if all(each["x"] is not None for each in body)
+        ]
+    else:
+        assert [each for each in left if each[1] == "amlOutput"] == expected
+
+
+def test_of_a_wrong_number_of_predictions_nothing_is_believed(tmp_path: Path) -> None:
+    """``return labels, probabilities`` has two entries, as a half of two requests would."""
+    script = """
+from scoring import batched
+def init(): pass
+@batched
+def run(requests): return [r["a"] for r in requests], [r["b"] for r in requests]
+"""
+    left = [told(line) for line in replayed(tmp_path, script, [{"a": n, "b": -n} for n in range(8)])]
+    assert [output for _, output, _ in left] == ["errors"] * 8
+
+
+def test_a_generator_that_fills_one_object_gives_each_its_own(tmp_path: Path) -> None:
+    """Each prediction is encoded before the next one is asked for."""
+    script = """
+from scoring import batched
+kept = {}
+def init(): pass
+@batched
+def run(requests):
+    for request in requests:
+        kept["x"] = request
+        yield kept
+"""
+    assert [told(line)[2] for line in replayed(tmp_path, script, list(range(50)))] == [{"x": n} for n in range(50)]
+
+
+def test_errors_inside_of_predictions_are_errors(tmp_path: Path) -> None:
+    """A response of 400 and more, an exception, a refusal: also within a Prediction or a list with one."""
+    script = """
+import json
+from azureml.contrib.services.aml_response import AMLResponse
+from scoring import Prediction, RequestError
+GIVES = {
+    "response": lambda: Prediction(AMLResponse("no", 500)),
+    "listed": lambda: [Prediction(1), AMLResponse("no", 400)],
+    "refusal": lambda: [RequestError("r"), Prediction(1)],
+    "exception": lambda: Prediction(ValueError("x")),
+}
+def init(): pass
+def run(raw_data): return GIVES[json.loads(raw_data)]()
+"""
+    left = replayed(tmp_path, script, ["response", "listed", "refusal", "exception"])
+    assert [line["output"] for line in left] == ["errors", "errors", "errors", "amlOutput"]
+    assert left[3]["properties"]["scoringSuspect"] == "error-result"
+
+
+def test_a_suspect_row_stays_in_its_place(tmp_path: Path) -> None:
+    """Who puts rows and answers side by side must not be given those of another."""
+    script = """
+from scoring import batched
+def init(): pass
+@batched
+def run(requests):
+    return [{"error": "could not convert string to float: 'x'"} if r["n"] == 1 else r["n"] for r in requests]
+"""
+    (line,) = replayed(tmp_path, script, [[{"n": 0}, {"n": 1}, {"n": 2}]])
+    assert line["body"] == [0, {"error": "could not convert string to float: 'x'"}, 2]
+    assert line["properties"]["scoringSuspect"] == "error-result"
+
+
+def test_numpys_dates_and_checks_are_what_they_say(tmp_path: Path) -> None:
+    """NaT is null and nanoseconds are kept, in arrays too; numpy's False refuses; a check may be asynchronous."""
+    script = """
+import numpy as np
+from scoring import RequestError, batched
+def init(): pass
+async def check(request):
+    if request == 2: raise RequestError("two")
+    return np.all(np.array([request]) < 3)
+@batched(check=check)
+def run(requests):
+    days, nanoseconds = ["2018-12-01", "NaT"], ["2018-12-01T00:00:00.123456789", "NaT"]
+    return [{"d": np.array(days, "M8[D]"), "n": np.array(nanoseconds, "M8[ns]")} for _ in requests]
+"""
+    left = [told(line) for line in replayed(tmp_path, script, [1, 2, 3])]
+    assert left[0][2] == {"d": ["2018-12-01T00:00:00", None], "n": ["2018-12-01T00:00:00.123456789", None]}
+    assert [body for _, _, body in left[1:]] == ["two", "it does not pass the script's check"]

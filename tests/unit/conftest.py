@@ -10,13 +10,14 @@ import pytest
 from journals import Open
 from mqtt_line import Line, Paho, Room, sdk_client
 
-from module.journal import Journal
+from module.journal import Journal, troubles
 from module.transports.edge_hub_tap import Tap
 
 
 @pytest.fixture
-async def open_journal(tmp_path: Path) -> AsyncIterator[Open]:
-    """Give a function that opens a journal, by default in one directory of this test."""
+async def open_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+    """Give a function that opens a journal, by default in one directory of this test; its troubles end at once."""
+    monkeypatch.setattr(troubles, "_QUIET", 0.0)
     opened: list[Journal] = []
 
     def open_it(directory: Path = tmp_path / "journal", **bounds: Any) -> Journal:

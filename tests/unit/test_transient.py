@@ -14,7 +14,7 @@ from unit_parts import Seen, answering, batched_script, requests, scored, values
 from scoring import patience
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
-from scoring.calling import score_of
+from scoring.calling import Awaiting, score_of
 from scoring.errors import RequestError, RunError, TransientError
 from scoring.kinds import entry_of
 from scoring.scoring_thread import ScoringThread
@@ -132,7 +132,7 @@ def test_a_script_that_takes_one_request_stops_at_it() -> None:
 
     module = SimpleNamespace(run=lambda raw_data: raw_data, init=lambda: None)
     entry = entry_of(cast("ModuleType", module), HERE / "score.py")
-    outcomes = values(score_of(entry, call, answering(entry.run), None)(requests(["a", "away", "b"])))
+    outcomes = values(score_of(entry, call, answering(entry.run), None, Awaiting())(requests(["a", "away", "b"])))
     assert outcomes[0] == "a"
     assert isinstance(outcomes[1], TransientError)
     assert len(outcomes) == 2
