@@ -17,8 +17,9 @@ UNCONFIRMED = 64
 
 _SURELY_DONE = 3.0
 """Seconds after which a confirmed answer must have left the journal, on a busy machine too."""
-_SURELY_HEARD = 1.5
-"""Seconds after which the module must have heard of a confirmation, where the wire is clear."""
+_SURELY_HEARD, _HEARD_AFTER_SILENCE = 1.5, 15.0
+"""Seconds after which the module must have heard of a confirmation, where the wire is clear and where it was not: what is
+sent into a silence is lost with the connection that ends it."""
 _OWN_ID = re.compile(r"[0-9a-fA-F-]{8,}-\d+")
 """How the id of an answer begins whose message has none: the journal's name and the message's number."""
 
@@ -268,7 +269,7 @@ def _again_though_confirmed(story: Story, each: _Class, found: Found) -> list[st
     said = []
     for identity, copies in found.items():
         for before, after in pairwise(copies):
-            at, heard = before.confirmed, _SURELY_HEARD if story.clear else _SURELY_DONE
+            at, heard = before.confirmed, _SURELY_HEARD if story.clear else _HEARD_AFTER_SILENCE
             died = any(0 <= death - at <= _SURELY_DONE for death in story.deaths)
             cut = any(0 <= end - at <= heard for end in story.ends)
             if at and not died and not cut:
