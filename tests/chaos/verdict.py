@@ -18,8 +18,8 @@ UNCONFIRMED = 64
 _SURELY_DONE = 3.0
 """Seconds after which a confirmed answer must have left the journal, on a busy machine too."""
 _SURELY_HEARD, _HEARD_AFTER_SILENCE = 1.5, 15.0
-"""Seconds after which the module must have heard of a confirmation, where the wire is clear and where it was not: what is
-sent into a silence is lost with the connection that ends it."""
+"""Seconds after which the module must have heard of a confirmation, where the wire is clear and where it was not: what
+is sent into a silence is lost with the connection that ends it."""
 _OWN_ID = re.compile(r"[0-9a-fA-F-]{8,}-\d+")
 """How the id of an answer begins whose message has none: the journal's name and the message's number."""
 
