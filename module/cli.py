@@ -1,11 +1,17 @@
 """The command line: one sub-command, one function; heavy imports stay inside them."""
 
-import argparse
-import asyncio
-import logging
 import os
 import signal
 import sys
+
+# Before the other imports, which take time: a signal to the first process of a container is lost without a handler.
+if sys.argv[1:2] == ["run"] and os.path.basename(sys.argv[0]) in ("cli.py", "scoring-module"):
+    for _number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(_number, lambda *_: os._exit(0))
+
+import argparse
+import asyncio
+import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
@@ -42,7 +48,7 @@ def main() -> None:
     except Exception:
         traceback.print_exc()
         code = 1
-    with suppress(OSError):  # whoever read has gone
+    with suppress(Exception):  # whoever read has gone, or the script has closed them
         sys.stdout.flush()
         sys.stderr.flush()
     # Threads of the SDK and a run() that never returns must not keep the process from ending.

@@ -232,7 +232,9 @@ def _max_size(settings: Settings, script: Script) -> int:
     said = [model.max_rows for model in MODELS if model.max_rows]
     if settings.latency_target_ms:
         return min([settings.max_batch_size or script.max_size, *said])
-    return settings.max_batch_size or max([script.max_size, *(said if script.kind == "onnx" else [])])
+    if script.kind == "onnx":
+        return settings.max_batch_size or max([script.max_size, *said])
+    return min(settings.max_batch_size or script.max_size, script.max_size)
 
 
 def _providers() -> dict[str, float]:

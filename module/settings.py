@@ -1,11 +1,12 @@
 """Environment → frozen Settings, read once; the README's table and ``run --help`` are printed from here."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from .errors import SettingsError
 
@@ -58,7 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
     ] = "prove"
     max_batch_size: Annotated[
-        int, Meta(ge=0, description="requests in one run() at most; 0: what the script's @batched says")
+        int,
+        Meta(ge=0, description="requests in one run() at most, never more than the script's @batched says; 0: that"),
     ] = 0
     max_delay_ms: Annotated[
         float, Meta(ge=0, le=60_000, description="wait this long for a fuller batch; 0: take what waits")
@@ -78,7 +80,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, dict[str, object]], Meta(description="JSON, provider → ONNX Runtime's options of it")
     ] = msgspec.field(default_factory=dict)
     latency_target_ms: Annotated[
-        float, Meta(ge=0, le=1e9, description="what run() may take: batches stay small enough for it; 0: any")
+        float,
+        Meta(
+            ge=0, le=1e9, description="what a call of an OnnxModel may take: batches stay small enough for it; 0: any"
+        ),
     ] = 0
     calibration_s: Annotated[
         float, Meta(ge=0, le=1e9, description="seconds for measuring a model at its first start; 0: measure nothing")
@@ -137,19 +142,29 @@ def read(environment: Mapping[str, str]) -> Settings:
         if text:
             values[field] = _value(variable, text, hint)
     settings = Settings(**values)  # type: ignore[arg-type]
+    # A script's folder becomes the working directory: what is relative now would mean something else then.
+    settings = structs.replace(settings, journal_dir=settings.journal_dir.absolute())
     if not settings.dir.is_dir():
         raise SettingsError(f"SCORING_DIR is {settings.dir}, which is no directory: set it to the one with score.py")
     return settings
 
 
 def _value(variable: str, text: str, hint: object) -> object:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise SettingsError(f"{variable} is {text!r}: it holds bytes that are no UTF-8")
     try:
         if get_origin(get_args(hint)[0]) is dict:
             return msgspec.json.decode(text, type=hint)
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         choices = get_args(get_args(hint)[0]) if get_origin(get_args(hint)[0]) is Literal else ()
-        reason = f"expected one of {', '.join(choices)}" if choices else f"{str(error)[0].lower()}{str(error)[1:]}"
+        choices = choices or (("0", "1") if get_args(hint)[:1] == (bool,) else ())
+        said = str(error).replace("`int`, got `str`", "a whole number").replace("`float`, got `str`", "a number")
+        reason = (
+            f"expected one of {', '.join(choices)}"
+            if choices
+            else re.sub(r"^[A-Z](?=[a-z])", lambda m: m[0].lower(), said)
+        )
         raise SettingsError(f"{variable} is {text!r}: {reason}") from error
 
 

@@ -7,8 +7,8 @@ made anew whenever it ends or confirms nothing.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
+from time import monotonic
 
 from .errors import RunHungError
 from .inbox import Inbox
@@ -48,7 +48,7 @@ class Watchdog:
     def started(self, owners: list[int]) -> None:
         """Hear that a batch is about to run."""
         self._running = owners
-        self._since = time.monotonic()
+        self._since = monotonic()
         self._inbox.running(owners)
 
     def finished(self, size: int, seconds: float) -> None:
@@ -62,7 +62,8 @@ class Watchdog:
     def stalled(self, why: str, pause: float) -> None:
         """Hear that a message has to be tried again; nothing of it is acked off meanwhile."""
         self.trouble = why
-        _log.warning("%s; not the message's fault, next try in %g s", why, pause)
+        if pause:
+            _log.warning("%s; not the message's fault as far as is known, next try in %g s", why, pause)
 
     async def watch(self, stack_of_scoring: Callable[[], str]) -> None:
         """Return never; raise when run() hangs.
@@ -71,10 +72,10 @@ class Watchdog:
             RunHungError: it took longer than the time-out; the stack of the scoring thread is in the log.
         """
         pause = min(_CHECK, self._run_timeout / 4)
-        looked, lived = time.monotonic(), 0.0
+        looked, lived = monotonic(), 0.0
         while True:
             await asyncio.sleep(pause)
-            now = time.monotonic()
+            now = monotonic()
             since = self._since
             # Time that this process has lived through: a SIGSTOP or a `docker pause` is no part of it.
             lived = 0.0 if since is None or since > looked else lived + min(now - looked, 2 * pause)

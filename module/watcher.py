@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from . import watcher_process
-from .journal.suspects import CRASH, STOPPED
+from .journal.suspects import CRASH, HUNG, STOPPED
 from .logs import Form, pattern
 
 _BEAT = 1.0
@@ -44,11 +44,12 @@ class Watcher:
         """
         self._form = form
         late = pattern(form, f"did not stop within {stop_timeout:g} s (SCORING_STOP_TIMEOUT_S): the process is ended")
-        self._arguments = [str(stop_timeout + _GRACE), str(journal / CRASH if journal else ""), STOPPED, late]
+        self._arguments = [str(stop_timeout + _GRACE), str(journal / CRASH if journal else ""), STOPPED, HUNG, late]
         self._loop = asyncio.get_running_loop()
         (self._ear, self._mouth), (self._bell, self._rope) = os.pipe(), os.pipe()
         for end in (self._mouth, self._rope):
             os.set_blocking(end, False)
+        self._stacks = os.memfd_create("stacks")  # nobody can keep it from being written, as the reader of a log can
         self._process: subprocess.Popen[bytes] | None = None
         self._next = 0.0
         self.expect(math.inf, signal.SIGHUP, "")
@@ -56,7 +57,7 @@ class Watcher:
         libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
         for number in (signal.SIGHUP, signal.SIGQUIT):
             libc.signal(number, ctypes.cast(libc._exit, ctypes.c_void_p))
-            faulthandler.register(number, 2, chain=True)
+            faulthandler.register(number, self._stacks, chain=True)
 
     def start(self) -> None:
         """Begin to be watched; SIGTERM and SIGINT have their handlers in Python by now."""
@@ -92,10 +93,10 @@ class Watcher:
         command = [sys.executable, "-I", "-S", watcher_process.__file__, str(os.getpid()), str(self._ear)]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [*command, str(self._bell), *self._arguments],
+                [*command, str(self._bell), str(self._stacks), *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(self._ear, self._bell),
+                pass_fds=(self._ear, self._bell, self._stacks),
             )
         except OSError as error:
             _log.warning("no process can be started that watches for hangs: %s", error)

@@ -13,10 +13,22 @@ from contextlib import suppress
 
 _TICK = 0.5
 _PATIENCE = 3.0
-"""Seconds between two looks; that the module may take to write its stacks and end, once it is told to."""
+_MOST_LOGGED = 3500
+"""Seconds between two looks; that the module may take to write its stacks and end; bytes of them that are logged."""
 
 
-def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str, stopped: str, late: str) -> None:
+def watch(
+    module: int,
+    beats: int,
+    bell: int,
+    stacks: int,
+    *,
+    stop_within: float,
+    crash: str,
+    stopped: str,
+    hung: str,
+    late: str,
+) -> None:
     """Watch until the module is gone.
 
     Args:
@@ -24,9 +36,11 @@ def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str,
         beats: readable: a line for each turn of its event loop, ``{seconds} {signal} {log line}``: if no other comes
             for so many seconds, it hangs and is ended with this signal, and the line is logged.
         bell: readable: rings when it is asked to stop.
+        stacks: where it leaves its stacks when ``crash`` is empty, or does not take them; they are logged.
         stop_within: seconds from then on in which it has to be gone.
         crash: the file that gets its stacks; empty: none.
         stopped: what is written before them if it outlasts a stop.
+        hung: what is written before them if its run() hangs.
         late: the log line of that.
     """
     limit, number, line = float("inf"), int(signal.SIGKILL), ""
@@ -54,8 +68,11 @@ def watch(module: int, beats: int, bell: int, *, stop_within: float, crash: str,
             line, number = late, signal.SIGHUP
         elif silent <= limit:
             continue
+        elif number == signal.SIGHUP:
+            _note(crash, hung)
         _log(time.strftime(f"{line}\n", time.gmtime()))
         _end(module, number, beats)
+        _log(os.pread(stacks, _MOST_LOGGED, 0).decode(errors="replace").replace("\n", "\n    "))
         return
 
 
@@ -95,6 +112,5 @@ if __name__ == "__main__":
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(each, signal.SIG_IGN)  # they are meant for the module, which it outlives by a moment
     with suppress(ProcessLookupError, BrokenPipeError):
-        process, mouth, rope = map(int, sys.argv[1:4])
-        crash, stopped, late = sys.argv[5:8]
-        watch(process, mouth, rope, stop_within=float(sys.argv[4]), crash=crash, stopped=stopped, late=late)
+        numbers, (within, crash, stopped, hung, late) = map(int, sys.argv[1:5]), sys.argv[5:10]
+        watch(*numbers, stop_within=float(within), crash=crash, stopped=stopped, hung=hung, late=late)

@@ -21,6 +21,12 @@ CONDEMNED = 10
 CRASH = "crash.txt"
 """Where a process leaves its stacks, in the journal's directory."""
 
+HUNG = "run() hangs:\n"
+"""What comes before its stacks if a run() that hangs was ended: a signal from somebody else may leave stacks too."""
+
+_NATIVE = "Fatal Python error"
+"""What faulthandler says of a native crash."""
+
 STOPPED = "this process was to stop and did not in time: nobody is to blame\n"
 """What comes before its stacks if a process had to be ended because it outlasted a stop."""
 
@@ -55,7 +61,7 @@ class Suspects:
             seq: _deaths(seq, before.get(seq)) for seq in present
         }
         if len(left) == 1 and present:
-            after[left[0]] += EXPLAINED if stacks else UNEXPLAINED
+            after[left[0]] += EXPLAINED if HUNG in stacks or _NATIVE in stacks else UNEXPLAINED
         if before or after:
             with connection:
                 connection.execute("BEGIN")
@@ -79,7 +85,7 @@ class Suspects:
 
     def explain(self, why: str) -> None:
         """Leave word of why the process is about to end, as a crash would."""
-        self._file.write(why)
+        self._file.write(HUNG + why)
         self._file.flush()
 
     def delete(self, seqs: Iterable[int]) -> None:

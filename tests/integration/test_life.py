@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -84,6 +85,30 @@ async def test_the_first_process_of_a_container_ends_too(hub: EdgeHub, answers: 
         (first,) = _children(module.pid)
         os.kill(first, signal.SIGTERM)
         assert await module.ended(10) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root and unshare (util-linux)")
+async def test_the_first_process_of_a_container_hears_a_stop_while_it_starts(hub: EdgeHub, tmp_path: Path) -> None:
+    """Without a handler the kernel would drop the signal, and the module would run on until it is killed."""
+    before = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+    async with Module(hub.environment, tmp_path, "slow", before=before) as module:
+        async with asyncio.timeout(20):
+            while not (children := _children(module.pid)) or b"module.cli" not in _command_of(children[0]):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            while not _handles(children[0], signal.SIGTERM):  # noqa: ASYNC110 - the interpreter's own start
+                await asyncio.sleep(0.005)
+        os.kill(children[0], signal.SIGTERM)
+        assert await module.ended(10) == 0
+        assert "ready after" not in module.log
+
+
+def _command_of(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def _handles(process: int, number: signal.Signals) -> bool:
+    caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text())
+    return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
 
 
 async def test_an_init_that_holds_the_interpreter_ends_the_process(hub: EdgeHub, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Environment → Settings."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,27 @@ def test_the_readme_has_every_setting_as_it_is() -> None:
     rows = [f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.description} |" for row in describe()]
     readme = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
     assert [line for line in readme if line.startswith("| `SCORING_")] == rows
+
+
+def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a script changes the working directory."""
+    monkeypatch.chdir(tmp_path)
+    settings = read({"SCORING_DIR": str(tmp_path), "SCORING_JOURNAL_DIR": "journal"})
+    assert settings.journal_dir == tmp_path / "journal"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("SCORING_MODEL_NAME", "pump\udcff", "it holds bytes that are no UTF-8"),
+        ("SCORING_ROUTES", "{x}", "JSON is malformed"),
+        ("SCORING_UNWRAP", "yes", "expected one of 0, 1"),
+        ("SCORING_MAX_WAITING", "many", "expected a whole number"),
+        ("SCORING_MAX_DELAY_MS", "inf", "expected `float` <= 60000"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_words_of_the_environment(
+    tmp_path: Path, variable: str, text: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        read({"SCORING_DIR": str(tmp_path), variable: text})

@@ -8,6 +8,7 @@ import pytest
 from journals import Open, all_of, fill, ids, killed
 
 from module.journal import Journal
+from module.journal.suspects import CRASH, HUNG
 
 
 class Lives:
@@ -16,6 +17,11 @@ class Lives:
     def __init__(self, open_journal: Open, tmp_path: Path) -> None:
         self._open, self._tmp_path, self._number = open_journal, tmp_path, 0
         self.journal: Journal = open_journal(tmp_path / "life0")
+
+    def leave(self, stacks: str) -> None:
+        """Leave these stacks, as a signal does."""
+        with (self._tmp_path / f"life{self._number}" / CRASH).open("a") as file:
+            file.write(stacks)
 
     def die(self, seqs: list[int], why: str = "") -> None:
         """Die inside a run() of these messages, with a stack dump or (a kill) without, and start again."""
@@ -76,6 +82,15 @@ async def test_what_is_done_is_no_suspect_any_more(lives: Lives) -> None:
     lives.die([], "")
     assert [each.seq for each in await all_of(lives.journal, 9) if each.alone] == [2]
     assert lives.journal._reader.execute("SELECT seq FROM suspects").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize(("before", "condemned"), [("", False), (HUNG, True), ("Fatal Python error: Aborted\n", True)])
+async def test_only_a_hang_and_a_native_crash_count_as_explained(lives: Lives, before: str, condemned: bool) -> None:
+    """A SIGHUP from outside leaves all stacks too; the watcher says beforehand that run() hangs."""
+    for _ in range(2):
+        lives.leave(f"{before}Thread 0x1 (most recent call first):\n  File score.py, line 3 in run\n")
+        lives.die([3])
+    assert any(each.condemned for each in await all_of(lives.journal, 10)) is condemned
 
 
 async def test_a_native_crash_leaves_its_stack_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
