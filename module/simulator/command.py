@@ -18,6 +18,12 @@ _MAX_CRASHES = 20
 _FINAL_CODES = frozenset({0, 2, 3})
 """Exit codes after which another start changes nothing: done, settings, scoring script."""
 
+_EARLY = 0.25
+"""Share of the lives whose moment is counted from the start and not from the connect: starting up is hit too."""
+
+_LOOK_EVERY = 0.001
+"""Seconds between looks for the event that a kill waits for: short beside what a message takes."""
+
 _STOP_LIMIT = 10.0
 """Seconds from SIGTERM to SIGKILL, a container engine's default."""
 
@@ -28,6 +34,8 @@ class Command:
     Attributes:
         restarts: how often it was started again, after a kill or a crash.
         crashes: how many of these were crashes.
+        kills: how often it was killed; None if it is never to be killed.
+        kills_under_way: … of them, of a life that had connected, with messages under way.
     """
 
     def __init__(
@@ -36,7 +44,8 @@ class Command:
         environment: Mapping[str, str],
         *,
         kill_every: float | None,
-        was_connected: Callable[[], bool],
+        connects: Callable[[], int],
+        under_way: Callable[[], int],
         may_kill: Callable[[], bool],
         before_kill: Callable[[], Awaitable[None]],
         after_end: Callable[[], None],
@@ -46,16 +55,18 @@ class Command:
         Args:
             argv: program and arguments.
             environment: all its environment variables.
-            kill_every: seconds between kills on average; None: never.
-            was_connected: whether it ever reached the hub; only then a crash is followed by another start.
-            may_kill: asked before each kill; without a yes this life goes on.
+            kill_every: seconds that a life is connected on average until it is killed; None: never.
+            connects: how often it reached the hub; a crash before the first time is followed by no other start.
+            under_way: how many messages were sent to it and are not answered; a kill waits for one.
+            may_kill: asked at each moment drawn for a kill; without a yes another one is drawn.
             before_kill: awaited right before each kill.
             after_end: called after each end that is followed by another start.
         """
-        self.restarts = self.crashes = 0
+        self.restarts = self.crashes = self.kills_under_way = 0
+        self.kills = None if kill_every is None else 0
         self._argv, self._environment = argv, environment
         self._kill_every = kill_every
-        self._was_connected, self._may_kill = was_connected, may_kill
+        self._connects, self._under_way, self._may_kill = connects, under_way, may_kill
         self._before_kill, self._after_end = before_kill, after_end
         self._process: asyncio.subprocess.Process | None = None
 
@@ -70,7 +81,7 @@ class Command:
             killed = await self._live(process)
             code = process.returncode or 0
             if not killed:
-                if code in _FINAL_CODES or self.crashes == _MAX_CRASHES or not self._was_connected():
+                if code in _FINAL_CODES or self.crashes == _MAX_CRASHES or not self._connects():
                     return _shell_code(code)
                 self.crashes += 1
                 _log.warning("COMMAND ended with %d and is started again", code)
@@ -106,20 +117,46 @@ class Command:
         if self._kill_every is None:
             await process.wait()
             return False
-        moment = min(4 * self._kill_every, random.expovariate(1 / self._kill_every))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(moment):
-                await process.wait()
-                return False
-        if not self._may_kill():
-            await process.wait()
+        before = self._connects()
+        if not await self._comes(process, self._kill_every, before):
             return False
         await self._before_kill()
+        if self._connects() != before and not await _is_so(process, self._under_way):
+            return False
         if process.returncode is not None:
             return False
+        self.kills = (self.kills or 0) + 1
+        self.kills_under_way += self._connects() != before and self._under_way() > 0
         _kill(process)
         await process.wait()
         return True
+
+    async def _comes(self, process: asyncio.subprocess.Process, every: float, before: int) -> bool:
+        """Wait for the moment of a kill, drawn again until it may be; say no if the process ends before."""
+        early = random.random() < _EARLY  # noqa: S311 - no secret
+        if not early and not await _is_so(process, lambda: self._connects() != before):
+            return False
+        while True:
+            if await _ends(process, min(4 * every, random.expovariate(1 / every))):
+                return False
+            if self._may_kill():
+                return True
+
+
+async def _is_so(process: asyncio.subprocess.Process, condition: Callable[[], object]) -> bool:
+    """Wait until the condition is true; say no if the process ends before."""
+    while not condition():
+        if await _ends(process, _LOOK_EVERY):
+            return False
+    return True
+
+
+async def _ends(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    """Wait this long at most for the end of the process; say whether it came."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await process.wait()
+    return process.returncode is not None
 
 
 def _shell_code(code: int) -> int:

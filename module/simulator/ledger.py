@@ -37,6 +37,8 @@ class Ledger:
         by_order: … of them, those that no id of their own tells apart, so that only the order says who was answered.
         out_of_order: … of them, those answered after a message that was delivered later.
         duplicates: outputs whose message id was seen before, and that no message is left for.
+        foreign: outputs that belong to no message of this ledger.
+        delivered_count: number of entries that were sent to the module.
         by_output: outputs by name.
         latencies: seconds from first delivery to first output, in the order of the answers.
         first_at, last_at: first delivery and last answer, in seconds; None before.
@@ -44,18 +46,19 @@ class Ledger:
 
     def __init__(self) -> None:
         self.expected = self.answered = self.nothing = self.by_order = self.out_of_order = self.duplicates = 0
+        self.foreign = self.delivered_count = 0
         self.by_output: Counter[str] = Counter()
         self.latencies = array("d")
         self.first_at: float | None = None
         self.last_at: float | None = None
-        self._delivered = self._newest = 0
+        self._newest = 0
         self._by_id: dict[str, list[Entry]] = {}
         self._by_correlation: dict[str, deque[Entry]] = {}
         self._nameless: deque[Entry] = deque()
         self._at: dict[str, int] = {}
         self._seen: dict[str, int] = {}
         self._alone: set[str] = set()
-        self._bases: set[str] = set()
+        self._bases: dict[str, bool] = {}
 
     def expect(self, message_id: str, correlation_id: str) -> Entry:
         """Take a message that is routed to the module; both ids may be empty."""
@@ -73,8 +76,8 @@ class Ledger:
         """Note that a message was sent to the module; only the first time counts."""
         if entry.delivered_at is None:
             entry.delivered_at = now
-            self._delivered += 1
-            entry.number = self._delivered
+            self.delivered_count += 1
+            entry.number = self.delivered_count
             if self.first_at is None:
                 self.first_at = now
 
@@ -94,6 +97,11 @@ class Ledger:
         """How many messages nothing came of."""
         return self.expected - self.answered
 
+    @property
+    def under_way(self) -> int:
+        """How many messages were sent to the module and nothing came of."""
+        return self.delivered_count - self.answered
+
     def _take(self, name: str, message_id: str, correlation_id: str, now: float, *, alone: bool = False) -> bool:
         """Answer the message that an output belongs to; say no if it is one more of what was seen before.
 
@@ -108,7 +116,7 @@ class Ledger:
         if message_id:
             self._seen[message_id] = 0
         if not self._answer_by_correlation(correlation_id, now):
-            self._answer_nameless(base or message_id, now)
+            self.foreign += not self._answer_nameless(base or message_id, now)
         return True
 
     def _answer_by_id(self, own: str, message_id: str, now: float, *, alone: bool) -> bool:
@@ -143,14 +151,19 @@ class Ledger:
             self._answer_first(same_id, now, by_order=len(same_id) > 1)
         return entries is not None or correlation_id in self._by_id
 
-    def _answer_nameless(self, base: str, now: float) -> None:
-        """Answer the oldest message without ids, unless it is one more output of the message ``base`` stands for."""
-        if base and base in self._bases:
-            return
-        if base:
-            self._bases.add(base)
-        if self._nameless and self._nameless[0].delivered_at is not None:
+    def _answer_nameless(self, base: str, now: float) -> bool:
+        """Answer the oldest message without ids, unless it is one more output of the message ``base`` stands for.
+
+        Says whether the output belongs to a message at all.
+        """
+        if base in self._bases:
+            return self._bases[base]
+        belongs = bool(self._nameless) and self._nameless[0].delivered_at is not None
+        if belongs:
             self._answer(self._nameless.popleft(), now, by_order=True)
+        if base:
+            self._bases[base] = belongs
+        return belongs
 
     def _answer_first(self, entries: Iterable[Entry], now: float, *, by_order: bool) -> None:
         waiting = (entry for entry in entries if entry.delivered_at is not None and not entry.answered)

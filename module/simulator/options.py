@@ -29,8 +29,8 @@ examples:
 COMMAND gets a free port in SCORING_HTTP_PORT unless that is set. What it answers with nothing on purpose it has to say
 on the output that SCORING_NOTHING_OUTPUT names, as scoring-module does; else it counts as lost.
 
-exit code: 0 every message is accounted for, 1 some are not, and the summary says why, 2 wrong arguments, COMMAND's own
-if it ends by itself
+exit code: 0 every message is accounted for, 1 some are not or no kill of --kill-every met one, and the summary says
+why, 2 wrong arguments, 130 or 143 interrupted, with the summary so far, COMMAND's own if it ends by itself
 """
 
 
@@ -111,7 +111,8 @@ def _add_feeding(parser: argparse.ArgumentParser) -> None:
         "--kill-every",
         metavar="SECONDS",
         type=float,
-        help="kill -9 COMMAND at random moments, on average this far apart, and start it again",
+        help="kill -9 COMMAND while messages are under way, on average this long after it connected (one life of four: "
+        "after it started), and start it again",
     )
     parser.add_argument(
         "--settle",

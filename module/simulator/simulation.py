@@ -1,22 +1,19 @@
 """One simulation: hub, COMMAND, messages and the ledger, wired together."""
 
 import asyncio
-import itertools
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
 
-from ..edge_manifest import EdgeManifest, read
-from ..errors import SettingsError
-from ..messages import InputMessage
-from ..transports.jsonl import message_line, open_lines, read_messages, read_telemetry
+from ..transports.jsonl import message_line
 from .command import Command
 from .dispatch import Outcome
+from .files import cannot_write, manifest_of, messages_of, written
 from .hub import EdgeHub
 from .ledger import Entry, Ledger
 from .messages import RoutedMessage
@@ -26,7 +23,6 @@ from .scrape import Scraper, free_port, port_of
 from .session import Delivery
 from .summary import Summary, latency_ms
 
-_TEMPLATE = Path("deployment.template.json")
 _LOOK_EVERY = 0.1
 _SHOW_EVERY = 0.5
 _CONNECT_LIMIT = 120.0
@@ -50,20 +46,28 @@ async def run(options: Options) -> int:
         SettingsError: a file, the manifest, a route or the address does not fit.
     """
     async with AsyncExitStack() as stack:
-        upstream = stack.enter_context(_written(options.upstream)) if options.upstream else None
+        upstream = stack.enter_context(written(options.upstream)) if options.upstream else None
         environment = {"SCORING_HUB_TIMEOUT_S": "30", **os.environ}
         environment.setdefault("SCORING_HTTP_PORT", str(free_port()))
         simulation = Simulation(options, upstream, environment)
         if "SCORING_JOURNAL_DIR" not in environment:
             folder = tempfile.TemporaryDirectory(prefix="journal-", ignore_cleanup_errors=True)
             environment["SCORING_JOURNAL_DIR"] = stack.enter_context(folder)
-        code = await simulation.run()
+        try:
+            code = await simulation.run()
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            _tell(simulation.summary(), options.summary)
+            raise
     summary = simulation.summary()
-    if summary.connects or not code:
-        print(summary.text(), flush=True)
-    if options.summary:
-        summary.write(options.summary)
+    _tell(summary, options.summary, shown=summary.connects > 0 or not code)
     return code or (1 if summary.troubles else 0)
+
+
+def _tell(summary: Summary, path: Path | None, *, shown: bool = True) -> None:
+    if shown:
+        print(summary.text(), flush=True)
+    if path:
+        summary.write(path)
 
 
 class Simulation:
@@ -75,7 +79,7 @@ class Simulation:
         Raises:
             SettingsError: one of them does not fit.
         """
-        manifest = _manifest(options)
+        manifest = manifest_of(options)
         module = manifest.our_module(options.module) if manifest else options.module or "scoring"
         self._options, self._upstream, self._environment = options, upstream, environment
         self._ledger = Ledger()
@@ -84,9 +88,11 @@ class Simulation:
         iothub = f"simulated-{secrets.token_hex(8)}.azure-devices.net"
         self._nothing_output = environment.get("SCORING_NOTHING_OUTPUT") or private_output
         self._scraper = Scraper(port_of(environment), iothub)
-        self._messages = _messages(options)
-        self._read = self._sent = self._refused = self._unrouted = self._unsent = 0
-        self._restarts = self._crashes = self._un_acked = 0
+        self._messages = messages_of(options)
+        self._read = self._taken = self._refused = self._unrouted = 0
+        self._waiting: dict[int, RoutedMessage] = {}
+        self._command: Command | None = None
+        self._had_time = False
         self._stop_code: int | None = None
         self._unwritable: OSError | None = None
         self._moved_at = 0.0
@@ -108,11 +114,12 @@ class Simulation:
     async def run(self) -> int:
         """Serve until all is answered or COMMAND ends; give COMMAND's exit code if it ended by itself, else 0."""
         async with self._hub as hub:
-            command = Command(
+            self._command = command = Command(
                 self._options.command,
                 {**self._environment, "SCORING_NOTHING_OUTPUT": self._nothing_output, **hub.environment},
                 kill_every=self._options.kill_every,
-                was_connected=lambda: hub.connects > 0,
+                connects=lambda: hub.connects,
+                under_way=lambda: self._ledger.under_way,
                 may_kill=lambda: monotonic() - self._moved_at < self._options.settle / 2,
                 before_kill=self._scraper.poll,
                 after_end=self._scraper.new_life,
@@ -127,39 +134,43 @@ class Simulation:
                 for each in (running, feeding):
                     each.cancel()
                 await asyncio.gather(running, feeding, return_exceptions=True)
-                self._un_acked = len(hub.session.in_flight)
                 self._stop_code = await command.stop()
-                self._restarts, self._crashes = command.restarts, command.crashes
-            self._unsent = self._read + sum(1 for _ in self._messages) - self._sent - self._refused
             return running.result() if ended else 0
 
     def summary(self) -> Summary:
-        """Give the counts."""
-        ledger, counts = self._ledger, self._hub.counts
+        """Give the counts; to be called once, in the end."""
+        ledger, counts, command = self._ledger, self._hub.counts, self._command
+        un_acked = [delivery.tag for delivery in self._hub.session.in_flight.values()]
+        open_ = ledger.under_way - sum(isinstance(tag, Entry) and not tag.answered for tag in un_acked)
+        sent = self._taken - len(self._waiting)
         seconds = ledger.last_at - ledger.first_at if ledger.last_at and ledger.first_at else 0.0
         mean_batch = self._scraper.mean_batch
         return Summary(
-            sent=self._sent,
+            sent=sent,
             upstream=counts.upstream,
             by_output=dict(ledger.by_output),
             nothing=ledger.nothing,
-            lost=ledger.missing,
+            lost=open_ if self._had_time else 0,
             duplicates=ledger.duplicates,
             seconds=round(seconds, 3),
             messages_per_second=round(ledger.answered / seconds, 1) if seconds else 0.0,
             latency_ms=latency_ms(ledger.latencies),
             mean_batch=None if mean_batch is None else round(mean_batch, 2),
-            restarts=self._restarts,
+            restarts=command.restarts if command else 0,
             refused=self._refused,
             unrouted=self._unrouted,
-            unsent=self._unsent,
-            un_acked=self._un_acked,
+            unsent=self._read + sum(1 for _ in self._messages) - sent - self._refused,
+            un_acked=len(un_acked),
             dropped=counts.no_route + counts.too_large,
             out_of_order=ledger.out_of_order,
             by_order=ledger.by_order,
-            crashes=self._crashes,
+            crashes=command.crashes if command else 0,
             connects=self._hub.connects,
             stop_code=self._stop_code,
+            kills=command.kills if command else None,
+            kills_under_way=command.kills_under_way if command else 0,
+            unanswered=0 if self._had_time else open_,
+            foreign=ledger.foreign,
         )
 
     async def _feed(self) -> None:
@@ -170,7 +181,7 @@ class Simulation:
             if self._options.rate:
                 await asyncio.sleep(begin + number / self._options.rate - monotonic())
             outcome = await self._hub.send_telemetry(message)
-            self._sent += outcome is not Outcome.REFUSED
+            self._taken += outcome is not Outcome.REFUSED
             self._refused += outcome is Outcome.REFUSED
             self._unrouted += outcome is Outcome.UNROUTED
 
@@ -188,7 +199,7 @@ class Simulation:
                 if feeding.done():
                     feeding.result()
                 if self._unwritable is not None:
-                    raise _cannot_write(self._options.upstream, self._unwritable)
+                    raise cannot_write(self._options.upstream, self._unwritable)
                 now = monotonic()
                 if now - shown_at >= _SHOW_EVERY:
                     await self._scraper.poll()
@@ -204,12 +215,13 @@ class Simulation:
                 else:
                     ended = feeding.done() and (not self._hub.session.in_flight or self._answered_for(now))
                 if ended:
+                    self._had_time = self._hub.connected.is_set()
                     return
         running.result()
 
     def _moves(self) -> tuple[int, ...]:
         """Give counts that change as long as messages move."""
-        return self._sent, self._hub.counts.outputs, self._hub.session.acked
+        return self._taken, self._hub.counts.outputs, self._hub.session.acked
 
     def _answered_for(self, now: float) -> bool:
         """Say whether the last answer is so long ago that what is still not acked never will be."""
@@ -228,7 +240,7 @@ class Simulation:
         answered = ledger.answered
         seconds = now - ledger.first_at if ledger.first_at else 0.0
         return State(
-            sent=self._sent,
+            sent=self._taken - len(self._waiting),
             answered=answered,
             errors=ledger.by_output.get(os.environ.get("SCORING_ERRORS_OUTPUT", "errors"), 0),
             rate=answered / seconds if seconds else 0.0,
@@ -240,8 +252,10 @@ class Simulation:
     def _routed(self, delivery: Delivery) -> None:
         system = delivery.message.system
         delivery.tag = self._ledger.expect(system.get("message_id", ""), system.get("correlation_id", ""))
+        self._waiting[id(delivery.message)] = delivery.message
 
     def _delivered(self, delivery: Delivery) -> None:
+        self._waiting.pop(id(delivery.message), None)
         if isinstance(delivery.tag, Entry):
             self._ledger.delivered(delivery.tag, monotonic())
 
@@ -266,41 +280,3 @@ class Simulation:
                 self._upstream.write(line)
             except OSError as error:
                 self._unwritable = error
-
-
-def _manifest(options: Options) -> EdgeManifest | None:
-    if options.manifest:
-        return read(options.manifest)
-    return read(_TEMPLATE) if _TEMPLATE.is_file() else None
-
-
-def _messages(options: Options) -> Iterator[InputMessage]:
-    """Give the messages to send; the file is opened once here, so that a wrong one is known before anything starts."""
-    if options.messages:
-        path, messages = options.messages, read_messages(options.messages)
-    elif options.telemetry:
-        path, messages = options.telemetry, read_telemetry(options.telemetry, secrets.token_hex(3))
-    else:
-        raise SettingsError("give --telemetry FILE or --messages FILE: there is nothing to send")
-    open_lines(path).close()
-    return itertools.islice(messages, options.limit)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing; what cannot be written, at the latest when it is closed, is a SettingsError."""
-    try:
-        file = path.open("wb")
-    except OSError as error:
-        raise _cannot_write(path, error) from error
-    try:
-        yield file
-    finally:
-        try:
-            file.close()
-        except OSError as error:
-            raise _cannot_write(path, error) from error
-
-
-def _cannot_write(path: Path | None, error: OSError) -> SettingsError:
-    return SettingsError(f"cannot write {path}: {error.strerror}")

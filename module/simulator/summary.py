@@ -17,11 +17,11 @@ class Summary:
     """What a simulation came to; the names are the keys of ``--summary``.
 
     Attributes:
-        sent: messages that the hub took.
+        sent: messages that the hub took and, where a route leads there, handed to a connection of the module.
         upstream: messages that reached $upstream.
         by_output: messages by output of the module.
         nothing: messages that the module said to have answered with NOTHING.
-        lost: routed to the module, and neither an output nor NOTHING answers them.
+        lost: acked by the module, and neither an output nor NOTHING answers them while it is there and has the time.
         duplicates: outputs whose message id was seen before.
         seconds: from the first delivery to the last output.
         messages_per_second: answered messages in that time.
@@ -38,6 +38,10 @@ class Summary:
         crashes: restarts without a kill of ours.
         connects: how often COMMAND connected to the hub.
         stop_code: how COMMAND ended at the last SIGTERM (137: killed 10 s later); None: it ended by itself before.
+        kills: how often it was killed; None without --kill-every.
+        kills_under_way: … of them, while messages were sent to it and not answered.
+        unanswered: messages acked and not answered when COMMAND ended, was stopped or was away for good.
+        foreign: outputs that belong to no message of this run.
     """
 
     sent: int
@@ -61,17 +65,28 @@ class Summary:
     crashes: int
     connects: int
     stop_code: int | None
+    kills: int | None
+    kills_under_way: int
+    unanswered: int
+    foreign: int
 
     @property
     def troubles(self) -> list[str]:
         """Sentences that say why the messages are not all accounted for; empty if they are."""
-        routed = self.sent - self.unrouted
+        unrouted = self.sent == self.unrouted and (self.unrouted or not self.unsent)
+        nothing_shown = self.kills is not None and not self.kills_under_way
         found = [
             (not self.connects, "COMMAND did not connect to the hub"),
             (self.lost, f"{self.lost:,} messages are lost: neither an output nor NOTHING answers them"),
             (self.unsent, f"{self.unsent:,} messages were not sent: COMMAND ended or stood still before"),
             (self.un_acked, f"{self.un_acked:,} messages were not acked: the hub would send them again"),
-            (not routed, "no message was routed to the module: look at the routes of the manifest and at the file"),
+            (
+                self.unanswered,
+                f"{self.unanswered:,} messages were acked and not answered when COMMAND ended: they are in its "
+                "journal, if it keeps one",
+            ),
+            (nothing_shown, "no kill met a message: nothing was shown"),
+            (unrouted, "no message was routed to the module: look at the routes of the manifest and at the file"),
         ]
         return [sentence for applies, sentence in found if applies]
 
@@ -89,6 +104,11 @@ class Summary:
                 f"{self.by_order:,} messages have no id of their own: a duplicate of one may have counted for another",
             ),
             (self.dropped, f"{self.dropped:,} outputs were dropped by the hub: no route takes them, or too large"),
+            (
+                self.foreign,
+                f"{self.foreign:,} outputs belong to no message of this run: an earlier run's, from a journal that was "
+                "there before, or COMMAND's own",
+            ),
             (self.out_of_order, f"{self.out_of_order:,} messages were answered after one that was delivered later"),
             (self.stop_code == _KILLED, "COMMAND did not end within 10 s of SIGTERM and was killed, as on a device"),
             (self.stop_code not in (None, 0, _KILLED, _TERMINATED), f"COMMAND ended with {self.stop_code} at SIGTERM"),
@@ -115,6 +135,9 @@ class Summary:
             f"upstream    {self.upstream:,}",
             f"lost        {self.lost:,}"
             + _if(self.duplicates, "duplicates")
+            + _if(self.unanswered, "unanswered")
+            + _if(self.kills or 0, "kills")
+            + _if(self.kills_under_way, "with messages under way")
             + _if(self.restarts, "restarts")
             + _if(self.crashes, "of them after a crash"),
             f"throughput  {self.messages_per_second:,.0f} messages/s over {self.seconds:.1f} s",

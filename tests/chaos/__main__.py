@@ -4,15 +4,18 @@ import argparse
 import asyncio
 import logging
 import shutil
+import signal
 import sys
 import tempfile
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
 
 from . import preload, verdict
-from .plan import draw_plan
+from .plan import NAMES, draw_plan
 from .round import Place, Result, make_place, run_round
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -57,25 +60,41 @@ def prepare(folder: Path) -> Place:
     return make_place(folder, preload.build(folder), models)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+def arguments_from(words: Sequence[str]) -> argparse.Namespace:
+    """Give the arguments; what is wrong with them ends the process with 2."""
+    listed = "\n".join(textwrap.fill(f"{kind}: {', '.join(names)}", 100) for kind, names in NAMES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description=__doc__,
+        epilog=f"names for --without:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--hours", type=float, default=0.1, help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="default: a new one, which is printed")
     parser.add_argument("--round", type=int, help="this round alone")
     parser.add_argument("--from-round", type=int, default=0, help="begin with this round")
     parser.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
-    parser.add_argument("--without", default="", help="scripts, kinds, deeds and events to leave out, comma between")
+    parser.add_argument("--without", type=_names, default=frozenset(), help="leave these out, comma between; see below")
     parser.add_argument("--folder", type=Path, help="for logs and journals (default: a new one)")
-    return parser.parse_args()
+    return parser.parse_args(words)
+
+
+def _names(text: str) -> frozenset[str]:
+    given, known = frozenset(filter(None, text.split(","))), [name for names in NAMES.values() for name in names]
+    if unknown := given.difference(known):
+        raise argparse.ArgumentTypeError(f"nothing is named {', '.join(sorted(unknown))}; names: {', '.join(known)}")
+    return given
 
 
 async def _main(arguments: argparse.Namespace) -> int:
+    if (main := asyncio.current_task()) is not None:  # as Ctrl-C does: the round ends its module and its mount
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
     seed = SystemRandom().randrange(1_000_000) if arguments.seed is None else arguments.seed
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     place = prepare(folder)
     print(f"seed {seed}, in {folder}; {_missing(place)}", flush=True)
     totals, began = Totals(), monotonic()
-    without = frozenset(filter(None, arguments.without.split(",")))
+    without: frozenset[str] = arguments.without
     number = arguments.from_round if arguments.round is None else arguments.round
     while monotonic() - began < arguments.hours * 3600:
         plan = draw_plan(seed, number, mounts=place.mounts, without=without)
@@ -115,4 +134,9 @@ def _report(result: Result, totals: Totals, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(_main(_arguments())))
+    try:
+        sys.exit(asyncio.run(_main(arguments_from(sys.argv[1:]))))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except asyncio.CancelledError:
+        sys.exit(143)

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .bodies import ODD, ORDINARY
+from .bodies import KINDS, ODD, ORDINARY
 from .oracle import DEADLY
 
 FOLDERS = ("plain", "ext4", "ext2", "tmpfs", "overlay")
@@ -90,6 +90,16 @@ _FAULTS = {
     "clock": 3, "lock": 3, "flip": 4, "list": 1,
     "second": 1, "slow clients": 1, "stop unheard": 1,
 }  # fmt: skip
+
+NAMES = {
+    "scripts": tuple(_SCRIPTS),
+    "kinds": tuple(kind for kind in KINDS if kind != "plain"),
+    "deeds": (*_QUICK_DEEDS, *_BATCHED_DEEDS, *_LONG_DEEDS, *DEADLY),
+    "events": tuple(_FAULTS),
+    "folders": tuple(folder for folder in FOLDERS if folder != "plain"),
+    "others": ("permissions", "memory limit"),
+}
+"""What ``without`` may name."""
 
 _HOW = {
     "disk": ("EIO", "ENOSPC", "EDQUOT", "short", "EIO sync", "EIO always", "ENOSPC always", "EIO open", "EIO truncate"),

@@ -2,13 +2,17 @@
 
 import asyncio
 import os
+import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from . import verdict, volumes
-from .__main__ import prepare
+from .__main__ import arguments_from, prepare
 from .plan import FOLDERS, Plan, draw_plan
 from .round import Place, run_round
 
@@ -67,6 +71,55 @@ def test_a_plan_is_its_seed_and_number() -> None:
     assert str(draw_plan(7, 3)) == str(draw_plan(7, 3))
     assert str(draw_plan(7, 3)) != str(draw_plan(7, 4))
     assert draw_plan(7, 3, mounts=False).script == draw_plan(7, 3).script
+
+
+def test_the_example_of_the_readme_has_faults() -> None:
+    """The round that a reader tries first shows something."""
+    examples = re.findall(r"--seed (\d+) --round (\d+)", Path(__file__).with_name("README.md").read_text())
+    assert examples
+    for seed, number in examples:
+        assert len(draw_plan(int(seed), int(number), mounts=False).events) > 1
+
+
+def test_names_to_leave_out_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that nothing has would leave out nothing; --help lists those that there are."""
+    assert arguments_from(["--without", "twins,kill early,regex,poison,ext2"]).without == {
+        *("twins", "kill early", "regex", "poison", "ext2")
+    }
+    assert arguments_from([]).without == frozenset()
+    with pytest.raises(SystemExit) as caught:
+        arguments_from(["--without", "twins,nosuchthing"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert "nosuchthing" in said
+    assert "kill early" in said
+    with pytest.raises(SystemExit):
+        arguments_from(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "kill early" in shown
+    assert "global_dict" in shown
+
+
+@pytest.mark.chaos
+def test_a_terminated_run_leaves_no_module_and_no_mount(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a round on a volume (without root: on none)."""
+    words = [sys.executable, "-m", "tests.chaos", "--seed", "7", "--round", "18", "--folder", str(tmp_path)]
+    with subprocess.Popen(words, cwd=Path(__file__).parents[2]) as runner:
+        log, end = tmp_path / "round-18" / "module.log", time.monotonic() + 60
+        while time.monotonic() < end and not (log.exists() and log.stat().st_size):
+            time.sleep(0.05)
+        assert _modules_in(log.parent)
+        runner.send_signal(signal.SIGTERM)
+        assert runner.wait(30) == 143
+    assert not _modules_in(log.parent)
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
+
+
+def _modules_in(folder: Path) -> list[str]:
+    """Give the processes whose working directory this is."""
+    found = subprocess.run(["find", "/proc", "-maxdepth", "2", "-name", "cwd", "-lname", f"{folder}*"],
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    return found.stdout.split()
 
 
 def test_the_folder_holds_no_code_of_the_module() -> None:

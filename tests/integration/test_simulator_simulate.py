@@ -1,7 +1,9 @@
 """Whole simulations: a small module on the real SDK is started, fed, killed and counted."""
 
+import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,9 +20,10 @@ from module.simulator import Options, simulate
 from module.simulator.hub import EdgeHub
 
 ADDRESSES = addresses(group=3)
+PROGRAM = str(Path(sys.executable).parent / "scoring-module")
 
 MODULE = """
-import asyncio, json, os, pathlib, signal, sys
+import asyncio, json, os, pathlib, signal, sys, time
 from azure.iot.device import Message
 from azure.iot.device.aio import IoTHubModuleClient
 
@@ -28,6 +31,7 @@ way = sys.argv[1]
 state = pathlib.Path(os.environ["SCORING_JOURNAL_DIR"]) / "lives"
 
 async def main():
+    if way == "starts-slowly": time.sleep(1.5)
     life = len(state.read_text()) + 1 if state.exists() else 1
     state.write_text("x" * life)
     client = IoTHubModuleClient.create_from_edge_environment()
@@ -40,6 +44,9 @@ async def main():
         if way == "crashes" and life == 1 and seen == 5: os._exit(4)
         if way == "gives-up" and seen == 5: os._exit(3)
         if way == "leaves" and seen == 5: os._exit(0)
+        if way == "hoards" and seen == 10: os._exit(3)
+        if way == "hoards": return
+        if way == "invents": await client.send_message_to_output(Message(message.data), "amlOutput")
         desired = json.dumps((await client.get_twin())["desired"])
         output = "errors" if way == "fails" else "amlOutput"
         answer = Message(message.data)
@@ -102,8 +109,7 @@ class Simulate:
         """Give the command of the module itself, with a script that answers one message of three."""
         (self.folder / "script").mkdir()
         (self.folder / "script" / "score.py").write_text(FILTER)
-        program = Path(sys.executable).parent / "scoring-module"
-        return ["env", f"SCORING_DIR={self.folder}/script", str(program), "run"]
+        return ["env", f"SCORING_DIR={self.folder}/script", PROGRAM, "run"]
 
     def telemetry(self, count: int) -> None:
         self.lines(*({"n": number} for number in range(count)))
@@ -218,17 +224,73 @@ async def test_a_module_that_is_killed_comes_back_and_the_rest_is_answered(run: 
     assert run.summary["by_output"]["amlOutput"] > 100
 
 
+async def test_a_module_that_starts_slowly_is_killed_after_it_has_connected_too(run: Simulate) -> None:
+    run.telemetry(120)
+    await run("starts-slowly", kill_every=0.3, rate=20.0)
+    assert run.summary["connects"] > 2
+    assert run.summary["kills"] == run.summary["restarts"] > 2
+    assert 1 < run.summary["kills_under_way"] <= run.summary["kills"]
+
+
+async def test_kills_that_meet_no_message_show_nothing(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await run("echoes", kill_every=60.0) == 1
+    assert (run.summary["kills"], run.summary["lost"]) == (0, 0)
+    assert "wrong       no kill met a message: nothing was shown" in capfd.readouterr().out
+
+
 async def test_a_module_that_leaves_before_all_is_sent_is_no_success(run: Simulate) -> None:
     assert await run("leaves", rate=20.0) == 1
     assert (run.summary["sent"] + run.summary["unsent"], run.summary["restarts"]) == (30, 0)
     assert run.summary["unsent"] > 0
+    assert run.summary["lost"] == 0
+
+
+async def test_what_a_module_took_before_it_ended_is_unanswered_and_not_lost(run: Simulate) -> None:
+    assert await run("hoards") == 3
+    counts = run.summary
+    assert counts["lost"] == 0
+    assert counts["unanswered"] > 5
+    assert counts["unanswered"] + counts["un_acked"] == counts["sent"] == 30 - counts["unsent"]
 
 
 async def test_a_command_that_ends_well_without_the_hub_is_no_success(
     run: Simulate, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert await run(["true"]) == 1
-    assert "wrong       COMMAND did not connect to the hub" in capfd.readouterr().out
+    assert await run(["sleep", "0.5"]) == 1
+    shown = capfd.readouterr().out
+    assert "wrong       COMMAND did not connect to the hub" in shown
+    assert "wrong       30 messages were not sent" in shown
+    assert "no message was routed" not in shown
+    assert (run.summary["sent"], run.summary["lost"], run.summary["unanswered"]) == (0, 0, 0)
+
+
+async def test_outputs_that_answer_no_message_are_said(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await run("invents") == 0
+    assert (run.summary["by_output"], run.summary["foreign"]) == ({"amlOutput": 60}, 30)
+    assert "note        30 outputs belong to no message of this run" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_an_interrupted_simulation_says_what_it_knows(run: Simulate, number: int, code: int) -> None:
+    run.telemetry(1000)
+    command = [sys.executable, str(run.folder / "module.py"), "echoes"]
+    options = ["--telemetry", str(run.folder / "telemetry.jsonl"), "--rate", "50", "--listen", next(ADDRESSES)]
+    simulation = await asyncio.create_subprocess_exec(
+        *(PROGRAM, "simulate", *options, "--summary", str(run.folder / "summary.json")),
+        *("--upstream", str(run.folder / "upstream.jsonl"), "--", *command),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        while not (run.folder / "upstream.jsonl").exists() or not run.upstream:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        simulation.send_signal(number)
+        shown, _ = await simulation.communicate()
+    assert simulation.returncode == code
+    assert b"\nstopped\nsent " in b"\n" + shown
+    counts = run.summary
+    assert counts["sent"] > 0
+    assert counts["lost"] == 0
+    assert counts["unsent"] == 1000 - counts["sent"] > 0
 
 
 async def test_a_bad_end_at_sigterm_is_said(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,19 @@ def test_outputs_without_any_id_are_counted() -> None:
 def test_a_foreign_output_answers_nobody_who_has_an_id() -> None:
     found = ledger(("a", ""))
     found.output("heartbeat", "x.heartbeat.0", "x", 2.0)
-    assert (found.missing, found.duplicates) == (1, 0)
+    assert (found.missing, found.duplicates, found.foreign) == (1, 0, 1)
+
+
+def test_outputs_of_another_run_are_foreign() -> None:
+    found = ledger(("a", "session"), ("", ""))
+    for output_id, correlation_id in (("a.out.0", "session"), ("journal-1.out.0", ""), ("b", "session")):
+        found.output("out", output_id, correlation_id, 2.0)
+    assert (found.missing, found.foreign) == (0, 0)
+    found.output("out", "journal-2.out.0", "", 2.0)
+    found.output("alerts", "journal-2.alerts.0", "", 2.0)
+    found.output("alerts", "journal-1.alerts.0", "", 2.0)
+    found.output("out", "", "another", 2.0)
+    assert (found.foreign, found.duplicates) == (3, 0)
 
 
 def test_nothing_answers_the_message_that_it_was_said_of_once() -> None:

@@ -32,6 +32,10 @@ SUMMARY = Summary(
     crashes=1,
     connects=4,
     stop_code=0,
+    kills=None,
+    kills_under_way=0,
+    unanswered=0,
+    foreign=0,
 )
 PAGE = b"""# HELP scoring_batch_size x
 # TYPE scoring_batch_size histogram
@@ -69,6 +73,10 @@ def test_the_json_has_the_documented_keys(tmp_path: Path) -> None:
         "crashes",
         "connects",
         "stop_code",
+        "kills",
+        "kills_under_way",
+        "unanswered",
+        "foreign",
     ]
 
 
@@ -82,6 +90,12 @@ def test_the_text_says_it_for_people() -> None:
         "latency     p50 1.0 ms, p99 9.0 ms",
         "mean batch  31.5",
     ]
+
+
+def test_kills_are_said_with_what_they_met() -> None:
+    text = replace(SUMMARY, kills=14, kills_under_way=9, restarts=15).text()
+    assert "0, 2 duplicates, 14 kills, 9 with messages under way, 15 restarts, 1 of them after a crash\n" in text
+    assert "wrong" not in text
 
 
 def test_a_summary_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
@@ -128,6 +142,9 @@ async def test_a_module_without_a_port_is_not_asked() -> None:
         ({"connects": 0}, "COMMAND did not connect"),
         ({"unrouted": 1000}, "no message was routed"),
         ({"sent": 0}, "no message was routed"),
+        ({"unanswered": 3}, "3 messages were acked and not answered when COMMAND ended"),
+        ({"kills": 0}, "no kill met a message"),
+        ({"kills": 8}, "no kill met a message"),
     ],
 )
 def test_what_is_not_accounted_for_is_said(count: dict[str, int], sentence: str) -> None:
@@ -142,6 +159,7 @@ def test_what_is_not_accounted_for_is_said(count: dict[str, int], sentence: str)
         ({"lost": 2, "nothing": 0}, "what a module answers with nothing on purpose counts as lost"),
         ({"by_order": 7}, "7 messages have no id of their own"),
         ({"dropped": 7}, "7 outputs were dropped by the hub"),
+        ({"foreign": 7}, "7 outputs belong to no message of this run"),
         ({"out_of_order": 7}, "7 messages were answered after one"),
         ({"stop_code": 137}, "COMMAND did not end within 10 s"),
         ({"stop_code": 1}, "COMMAND ended with 1 at SIGTERM"),

@@ -1,0 +1,68 @@
+"""The files of a simulation: the manifest and the messages that are read, the file that is written."""
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ..edge_manifest import EdgeManifest, read
+from ..errors import SettingsError
+from ..messages import InputMessage
+from ..transports.jsonl import open_lines, read_messages, read_telemetry
+from .options import Options
+
+_TEMPLATE = Path("deployment.template.json")
+
+
+def manifest_of(options: Options) -> EdgeManifest | None:
+    """Give the manifest that was asked for, else the template in this folder, if there is one.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    if options.manifest:
+        return read(options.manifest)
+    return read(_TEMPLATE) if _TEMPLATE.is_file() else None
+
+
+def messages_of(options: Options) -> Iterator[InputMessage]:
+    """Give the messages to send; the file is opened once here, so that a wrong one is known before anything starts.
+
+    Raises:
+        SettingsError: there is none, or it cannot be read.
+    """
+    if options.messages:
+        path, messages = options.messages, read_messages(options.messages)
+    elif options.telemetry:
+        path, messages = options.telemetry, read_telemetry(options.telemetry, secrets.token_hex(3))
+    else:
+        raise SettingsError("give --telemetry FILE or --messages FILE: there is nothing to send")
+    open_lines(path).close()
+    return itertools.islice(messages, options.limit)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing.
+
+    Raises:
+        SettingsError: it cannot be written, which may be known only when it is closed.
+    """
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield file
+    finally:
+        try:
+            file.close()
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path | None, error: OSError) -> SettingsError:
+    """Say that a file cannot be written."""
+    return SettingsError(f"cannot write {path}: {error.strerror}")
