@@ -28,6 +28,7 @@ LEAST_PASSED_BY_ONNX_RUNTIME = 1400
 """Of 1.31 with the tests of onnx 1.23: 1,490."""
 
 
+@pytest.mark.timeout(600)  # 1,490 models: minutes on a busy machine
 def test_what_onnx_runtime_passes_passes_through_our_codecs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:

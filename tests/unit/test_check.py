@@ -43,7 +43,7 @@ def test_a_good_script_for_people(scripts: Path, tmp_path: Path) -> None:
     assert lines["sample"] == '{"data": [[1, 2]]}  (from --sample)'
     assert (lines["answer"], lines["result"]) == ("[5]", "good")
     assert "1 request" in lines["time"]
-    assert lines["merged"].startswith("yes: 2 samples give the same merged and one by one; live messages come next")
+    assert lines["merged"].startswith("no: to be tried on live messages")
 
 
 def test_the_json_has_one_form(scripts: Path, tmp_path: Path) -> None:
