@@ -25,6 +25,7 @@ class Ending:
 
     Attributes:
         forget: lets nobody be blamed for the end that comes now.
+        at_once: a signal ends the process where it is: the event loop may stand still, and there is nothing to finish.
     """
 
     def __init__(self, seconds: float, stop: Callable[[], None]) -> None:
@@ -39,6 +40,7 @@ class Ending:
         self._loop = asyncio.get_running_loop()
         self._deadline: float | None = None
         self.forget: Callable[[], object] = lambda: None
+        self.at_once = False
         self._loop.set_exception_handler(self._stray)
         # Not the loop's own handlers: those go before the process does, and a last signal would be its death.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -49,6 +51,8 @@ class Ending:
         return max(0.0, (self._deadline or 0.0) - self._seconds * _RESERVE - time.monotonic())
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
+        if self.at_once:
+            os._exit(0)
         self._loop.call_soon_threadsafe(self._asked, signal.Signals(number).name)
 
     def _asked(self, name: str) -> None:

@@ -128,7 +128,9 @@ class _Module:
         try:
             if settings.http_port:
                 await self._health.start(settings.http_port)
+            self._ending.at_once = True  # another process may have the journal's file
             inbox = _inbox(settings)
+            self._ending.at_once = False
             self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
             self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, init_hangs(settings.init_timeout_s))
