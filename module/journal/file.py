@@ -13,6 +13,7 @@ from ..errors import JournalError, JournalLockedError
 from . import salvage
 from .note import PLAUSIBLE
 from .records import pack, readable
+from .salvage import UNREADABLE
 from .suspects import sealed
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,9 @@ PAGE = 4096
 BUSY_TIMEOUT = 5.0
 """Seconds that the journal's own thread, or a start, waits for another transaction."""
 
+_PATIENCE = 0.2
+"""Seconds that a start does it at a time: it hears no signal meanwhile."""
+
 _LEAST_BLOCKS = 16
 """A volume with fewer free blocks is full: a log needs an index."""
 
@@ -73,7 +77,7 @@ _SURROUNDINGS = {
 
 
 def connect(
-    path: Path, sync: Literal["normal", "full"] = "normal", *, log_bytes: int = 8 << 20, patience: float = BUSY_TIMEOUT
+    path: Path, sync: Literal["normal", "full"] = "normal", *, log_bytes: int = 8 << 20, patience: float = _PATIENCE
 ) -> sqlite3.Connection:
     """Open a connection in WAL mode; statements commit one by one unless BEGIN says otherwise.
 
@@ -110,8 +114,8 @@ def prepare(path: Path, last: int = 0) -> str:
         if suspect.exists():
             raise sqlite3.DatabaseError("the last process was told so while it ran")
         return _prepare(path)
-    except salvage.UNREADABLE as error:
-        if isinstance(error, sqlite3.Error) and code_of(error) in _SURROUNDINGS:
+    except UNREADABLE as error:
+        if is_from_outside(error):
             raise
         _log.error("the journal is damaged (%s): what can be read is saved", error)
         salvage.save(path, SCHEMA, last)
@@ -126,7 +130,7 @@ def suspect_damage(path: Path) -> None:
 
 def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
     """Give the sentence that says why a journal cannot be opened."""
-    busy = isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_BUSY
+    busy = is_busy(error)
     kind = JournalLockedError if busy else JournalError
     with suppress(OSError):
         if not busy and os.statvfs(path.parent).f_bavail < _LEAST_BLOCKS:
@@ -142,6 +146,16 @@ def code_of(error: sqlite3.Error) -> int:
 def is_damage(error: sqlite3.Error) -> bool:
     """Say whether an error means that the file itself is broken: no retry helps then."""
     return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_busy(error: Exception) -> bool:
+    """Say whether an error means that another process has the file locked."""
+    return isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_BUSY
+
+
+def is_from_outside(error: Exception) -> bool:
+    """Say whether an error while opening blames the disk or another process, and not the file."""
+    return isinstance(error, sqlite3.Error) and code_of(error) in _SURROUNDINGS
 
 
 def is_full(error: sqlite3.Error) -> bool:
@@ -208,6 +222,8 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
 
 def _prepare(path: Path) -> str:
     with closing(connect(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # before a long look: whether another process has it
+        connection.execute("ROLLBACK")
         if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")
         connection.executescript(SCHEMA)

@@ -3,8 +3,7 @@
 Source: sqlite.org/fileformat.html, sections 1.6 and 2.1. Only a record whose checksum holds is taken: a page that was
 freed may give back a message that is done, never one that is altered.
 
-The log is not searched. SQLite has carried it into the file by then, up to its first frame that is torn; what lies
-behind that one was never valid for SQLite, and is lost.
+SQLite has carried the log into the file by then, up to its first frame that is torn; torn_log.py searches the rest.
 """
 
 import os
@@ -14,14 +13,14 @@ from pathlib import Path
 from .records import RecordError, unpack
 
 _PAGE = 4096
-_LEAF = 0x0D
+_LEAF = b"\x0d"
 _MOST_LOCAL, _LEAST_LOCAL = _PAGE - 35, (_PAGE - 12) * 32 // 255 - 23
 _BLOB = 12
 _MOST = 4 << 20
 _COLUMNS = 4
 
 Row = tuple[int, int, bytes, bytes]
-_Pages = Callable[[int], bytes]
+Pages = Callable[[int], bytes]
 """Gives a page by its number, which begins with 1; an empty one beyond the end."""
 
 
@@ -34,26 +33,28 @@ def messages(path: Path) -> Iterator[Row]:
             return os.pread(file.fileno(), _PAGE, (number - 1) * _PAGE) if 1 < number <= count else b""
 
         for number in range(2, count + 1):
-            yield from _rows(page(number), page)
+            yield from rows(page(number), page)
 
 
-def _rows(data: bytes, page: _Pages) -> Iterator[Row]:
-    """Give what holds of the rows of one page."""
-    for at in range(int.from_bytes(data[3:5]) if data[0] == _LEAF else 0):
+def rows(data: bytes, page: Pages, is_wanted: Callable[[int], bool] = lambda seq: True) -> Iterator[Row]:
+    """Give what holds of the rows of one page, those whose seq is wanted."""
+    for at in range(int.from_bytes(data[3:5]) if data[:1] == _LEAF else 0):
         pointer = 8 + 2 * at
         try:
-            row = _row(data, int.from_bytes(data[pointer : pointer + 2]), page)
+            row = _row(data, int.from_bytes(data[pointer : pointer + 2]), page, is_wanted)
             unpack(row[0], row[2])
         except (IndexError, ValueError, RecordError):
             continue
         yield row
 
 
-def _row(data: bytes, at: int, page: _Pages) -> Row:
+def _row(data: bytes, at: int, page: Pages, is_wanted: Callable[[int], bool]) -> Row:
     size, at = _number(data, at)
     if size > _MOST:
         raise ValueError("no message is so large")
     seq, at = _number(data, at)
+    if not is_wanted(seq):
+        raise ValueError("nobody wants it")
     body = _content(data, at, size, page)
     end, at = _number(body, 0)
     kinds = []
@@ -68,7 +69,7 @@ def _row(data: bytes, at: int, page: _Pages) -> Row:
     return seq, len(record), record, body[middle : middle + (kinds[3] - _BLOB) // 2]
 
 
-def _content(data: bytes, at: int, size: int, page: _Pages) -> bytes:
+def _content(data: bytes, at: int, size: int, page: Pages) -> bytes:
     """Give the content of a cell, with what lies in overflow pages."""
     if size <= _MOST_LOCAL:
         return data[at : at + size]

@@ -76,7 +76,7 @@ def _no_file(directory: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "least"),
-    [(_truncate, 20), (_garbage, 0), (_page, 150), (_short_log, 250), (_damaged_log, 250), (_no_file, 0)],
+    [(_truncate, 20), (_garbage, 0), (_page, 150), (_short_log, 250), (_damaged_log, 295), (_no_file, 0)],
 )
 async def test_what_can_be_read_is_saved_and_the_rest_is_counted(
     open_journal: Open, left: Path, damage: Callable[[Path], None], least: int
@@ -86,7 +86,7 @@ async def test_what_can_be_read_is_saved_and_the_rest_is_counted(
     journal = open_journal(left)
     fill(journal, range(COUNT, COUNT + 1))
     taken = await everything(journal)
-    assert least <= len(taken) - 1 < COUNT
+    assert least <= len(taken) - 1 <= COUNT
     assert len(taken) - 1 + journal.lost == COUNT
     assert ids(taken) == sorted(ids(taken))
     assert all(each.message.body == b"%01000d" % n for each, n in zip(taken[:-1], ids(taken), strict=False))

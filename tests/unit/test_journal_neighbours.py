@@ -1,17 +1,21 @@
 """The journal beside others: who may read it, who holds a lock, what an earlier or a later version left."""
 
 import asyncio
+import gc
 import shutil
+import signal
 import sqlite3
 import stat
+import threading
 import time
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from journals import Open, all_of, fill, numbered
 
-from module.errors import JournalDamagedError, JournalError
+from module.errors import JournalDamagedError, JournalError, JournalLockedError
 from module.journal.quarantine import quarantined
 from module.messages import Offer
 
@@ -47,6 +51,47 @@ async def test_a_lock_of_another_process_does_not_stop_the_loop(open_journal: Op
         assert time.monotonic() - began < 1
     other.close()
     assert journal.offer(numbered(1)) is Offer.ACCEPTED
+
+
+@pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
+async def test_a_lock_at_the_start_costs_no_reserve_and_signals_are_heard(
+    open_journal: Open, tmp_path: Path, how: str
+) -> None:
+    """It was waited for twice, 13.9 s in all, without a look at SIGTERM, and the reserve was gone."""
+    await open_journal().release()
+    heard: list[float] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(time.monotonic()))
+    with closing(sqlite3.connect(tmp_path / "journal" / NAME, isolation_level=None)) as other:
+        if how == "EXCLUSIVE":
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute(f"BEGIN {how}")
+        signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+        began = time.monotonic()
+        try:
+            with pytest.raises(JournalLockedError, match="locked"):
+                open_journal()
+            took = time.monotonic() - began
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    assert 4 < took < 7
+    assert max(after - one for one, after in pairwise(heard)) < 0.6
+    assert (tmp_path / "journal" / "reserve").stat().st_size
+    gc.collect()
+    assert open_journal().waiting() == 0
+
+
+async def test_a_lock_that_ends_is_waited_for(open_journal: Open, tmp_path: Path) -> None:
+    """Such as that of somebody who drops the quarantine."""
+    journal = open_journal()
+    fill(journal, range(3))
+    await journal.release()
+    with closing(sqlite3.connect(tmp_path / "journal" / NAME, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(1, other.execute, ["ROLLBACK"])
+        end.start()
+        assert open_journal().waiting() == 3
+        end.join()
 
 
 async def test_a_newer_journal_is_refused_in_one_sentence(open_journal: Open, tmp_path: Path) -> None:
