@@ -30,7 +30,7 @@ class Summary:
         restarts: how often COMMAND was started again.
         refused: messages over 262,144 bytes, not sent.
         unrouted: messages that no route led to the module.
-        unsent: messages of the file that were not sent, as COMMAND ended or nothing moved any more.
+        unsent: messages of the file that were not sent, as COMMAND ended or was stopped before.
         un_acked: messages sent to the module that it did not ack.
         dropped: outputs that the hub dropped: no route takes them, or they are over 262,144 bytes.
         out_of_order: messages answered after one that was delivered later.
@@ -78,7 +78,7 @@ class Summary:
         found = [
             (not self.connects, "COMMAND did not connect to the hub"),
             (self.lost, f"{self.lost:,} messages are lost: neither an output nor NOTHING answers them"),
-            (self.unsent, f"{self.unsent:,} messages were not sent: COMMAND ended or stood still before"),
+            (self.unsent, f"{self.unsent:,} messages were not sent: COMMAND ended, stood still or was stopped before"),
             (self.un_acked, f"{self.un_acked:,} messages were not acked: the hub would send them again"),
             (
                 self.unanswered,
