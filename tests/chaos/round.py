@@ -210,7 +210,7 @@ class _Round:
             ends=self.hub.record.ends,
             deaths=[end.at for end in self.module.ends],
             clear=not plan.has("silence", "slow line", "pause", "cut", "garbage"),
-            admitted=self.module.lost + self.module.lost_now,
+            admitted=self.module.admitted,
             damaged=self.stage.flipped > 0,
             hindered=plan.has("disk", "fill", "lock", "pause") or "regex" in plan.deeds,
             replayed=self.replayed,
