@@ -9,10 +9,11 @@ import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
-from .known import READING, SCORING, is_pure
+from .known import READING, SCORING
+from .libraries import MISSING, Libraries, Stranger, is_constant
 
 OWN, HOLDS, SHARED, MODEL = range(4)
 """Made in this call, all of it; made in this call, and holds what outlives it; outlives it; outlives it and scores."""
@@ -21,7 +22,6 @@ _READ = (ast.expr, ast.stmt, ast.ExceptHandler)
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
-MISSING = object()
 _CAPS: dict[type[ast.AST], int] = {
     **dict.fromkeys((ast.Constant, ast.Compare, ast.JoinedStr, ast.FormattedValue, ast.Expr, ast.If, ast.Try), OWN),
     **dict.fromkeys((ast.ExceptHandler, ast.Raise, ast.Assert, ast.Pass, ast.Break, ast.Continue, ast.Global), OWN),
@@ -44,11 +44,10 @@ class Reader(Protocol):
     def read(self, function: FunctionType, levels: tuple[int, ...]) -> int:
         """Give the level of a function's result for arguments of these levels; raises StandsAgainst."""
 
-    def level_outside(self, value: object) -> int | str:
-        """Give the level of what a function uses from outside; a text says why it is not understood."""
+    libraries: Libraries
 
-    def path(self, value: object) -> str:
-        """Give where something of a library is from; empty for what is the script's own."""
+    def default(self, parameter: inspect.Parameter) -> int:
+        """Give the level of a parameter that gets no argument: its default is there before and after the call."""
 
 
 class Body(ast.NodeVisitor):
@@ -66,8 +65,6 @@ class Body(ast.NodeVisitor):
 
     def read(self) -> int:
         """Read until nothing new is found; give the level of the result."""
-        for decorator in self._node.decorator_list:
-            self.visit(decorator)
         before: object = None
         while before != (before := (dict(self._locals), self._result, self.reader.mixes)):
             self._visit_all(self._node.body)
@@ -121,6 +118,7 @@ class Body(ast.NodeVisitor):
             self._bind(node.target, min(HOLDS, level))
         else:
             self._bind(node.target, level)
+            self.change(node.target, node)  # what is there may be a list that is in two places
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> int:
         """Give a name its level, and itself."""
@@ -203,6 +201,7 @@ class Body(ast.NodeVisitor):
 
     def visit_Lambda(self, node: ast.Lambda) -> int:
         """Read it at once, for arguments that outlive the call."""
+        self._visit_all([each for each in (*node.args.defaults, *node.args.kw_defaults) if each])
         for each in ast.walk(node.args):
             if isinstance(each, ast.arg):
                 self._inner(node, each.arg, SHARED)
@@ -266,29 +265,37 @@ class Body(ast.NodeVisitor):
                 return MISSING
             return self._function.__globals__.get(node.id, getattr(builtins, node.id, MISSING))
         if isinstance(node, ast.Attribute):
-            base = self.outside(node.value)
-            if isinstance(base, ModuleType | type):
-                return getattr(base, node.attr, MISSING)
+            return self.reader.libraries.attribute(self.outside(node.value), node.attr)
         return MISSING
 
     def level_of_outside(self, node: ast.expr, value: Any) -> int:
         """Give the level of something from outside that is used as a value; a function may be called by who gets it."""
-        path = self.reader.path(value)
+        libraries, said = self.reader.libraries, ast.unparse(node)[:60]
         if isinstance(value, ModuleType):
-            raise self.stands(node, f"uses the module {ast.unparse(node)[:60]} as a value, or changes it")
-        if isinstance(value, FunctionType) and not path:
+            raise self.stands(node, f"uses the module {said} as a value, or changes it")
+        if libraries.is_read(value):
+            for parameter in inspect.signature(value).parameters.values():
+                self.reader.default(parameter)
             self.reader.read(value, (SHARED,) * len(inspect.signature(value).parameters))
             return SHARED
-        if isinstance(value, type) and issubclass(value, BaseException):
+        if isinstance(value, type) and libraries.is_harmless_exception(value):
             return OWN
-        if path:
-            if not is_pure(path):
-                raise self.stands(node, f"uses {ast.unparse(node)[:60]}, which is not known to be harmless")
+        # A function of numpy writes into what it gets one argument too many of: see CallingBody.
+        if (name := libraries.name(value)) and (isinstance(value, type) or not may_write(name)):
             return OWN
-        level = self.reader.level_outside(value)
-        if isinstance(level, str):
-            raise self.stands(node, f"uses {ast.unparse(node)[:60]}, which {level}")
-        return level
+        if is_constant(value):
+            return OWN
+        if isinstance(value, type | BuiltinFunctionType | FunctionType | MethodType):
+            raise self.stands(node, f"uses {said}, which is not known to be harmless")
+        try:
+            return MODEL if libraries.look_through(value) else SHARED
+        except Stranger as stranger:
+            raise self.stands(node, f"uses {said}, which {stranger}") from None
+
+
+def may_write(name: str) -> bool:
+    """Say whether a library's function may take a place for its result by position."""
+    return name.startswith(("numpy.", "scipy."))
 
 
 def inside(level: int) -> int:

@@ -3,17 +3,14 @@
 import ast
 import inspect
 from collections.abc import Sequence
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-
-from .body import HOLDS, MISSING, MODEL, OWN, SHARED, Body, inside
-from .known import CHANGING, COPYING, LOGGING, READING, SCORING, is_constant, is_logger, is_model, is_pure
+from .body import HOLDS, MODEL, OWN, SHARED, Body, inside, may_write
+from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING
+from .libraries import MISSING
 
 _GIVES_A_VALUE = {"len", "int", "float", "str", "bool", "hash", "isinstance", "print", "range", "repr", "round"}
-_LABELS = {"columns", "index", "dtype", "name", "names", "axis", "by", "subset", "keys", "key", "sort_keys"}
-_IN_PLACE = {"inplace", "copy", "overwrite_x", "overwrite_a", "overwrite_b"}
 
 
 class CallingBody(Body):
@@ -22,14 +19,18 @@ class CallingBody(Body):
     def visit_Call(self, node: ast.Call) -> int:  # noqa: N802 - ast's name
         """Give the level of what a call gives, if it is harmless."""
         value = self.outside(node.func)
-        arguments = [self.visit(each) for each in node.args]
+        given_functions = [each for each in node.args if self._may_write(each)]
+        arguments = [OWN if each in given_functions else self.visit(each) for each in node.args]
         named = {each.arg or "**": self.visit(each.value) for each in node.keywords}
-        into = named.get("out", OWN)
-        if into >= SHARED or _writes_into(value, self.reader.path(value), arguments):
-            raise self.stands(node, f"lets {ast.unparse(node.func)[:60]}() write into what may outlive the call")
-        if any(each.arg in _IN_PLACE for each in node.keywords):
-            self._in_place(node, arguments)
-        given = [*arguments, *(level for name, level in named.items() if name not in _LABELS)]
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        is_method = owner is not None and self.outside(owner) is MISSING
+        if (
+            given_functions
+            and max(*arguments, *named.values(), self.visit(owner) if is_method and owner else OWN) > OWN
+        ):
+            raise self.stands(node, f"gives {ast.unparse(given_functions[0])[:60]} what may outlive the call")
+        self._look_at_places(node, value, arguments)
+        given = [*arguments, *(level for name, level in named.items() if name not in LABELS)]
         if value is not MISSING:
             return self._call_outside(node, value, arguments, named, max(given, default=OWN))
         if isinstance(node.func, ast.Attribute):
@@ -38,57 +39,81 @@ class CallingBody(Body):
             return min(HOLDS, max(given, default=OWN))
         raise self.stands(node, f"calls {ast.unparse(node.func)[:60]}(), which is not understood")
 
+    def _may_write(self, node: ast.expr) -> bool:
+        value = self.outside(node)
+        return not isinstance(value, type) and may_write(self.reader.libraries.name(value))
+
+    def _look_at_places(self, node: ast.Call, value: Any, arguments: Sequence[int]) -> None:
+        """Refuse a call that writes into what may outlive it, by whatever parameter."""
+        if self.reader.libraries.is_read(value):
+            return
+        said = f"lets {ast.unparse(node.func)[:60]}() write into what may outlive the call"
+        name = self.reader.libraries.name(value)
+        unknown: list[ast.expr] = [each for each in node.args if isinstance(each, ast.Starred)]
+        unknown += [each.value for each in node.keywords if each.arg is None]
+        if not name.startswith("builtins.") and any(self.visit(each) > OWN for each in unknown):
+            raise self.stands(node, said)
+        is_known = bool(name) and not name.startswith("builtins.")
+        by_place = zip(_parameters(value) if is_known else (), node.args, strict=False)
+        for parameter, given in (*by_place, *((each.arg, each.value) for each in node.keywords)):
+            constant = given.value if isinstance(given, ast.Constant) else MISSING
+            if parameter in PLACES and not isinstance(constant, int | None):
+                if parameter != "out" or self.visit(given) > OWN:
+                    raise self.stands(node, said)
+            elif parameter in IN_PLACE and constant is not IN_PLACE[parameter]:
+                self._in_place(node, arguments)
+        if may_write(name) and _parameters(value) == () and max(arguments[2:], default=OWN) > OWN:
+            raise self.stands(node, said)
+
     def _in_place(self, node: ast.Call, arguments: Sequence[int]) -> None:
         """Take a call that may work in its argument's or its object's own memory for one that does."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if owner is not None and self.outside(owner) is MISSING:
+        if owner is not None and not isinstance(self.outside(owner), ModuleType | type):
             self.change(owner, node)
-        if max(arguments, default=OWN) >= SHARED:
+        if max(arguments, default=OWN) > OWN:
             raise self.stands(node, f"lets {ast.unparse(node.func)[:60]}() change what may outlive the call")
 
     def _call_outside(
         self, node: ast.Call, value: Any, arguments: Sequence[int], named: dict[str, int], given: int
     ) -> int:
-        path, said = self.reader.path(value), ast.unparse(node.func)[:60]
-        if isinstance(value, FunctionType) and not path:
+        libraries, said = self.reader.libraries, ast.unparse(node.func)[:60]
+        if libraries.is_read(value):
             return self.reader.read(value, self._arguments_of(value, node, arguments, named))
-        if isinstance(value, type) and issubclass(value, BaseException):
-            if isinstance(vars(value).get("__init__"), FunctionType):
-                raise self.stands(node, f"calls {said}(), which is not understood")
+        if isinstance(value, type) and libraries.is_harmless_exception(value):
             return min(HOLDS, given)
-        if is_model(value):
+        if libraries.is_model(value):
             self.level_of_outside(node.func, value)
             return min(HOLDS, given)
-        if not is_pure(path) or "file" in named:
+        name = libraries.name(value)
+        if not name:
             raise self.stands(node, f"calls {said}(), which may act on the world")
-        if path == "builtins.next" and given >= SHARED:
+        if name == "builtins.next" and given >= SHARED:
             raise self.stands(node, "takes the next of what may outlive the call")
-        return _of_library(path, given)
+        return _of_library(name, given)
 
     def _arguments_of(
         self, function: FunctionType, node: ast.Call, arguments: Sequence[int], named: dict[str, int]
     ) -> tuple[int, ...]:
         """Give the levels of a function's parameters in this call."""
         parameters = sorted(inspect.signature(function).parameters.values(), key=_is_rest)
+        defaults = [self.reader.default(each) for each in parameters]
         if "**" in named or any(isinstance(each, ast.Starred) for each in node.args):
             return (SHARED,) * len(parameters)
         levels = []
-        for index, parameter in enumerate(parameters):
-            if index < len(arguments) and parameter.kind in (
-                parameter.POSITIONAL_ONLY,
-                parameter.POSITIONAL_OR_KEYWORD,
-            ):
-                levels.append(arguments[index])
-            else:
-                default = OWN if is_constant(parameter.default) else SHARED
-                levels.append(named.get(parameter.name, default))
+        for index, (parameter, default) in enumerate(zip(parameters, defaults, strict=True)):
+            by_place = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            is_given = index < len(arguments) and by_place
+            levels.append(arguments[index] if is_given else named.get(parameter.name, default))
         return tuple(levels)
 
     def _call_method(self, node: ast.Call, method: ast.Attribute, given: Sequence[int]) -> int:
         name, most = method.attr, max(given, default=OWN)
-        if is_logger(self.outside(method.value)) and name in LOGGING:
+        if name in LOGGING and self.reader.libraries.is_logger(self.outside(method.value), name):
             return OWN
         level = self.visit(method.value)
+        says = [each.value for each in node.args if isinstance(each, ast.Constant)]
+        if max(level, most) >= SHARED and any(isinstance(each, bool) for each in says):  # copy, inplace by position
+            raise self.stands(node, f"lets {ast.unparse(method)[:60]}() change what may outlive the call")
         if name in CHANGING:
             self.change(method.value, node, *given)
             return inside(level)
@@ -99,7 +124,8 @@ class CallingBody(Body):
         if max(given[1:], default=OWN) >= SHARED and name != "get":
             raise self.stands(node, f"lets {ast.unparse(method)[:60]}() write into what may outlive the call")
         level = max(level, most)
-        return level if level in (OWN, MODEL) else HOLDS if name in COPYING else SHARED
+        copies = name in COPYING and not node.args and not node.keywords
+        return level if level in (OWN, MODEL) else HOLDS if copies else SHARED
 
 
 def _is_rest(parameter: inspect.Parameter) -> bool:
@@ -107,10 +133,12 @@ def _is_rest(parameter: inspect.Parameter) -> bool:
     return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
-def _writes_into(value: object, path: str, levels: Sequence[int]) -> bool:
-    """Say whether one of the arguments by position may be where a function of numpy puts its result."""
-    first = value.nin if isinstance(value, np.ufunc) else 2 if path.startswith("numpy.") else len(levels)
-    return max(levels[first:], default=OWN) >= SHARED
+def _parameters(function: Any) -> tuple[str, ...]:
+    """Give the names of a library's parameters in their order; nothing if it does not tell them."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return ()
 
 
 def _of_library(path: str, given: int) -> int:

@@ -1,8 +1,6 @@
-"""What is known of libraries: which calls neither act on the world nor keep anything, and which objects only score."""
+"""What is known of libraries by name: which functions only give a value, and which methods only read or score."""
 
-import logging
 import re
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 import numpy as np
 
@@ -12,26 +10,82 @@ def words(text: str) -> set[str]:
     return set(text.split())
 
 
-_PURE_BUILTINS = words(
-    "abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float format frozenset "
-    "hasattr hash hex int isinstance issubclass iter len list map max min next object oct ord pow print range "
-    "repr reversed round set slice sorted str sum tuple type zip"
+_TABLE = """
+builtins abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float format frozenset
+builtins hasattr hash hex int isinstance issubclass iter len list map max min next object oct ord pow print range
+builtins repr reversed round set slice sorted str sum tuple type zip
+base64 b64encode b64decode standard_b64encode standard_b64decode urlsafe_b64encode urlsafe_b64decode
+binascii hexlify unhexlify crc32 a2b_base64 b2a_base64
+bisect bisect bisect_left bisect_right
+cmath * exp log sqrt phase polar rect
+collections Counter OrderedDict defaultdict deque
+copy copy deepcopy
+datetime date time datetime timedelta timezone datetime.strptime datetime.fromisoformat datetime.fromtimestamp
+datetime datetime.combine date.fromisoformat date.fromtimestamp
+decimal Decimal
+fractions Fraction
+functools reduce
+hashlib md5 sha1 sha224 sha256 sha384 sha512
+html escape unescape
+itertools accumulate chain chain.from_iterable combinations compress groupby islice pairwise permutations product
+itertools repeat starmap zip_longest
+json loads dumps
+logging debug info warning warn error exception critical log
+math *
+operator itemgetter add sub mul truediv eq ne lt le gt ge
+orjson loads dumps
+re compile match search fullmatch sub subn split findall finditer escape
+statistics mean fmean median mode stdev pstdev variance pvariance quantiles
+string capwords
+struct pack unpack calcsize
+textwrap dedent
+time sleep
+traceback format_exc format_exception print_exc
+unicodedata normalize
+zlib compress decompress crc32
+numpy abs absolute add all allclose amax amin angle any append apply_along_axis arange arccos arcsin arctan arctan2
+numpy argmax argmin argpartition argsort argwhere array array_equal array_split asarray ascontiguousarray atleast_1d
+numpy atleast_2d atleast_3d average bincount bool_ broadcast_to ceil clip column_stack concatenate convolve corrcoef cos
+numpy cosh count_nonzero cov cross cumprod cumsum deg2rad degrees delete diag diff digitize divide dot dstack dtype
+numpy einsum empty empty_like equal errstate exp expand_dims expm1 eye fabs fft.fft fft.fftfreq fft.ifft fft.irfft
+numpy fft.rfft fft.rfftfreq finfo flatnonzero flip float16 float32 float64 floor fmax fmin full full_like gradient
+numpy greater greater_equal histogram hstack hypot identity iinfo inner insert int16 int32 int64 int8 interp intersect1d
+numpy isclose isfinite isin isinf isnan isreal isscalar ix_ lexsort less less_equal linalg.det linalg.eig linalg.eigh
+numpy linalg.inv linalg.lstsq linalg.norm linalg.pinv linalg.solve linalg.svd linspace log log10 log1p log2 logical_and
+numpy logical_not logical_or logical_xor logspace matmul max maximum mean median meshgrid min minimum mod moveaxis
+numpy multiply nan_to_num nanargmax nanargmin nanmax nanmean nanmedian nanmin nanpercentile nanstd nansum nanvar
+numpy ndarray negative nonzero not_equal ones ones_like outer pad partition percentile polyfit polyval power prod ptp
+numpy quantile rad2deg radians ravel real reciprocal repeat reshape roll rot90 round searchsorted setdiff1d shape sign
+numpy sin sinh size sort split sqrt square squeeze stack std str_ subtract sum swapaxes take take_along_axis tan tanh
+numpy tensordot tile trace transpose trapezoid tril triu true_divide trunc uint16 uint32 uint64 uint8 union1d unique
+numpy unravel_index var vdot vsplit vstack where zeros zeros_like datetime64 timedelta64
+pandas Categorical DataFrame Index MultiIndex Series Timedelta Timestamp concat crosstab cut date_range get_dummies isna
+pandas isnull json_normalize melt merge notna notnull pivot pivot_table qcut to_datetime to_numeric to_timedelta unique
+pandas DataFrame.from_dict DataFrame.from_records MultiIndex.from_arrays MultiIndex.from_tuples
+scipy.special *
+scipy.sparse coo_matrix csc_matrix csr_matrix hstack vstack
+scipy.stats entropy iqr kurtosis linregress pearsonr skew spearmanr zscore
+sklearn.preprocessing normalize
+torch Tensor FloatTensor argmax as_tensor cat from_numpy inference_mode max mean no_grad sigmoid softmax stack tensor
+torch.nn.functional sigmoid softmax
+scoring.predictions Prediction
+"""
+FUNCTIONS: dict[str, set[str]] = {}
+"""Module → its functions and classes that neither act on the world nor keep or change anything; ``*`` for all."""
+for _line in _TABLE.strip().splitlines():
+    _module, _, _names = _line.partition(" ")
+    FUNCTIONS[_module] = FUNCTIONS.get(_module, set()) | words(_names)
+
+PLACES = words("out output buf buffer file fp stream dst path path_or_buf random_state rng generator seed")
+"""Parameters that a function may write into, or that remember how often they were used."""
+
+IN_PLACE = {"inplace": False, "copy": True, "deep": True} | dict.fromkeys(
+    words("overwrite_input overwrite_x overwrite_a overwrite_b"), False
 )
-_PURE_LIBRARIES = words(
-    "base64 binascii cmath collections copy dataclasses datetime decimal enum fractions functools hashlib html "
-    "itertools _bisect _collections _datetime _decimal _functools _hashlib _json _operator _statistics _struct "
-    "json math numbers numpy operator orjson pandas re scipy sklearn statistics string struct textwrap traceback "
-    "typing unicodedata zlib inference_schema scoring torch time logging"
-)
-_NOT_PURE = re.compile(
-    r"\.(load|loadtxt|genfromtxt|fromfile|from_file|fromregex|memmap|save\w*|random\w*|rand\w*|seed|shuffle|normal|"
-    r"pack_into|(get|set|local)context|setbufsize|testing|open\w*|read_\w+|write\w*|dump|to_(csv|json|pickle|sql|parquet|excel|hdf|feather|clipboard)|set_\w+|"
-    r"seterr\w*|copyto|put\w*|place|fill_diagonal|now|utcnow|today|io|ctypeslib|f2py|npyio|\w*cache\w*|cached_property|"
-    r"jit|hub|cuda|distributed|multiprocessing|datasets|fetch_\w+|count|cycle|manual_seed|bernoulli|multinomial|dropout|"
-    r"file_digest|eval|query|rvs|ExcelWriter|ExcelFile|HDFStore|\w+_)(\.|$)"
-    r"|^time\.(?!sleep$)|^logging\.(?!(debug|info|warning|error|exception|critical|log)$)|^_?operator\.(?!itemgetter$)"
-    r"|^scoring\.(?!predictions\.|errors\.|compat\.\w*(schema|parameter_type))"
-)
+"""Parameters that say whether the argument is changed, or what is given shares its memory → the value that says no."""
+
+LABELS = words("columns index dtype name names axis by subset keys key sort_keys")
+"""Parameters of which nothing is in what a function gives."""
 
 CHANGING = words(
     "append extend insert pop popitem remove clear update setdefault add discard sort reverse fill put resize "
@@ -58,8 +112,8 @@ READING |= words(
 )
 """Attributes and methods that change nothing, of plain values, arrays, frames and tensors."""
 
-COPYING = {"copy", "astype", "tolist", "to_list", "to_dict", "to_numpy", "keys", "split", "deepcopy", "drop", "reindex"}
-"""Methods that give an object of its own, though it may hold what the other one holds."""
+COPYING = {"copy", "tolist", "to_list", "to_dict"}
+"""Methods that, without arguments, give an object of its own, though it may hold what the other one holds."""
 
 SCORING = words(
     "predict predict_proba predict_log_proba predict_on_batch decision_function transform inverse_transform "
@@ -71,110 +125,8 @@ SCORING = words(
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "isEnabledFor"}
 """Methods of loggers."""
 
-_MODELS = words(
-    "catboost category_encoders imblearn joblib keras lightgbm numpy onnxruntime pandas scipy scoring sklearn "
-    "statsmodels tensorflow tf_keras torch torchvision xgboost inference_schema"
+MODELS = words(
+    "catboost category_encoders imblearn keras lightgbm onnxruntime scipy scoring sklearn statsmodels tensorflow "
+    "tf_keras torch torchvision xgboost inference_schema"
 )
-_PARTS = _MODELS | words(
-    "builtins collections functools _thread threading weakref enum datetime pathlib decimal re types abc _abc "
-    "numbers concurrent queue _queue itertools operator typing _operator fractions uuid"
-)
-_OPAQUE = ("scoring.onnx_model", "scoring.runner", "onnxruntime")
-_MOST_PARTS = 500_000
-_SCALARS = (str, bytes, int, float, complex, bool, type(None), np.generic, type(Ellipsis))
-_CONTAINERS = (list, tuple, set, frozenset)
-
-
-def path_of(value: object) -> str:
-    """Give where a function, class or module is from, as ``numpy.linalg.norm``; empty if that is not known."""
-    if isinstance(value, ModuleType):
-        return value.__name__
-    owner = getattr(value, "__self__", None) or getattr(value, "__objclass__", None)
-    if isinstance(value, MethodType | BuiltinFunctionType) and not isinstance(owner, type | ModuleType | None):
-        return ""  # of an object, which may be changed by it
-    if isinstance(owner, type):
-        return f"{owner.__module__}.{owner.__qualname__}.{getattr(value, '__name__', '')}"
-    name, module = getattr(value, "__qualname__", ""), getattr(value, "__module__", None)
-    if isinstance(value, np.ufunc):
-        return f"numpy.{value.__name__}"
-    return f"{module}.{name}" if isinstance(module, str) and name else ""
-
-
-def is_pure(path: str) -> bool:
-    """Say whether a call of that function or class neither acts on the world nor keeps anything."""
-    top, _, rest = path.partition(".")
-    if top == "builtins":
-        name, _, method = rest.partition(".")
-        return name in _PURE_BUILTINS and (not method or method in READING)
-    return top in _PURE_LIBRARIES and not _NOT_PURE.search(path)
-
-
-def is_constant(value: object) -> bool:
-    """Say whether a value can never change."""
-    if type(value) in (tuple, frozenset):
-        return all(map(is_constant, value))  # type: ignore[call-overload]
-    return type(value) in _SCALARS or isinstance(value, np.generic)
-
-
-def is_logger(value: object) -> bool:
-    """Say whether a value is a logger."""
-    return isinstance(value, logging.Logger | logging.LoggerAdapter)
-
-
-def is_model(value: object) -> bool:
-    """Say whether a value is an object of a library that has models, and is called to score."""
-    kind = type(value)
-    name = kind.__name__.lower()
-    is_object = not isinstance(value, type | np.ufunc) and "function" not in name and "method" not in name
-    return is_object and kind.__module__.split(".")[0] in _MODELS
-
-
-def is_plain(value: object) -> bool:
-    """Say whether a value is data: lists, dicts, arrays, frames."""
-    return type(value) in (dict, list, tuple, set, frozenset) or type(value).__module__.split(".")[0] in (
-        "numpy",
-        "pandas",
-    )
-
-
-def stranger_in(value: object) -> str:
-    """Name the first class or function inside an object that is of no known library; empty if there is none."""
-    seen: set[int] = set()
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
-        if type(each) in _SCALARS or isinstance(each, np.generic) or id(each) in seen:
-            continue
-        seen.add(id(each))
-        if len(seen) > _MOST_PARTS:
-            return "more than can be looked through"
-        if stranger := _strange(each):
-            return stranger
-        waiting += _parts(each)
-    return ""
-
-
-def _strange(value: object) -> str:
-    is_function = isinstance(value, FunctionType | BuiltinFunctionType | np.ufunc)
-    kind = value if is_function or isinstance(value, type) else type(value)
-    path = path_of(value if isinstance(value, ModuleType) else kind)
-    top = path.split(".")[0]
-    if top not in _PARTS or (is_function and (_NOT_PURE.search(path) or (top == "builtins" and not is_pure(path)))):
-        return path or str(kind)
-    # An iterator is used up, a defaultdict grows by being read.
-    return kind.__name__ if hasattr(value, "__next__") or hasattr(value, "default_factory") else ""  # type: ignore[attr-defined]
-
-
-def _parts(value: object) -> list[object]:
-    if type(value).__module__.startswith(_OPAQUE) or isinstance(value, type | ModuleType | FunctionType):
-        return []
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    if isinstance(value, _CONTAINERS):
-        return list(value)
-    if isinstance(value, np.ndarray):
-        return value.ravel().tolist() if value.dtype == object else []
-    if isinstance(value, MethodType):
-        return [value.__self__, value.__func__]
-    own = list(getattr(value, "__dict__", {}).values())
-    return own + [getattr(value, name) for name in ("func", "args", "keywords") if type(value).__name__ == "partial"]
+"""Libraries whose objects score."""

@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -10,7 +9,7 @@ from typing import Any
 
 from .body import MODEL, OWN, SHARED, FunctionNode, StandsAgainst
 from .calls import CallingBody
-from .known import is_constant, is_plain, path_of, stranger_in
+from .libraries import Libraries, Stranger, is_constant
 
 
 def what_stands_against(run: Callable[..., object], *, text: bool) -> str:
@@ -23,7 +22,8 @@ def what_stands_against(run: Callable[..., object], *, text: bool) -> str:
     try:
         function = _undecorated(run)
         reader = _Reader(Path(function.__code__.co_filename).parent)
-        levels = (OWN if text else SHARED,) * len(inspect.signature(function).parameters)
+        others = [*inspect.signature(function).parameters.values()][1:]
+        levels = (OWN if text else SHARED, *map(reader.default, others))
         mixes = None
         while mixes != reader.mixes:
             mixes = reader.mixes
@@ -56,9 +56,8 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self.levels: dict[tuple[object, tuple[int, ...]], int] = {}
         self.mixes = False
-        self._folders = (folder, Path.cwd())
+        self.libraries = Libraries((folder, Path.cwd()))
         self._trees: dict[str, ast.Module] = {}
-        self._known: dict[int, tuple[object, int]] = {}
 
     def read(self, function: FunctionType, levels: tuple[int, ...]) -> int:
         """Read a function, for arguments of these levels."""
@@ -68,45 +67,28 @@ class _Reader:
             self.levels[key] = CallingBody(self, function, self._node(function), levels).read()
         return self.levels[key]
 
-    def level_outside(self, value: object) -> int | str:
-        """Give the level of what a function uses from outside; a text says why it is not understood."""
-        if is_constant(value):
+    def default(self, parameter: inspect.Parameter) -> int:
+        """Give the level of a parameter that gets no argument."""
+        if parameter.default is parameter.empty:
+            return SHARED
+        if is_constant(parameter.default):
             return OWN
-        if id(value) not in self._known:
-            if stranger := stranger_in(value):
-                return f"holds {stranger}, which is not understood"
-            self._known[id(value)] = (value, SHARED if _is_data(value) else MODEL)
-        return self._known[id(value)][1]
-
-    def path(self, value: object) -> str:
-        """Give where something of a library is from; empty for what is the script's own."""
-        path = path_of(value)
-        return "" if self._is_own(value, path) else path
-
-    def _is_own(self, value: object, path: str) -> bool:
-        """Say whether something is in a file of the script's, even one that has the name of a library."""
-        module = sys.modules.get(path.rpartition(".")[0] or path)
-        code = getattr(value, "__code__", None)
-        file = Path(code.co_filename if code else getattr(module, "__file__", None) or sys.executable)
-        return any(map(file.is_relative_to, self._folders)) and "site-packages" not in file.parts
+        try:
+            self.libraries.look_through(parameter.default)
+        except Stranger as stranger:
+            raise StandsAgainst(f"the default of {parameter.name} {stranger}") from None
+        return SHARED
 
     def _node(self, function: FunctionType) -> FunctionNode:
         code = function.__code__
-        if not self._is_own(function, ""):
-            raise StandsAgainst(f"{path_of(function)}() is called, which may act on the world")
+        if not self.libraries.is_own(Path(code.co_filename)):
+            raise StandsAgainst(f"{function.__module__}.{code.co_name}() is called, which may act on the world")
         if code.co_filename not in self._trees:
             self._trees[code.co_filename] = ast.parse(Path(code.co_filename).read_bytes())
         for node in ast.walk(self._trees[code.co_filename]):
             if isinstance(node, FunctionNode) and node.name == code.co_name:
                 first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-                if code.co_firstlineno == first and not code.co_freevars:
+                is_as_told = not {"__wrapped__", "__signature__"} & vars(function).keys()
+                if code.co_firstlineno == first and not code.co_freevars and is_as_told:
                     return node
         raise StandsAgainst(f"{Path(code.co_filename).name}: the source of {code.co_name}() is not understood")
-
-
-def _is_data(value: object) -> bool:
-    """Say whether something is data, with no model anywhere in it."""
-    if isinstance(value, dict | list | tuple | set | frozenset):
-        inner = value.values() if isinstance(value, dict) else value
-        return all(is_constant(each) or _is_data(each) for each in inner)
-    return is_plain(value)
