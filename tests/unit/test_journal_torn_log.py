@@ -1,5 +1,7 @@
 """One wrong bit in the log: SQLite ignores all that lies behind it, and deletes it as it closes. It comes back."""
 
+import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -163,6 +165,22 @@ async def test_a_death_while_it_is_searched_loses_nothing(
             open_journal(left)
     after = killed(journal, left, tmp_path / "after")
     assert await given(open_journal(after)) == list(range(200))
+
+
+async def test_a_file_system_without_hard_links_has_it_copied(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as vfat."""
+    journal = open_journal(tmp_path / "running")
+    backlog(journal, range(200), 1)
+    left = killed(journal, tmp_path / "running", tmp_path / "left")
+    flip(left / LOG, 500)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert await given(open_journal(left)) == list(range(200))
 
 
 async def test_a_shell_beside_it_does_not_keep_it_from_being_searched(open_journal: Open, tmp_path: Path) -> None:
