@@ -8,6 +8,7 @@ SQLite has carried the log into the file by then, up to its first frame that is 
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from .records import RecordError, unpack
@@ -18,6 +19,8 @@ _MOST_LOCAL, _LEAST_LOCAL = _PAGE - 35, (_PAGE - 12) * 32 // 255 - 23
 _BLOB = 12
 _MOST = 4 << 20
 _COLUMNS = 4
+_RECENT = {b"\3\0\x0c": 3, b"\3\0\x2c": 19}
+"""How the rows of messages that are done begin, and their sizes: a fingerprint has 0 or 16 bytes."""
 
 Row = tuple[int, int, bytes, bytes]
 Pages = Callable[[int], bytes]
@@ -37,15 +40,30 @@ def messages(path: Path) -> Iterator[Row]:
 
 
 def rows(data: bytes, page: Pages, is_wanted: Callable[[int], bool] = lambda seq: True) -> Iterator[Row]:
-    """Give what holds of the rows of one page, those whose seq is wanted."""
-    for at in range(int.from_bytes(data[3:5]) if data[:1] == _LEAF else 0):
-        pointer = 8 + 2 * at
+    """Give what holds of the messages of one page, those whose seq is wanted."""
+    for at in _cells(data):
         try:
-            row = _row(data, int.from_bytes(data[pointer : pointer + 2]), page, is_wanted)
+            row = _row(data, at, page, is_wanted)
             unpack(row[0], row[2])
         except (IndexError, ValueError, RecordError):
             continue
         yield row
+
+
+def finished(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give the seqs of messages that are done, each with its fingerprint, if one page has such rows."""
+    for cell in _cells(data):
+        with suppress(IndexError, ValueError):
+            size, at = _number(data, cell)
+            seq, at = _number(data, at)
+            if _RECENT.get(data[at : at + 3]) == size:
+                yield seq, data[at + 3 : at + size]
+
+
+def _cells(data: bytes) -> Iterator[int]:
+    """Give where the rows of one page begin."""
+    for pointer in range(8, 8 + 2 * int.from_bytes(data[3:5]), 2) if data[:1] == _LEAF else ():
+        yield int.from_bytes(data[pointer : pointer + 2])
 
 
 def _row(data: bytes, at: int, page: Pages, is_wanted: Callable[[int], bool]) -> Row:

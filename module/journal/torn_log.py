@@ -3,8 +3,9 @@
 Source: sqlite.org/fileformat.html, section 4. SQLite carries what it takes into the file, and deletes the log as the
 last connection ends: so the log has a second name from before the first one begins until nothing of it is missing.
 
-Only seqs that the last process accepted are searched for: what was never committed stays away. At most as many are put
-back as are missing, the newest ones: messages are finished in their order, so those waited.
+Only seqs that the last process accepted are searched for: what was never committed stays away, and so does what the log
+itself tells to be done. At most as many are put back as are missing, the newest ones: messages are finished in their
+order, so those waited.
 """
 
 import logging
@@ -90,7 +91,7 @@ def put_back(path: Path, connection: sqlite3.Connection, wanted: range, most: in
                     size += row[1]
                     row = next(rows, None)
     if count:
-        _log.warning("a part of the journal's log is damaged: %d messages behind it are put back", count)
+        _log.warning("the journal's log is damaged or torn: %d messages that lay behind that place are put back", count)
     return count
 
 
@@ -99,7 +100,7 @@ def let_go(path: Path, *, keep: bool) -> None:
     with suppress(FileNotFoundError):
         if keep:
             _aside(path).replace(path.with_name("damaged-wal"))
-            _log.error("the damaged log is kept as %s", path.with_name("damaged-wal"))
+            _log.warning("the log of the last run is kept as %s", path.with_name("damaged-wal"))
         else:
             _aside(path).unlink()
 
@@ -146,12 +147,13 @@ class _Search:
         """Give the newest rows of those that are wanted, ascending; of each the last image in which it is whole."""
         end = time.monotonic() + _TIME
         found: dict[int, int] = {}
+        done = {seq: mark for frame in self._frames for seq, mark in leaves.finished(self._image(frame))}
         for frame in reversed(self._frames):
             if time.monotonic() > end:
                 _log.error("the damaged log is too long to be searched to its end")
                 break
             rows = self._rows(frame, lambda seq: seq not in found and self._is_wanted(seq))
-            found.update((row[0], frame) for row in rows)
+            found.update((seq, frame) for seq, _, _, mark in rows if done.get(seq) != mark)
         for seq in sorted(found)[-most:]:
             yield from self._rows(found[seq], seq.__eq__)
 

@@ -1,5 +1,7 @@
 """One wrong bit in the log: SQLite ignores all that lies behind it, and deletes it as it closes. It comes back."""
 
+import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -11,6 +13,7 @@ import pytest
 from journals import Open, all_of, fill, ids, killed, numbered
 
 from module.journal import Journal
+from module.messages import InputMessage
 
 NAME = "journal.sqlite3"
 LOG = f"{NAME}-wal"
@@ -97,6 +100,23 @@ async def test_what_is_done_does_not_come_again(open_journal: Open, tmp_path: Pa
     assert (await given(torn), torn.lost) == (list(range(200, 300)), 0)
 
 
+@pytest.mark.parametrize("has_id", [True, False])
+async def test_what_is_done_does_not_hide_a_loss(open_journal: Open, tmp_path: Path, has_id: bool) -> None:
+    """One message is damaged wherever it is: it counts as lost, and none that was done comes in its place."""
+    journal = open_journal(tmp_path / "running")
+    for number in range(300):
+        message = numbered(number, body(number))
+        journal.offer(message if has_id else InputMessage(message.body, message.input))
+    await journal.done([each.seq for each in await all_of(journal, 200)])
+    left = killed(journal, tmp_path / "running", tmp_path / "left")
+    content = (left / LOG).read_bytes()
+    (left / LOG).write_bytes(content.replace(body(250), b"1" + body(250)[1:]))
+    flip(left / LOG, 500)
+    torn = open_journal(left)
+    taken = [each.seq - 1 for each in await all_of(torn, torn.waiting())]
+    assert (taken, torn.lost) == ([*range(200, 250), *range(251, 300)], 1)
+
+
 async def test_a_log_from_before_is_not_searched(open_journal: Open, tmp_path: Path) -> None:
     """Behind the frames of now lie those from before the log began anew: their messages are done."""
     journal = open_journal(tmp_path / "running")
@@ -145,6 +165,22 @@ async def test_a_death_while_it_is_searched_loses_nothing(
             open_journal(left)
     after = killed(journal, left, tmp_path / "after")
     assert await given(open_journal(after)) == list(range(200))
+
+
+async def test_a_file_system_without_hard_links_has_it_copied(
+    open_journal: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as vfat."""
+    journal = open_journal(tmp_path / "running")
+    backlog(journal, range(200), 1)
+    left = killed(journal, tmp_path / "running", tmp_path / "left")
+    flip(left / LOG, 500)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert await given(open_journal(left)) == list(range(200))
 
 
 async def test_a_shell_beside_it_does_not_keep_it_from_being_searched(open_journal: Open, tmp_path: Path) -> None:
