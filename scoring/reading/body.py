@@ -18,7 +18,8 @@ from .libraries import MISSING, Libraries, Stranger, is_constant
 OWN, HOLDS, SHARED, MODEL = range(4)
 """Made in this call, all of it; made in this call, and holds what outlives it; outlives it; outlives it and scores."""
 
-_READ = (ast.expr, ast.stmt, ast.ExceptHandler)
+_HEAP_TYPE = 1 << 9
+"""The flag of a class that can be changed."""
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -280,10 +281,10 @@ class Body(ast.NodeVisitor):
             return SHARED
         if isinstance(value, type) and libraries.is_harmless_exception(value):
             return OWN
+        if (name := libraries.name(value)) and isinstance(value, type):
+            return SHARED if value.__flags__ & _HEAP_TYPE else OWN
         # A function of numpy writes into what it gets one argument too many of: see CallingBody.
-        if (name := libraries.name(value)) and (isinstance(value, type) or not may_write(name)):
-            return OWN
-        if is_constant(value):
+        if is_constant(value) or (name and not may_write(name)):
             return OWN
         if isinstance(value, type | BuiltinFunctionType | FunctionType | MethodType):
             raise self.stands(node, f"uses {said}, which is not known to be harmless")

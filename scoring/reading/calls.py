@@ -29,7 +29,7 @@ class CallingBody(Body):
             and max(*arguments, *named.values(), self.visit(owner) if is_method and owner else OWN) > OWN
         ):
             raise self.stands(node, f"gives {ast.unparse(given_functions[0])[:60]} what may outlive the call")
-        self._look_at_places(node, value, arguments)
+        self._look_at_places(node, value, [*arguments, *named.values()])
         given = [*arguments, *(level for name, level in named.items() if name not in LABELS)]
         if value is not MISSING:
             return self._call_outside(node, value, arguments, named, max(given, default=OWN))
@@ -43,7 +43,7 @@ class CallingBody(Body):
         value = self.outside(node)
         return not isinstance(value, type) and may_write(self.reader.libraries.name(value))
 
-    def _look_at_places(self, node: ast.Call, value: Any, arguments: Sequence[int]) -> None:
+    def _look_at_places(self, node: ast.Call, value: Any, given_levels: Sequence[int]) -> None:
         """Refuse a call that writes into what may outlive it, by whatever parameter."""
         if self.reader.libraries.is_read(value):
             return
@@ -61,16 +61,16 @@ class CallingBody(Body):
                 if parameter != "out" or self.visit(given) > OWN:
                     raise self.stands(node, said)
             elif parameter in IN_PLACE and constant is not IN_PLACE[parameter]:
-                self._in_place(node, arguments)
-        if may_write(name) and _parameters(value) == () and max(arguments[2:], default=OWN) > OWN:
+                self._in_place(node, given_levels)
+        if may_write(name) and _parameters(value) == () and max(given_levels[2:], default=OWN) > OWN:
             raise self.stands(node, said)
 
-    def _in_place(self, node: ast.Call, arguments: Sequence[int]) -> None:
+    def _in_place(self, node: ast.Call, given: Sequence[int]) -> None:
         """Take a call that may work in its argument's or its object's own memory for one that does."""
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         if owner is not None and not isinstance(self.outside(owner), ModuleType | type):
             self.change(owner, node)
-        if max(arguments, default=OWN) > OWN:
+        if max(given, default=OWN) > OWN:
             raise self.stands(node, f"lets {ast.unparse(node.func)[:60]}() change what may outlive the call")
 
     def _call_outside(

@@ -29,6 +29,7 @@ _SCALARS |= {datetime.datetime, datetime.date, datetime.time, datetime.timedelta
 _SCALARS |= {fractions.Fraction, *(set(np.sctypeDict.values()) - {np.void, np.object_})}
 _ATOMS = _SCALARS | {
     object,
+    type(vars(datetime)["datetime_CAPI"]),  # a pointer
     _thread.LockType,
     type(threading.RLock()),
     weakref.ref,
@@ -36,7 +37,17 @@ _ATOMS = _SCALARS | {
     pathlib.PurePosixPath,
 }
 _CONTAINERS = {dict, list, tuple, set, frozenset}
-_PANDAS = {"DataFrame", "Series", "Index", "RangeIndex", "MultiIndex", "DatetimeIndex", "Categorical"}
+_PANDAS = {
+    "DataFrame",
+    "Series",
+    "Index",
+    "RangeIndex",
+    "MultiIndex",
+    "DatetimeIndex",
+    "Categorical",
+    "Timestamp",
+    "Timedelta",
+}
 _PARTS = MODELS | words("numpy pandas collections functools enum ctypes pyarrow msgspec pybind11_builtins")
 _LIBRARIES = (sys.stdlib_module_names | _PARTS | words("joblib orjson")) - {"__main__"}
 _EMPTY = {"__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__annotations__", "__firstlineno__"}
@@ -137,7 +148,7 @@ class Libraries:
             for name, member in vars(each).items():
                 for function in _functions(member):
                     if not self.is_librarys(function):
-                        return f"{each.__qualname__}.{name}, which is not the library's"
+                        return f"{each.__qualname__}.{name} of another"
         return ""
 
     def is_harmless_exception(self, kind: type) -> bool:

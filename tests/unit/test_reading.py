@@ -218,7 +218,7 @@ def test_what_acts_or_keeps_or_is_not_understood(tmp_path: Path, body: str, said
 
 
 DISGUISES = """
-import bisect, collections, copy, functools, heapq, itertools, json, logging, operator, queue, types
+import bisect, collections, copy, functools, heapq, itertools, json, logging, operator, queue, re, types
 import numpy as np
 import pandas as pd
 from collections import deque
@@ -269,6 +269,9 @@ class Meta(type):
     limit = property(act)
 class OfMeta(metaclass=Meta):
     pass
+@functools.wraps(len)
+def liar(value, more):
+    more["a"] = value
 log = Loud("x")
 ufunc, number = np.frompyfunc(act, 1, 1), Number(1)
 steps, proxy, series = deque([act]), types.MappingProxyType({"a": act}), pd.Series({"a": act})
@@ -337,7 +340,16 @@ DISGUISED = [
     "resample([1, 2], random_state=RNG)",
     "np.nan_to_num(GRID, False)",
     "np.nan_to_num(GRID, copy=False)",
+    "np.nan_to_num(x=GRID, copy=False)",
+    "np.nan_to_num(GRID, copy=bool(data))",
     "np.median(GRID, None, None, True)",
+    "kind = pd.DataFrame\nkind.n = 1",
+    "h = pd.DataFrame({'a': GRID}, copy=False)\nh += 1",
+    "liar(1, LISTS)",
+    "x = list(LISTS.values())\nx[0] += [1]",
+    "return re.sub('a', HISTORY.append, data)",
+    "return json.loads(data, object_hook=act)",
+    "with np.errstate(call=act):\n    np.log(0)",
     "np.add.at(GRID, [0], 1)",
     "np.add.reduce(np.ones(3), 0, None, GRID)",
     "list(map(np.exp, [1.0], [GRID]))",
@@ -389,7 +401,7 @@ def test_a_method_that_is_patched_on_a_librarys_class(
     """Its name is a model's; what it does is the script's."""
     from sklearn.linear_model import LinearRegression
 
-    for kind in LinearRegression.__mro__[:4]:
+    for kind in LinearRegression.__mro__:
         if "predict" in vars(kind):
             monkeypatch.setattr(kind, "predict", vars(kind)["predict"])
     monkeypatch.setattr(LinearRegression, "predict", LinearRegression.predict)
@@ -470,6 +482,28 @@ def test_models_are_looked_through(tmp_path: Path) -> None:
     )
     assert against(tmp_path, "return model.transform(data)", before.format("np.log1p")) == ""
     assert "spy" in against(tmp_path, "return model.transform(data)", before.format("spy"))
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize(
+    "model",
+    [
+        "sklearn.pipeline.make_pipeline(sklearn.preprocessing.StandardScaler(), sklearn.linear_model.Ridge())",
+        "sklearn.ensemble.GradientBoostingRegressor(n_estimators=2)",
+        "sklearn.ensemble.RandomForestRegressor(2)",
+        "sklearn.neural_network.MLPRegressor(hidden_layer_sizes=(2,), max_iter=2)",
+        "sklearn.svm.SVR()",
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_models_of_a_library_score(tmp_path: Path, model: str) -> None:
+    before = (
+        "import sklearn.ensemble, sklearn.linear_model, sklearn.neural_network, sklearn.pipeline\n"
+        "import joblib, json, sklearn.preprocessing, sklearn.svm\ndef init():\n    global models\n"
+        f"    joblib.dump({model}.fit([[0, 0], [1, 2], [2, 1]], [0, 1, 2]), 'model.joblib')\n"
+        "    models = {'a': joblib.load('model.joblib')}\n"
+    )
+    assert against(tmp_path, "return models['a'].predict(json.loads(data)['data']).tolist()", before) == ""
 
 
 @pytest.mark.usefixtures("process")
