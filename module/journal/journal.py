@@ -233,10 +233,10 @@ class Journal:
                 return
             try:
                 command()
-                self._troubles.end("kept")
+                self._troubles.end("tended")
             except Exception as error:
                 _log.exception("the journal thread goes on after an error of ours: please report this")
-                self._troubles.add("kept", error)
+                self._troubles.add("tended", error)
 
     def _take_what_was_put_back(self) -> None:
         """Take messages that another process has put back; without a look they would wait for the next one."""
