@@ -140,10 +140,14 @@ async def _refuse(stage: Stage, event: Event) -> None:
 
 
 async def _is_not_ready(stage: Stage, why: str) -> None:
-    away = stage.module.runs and not stage.hub.connected
-    ready, _ = await stage.module.get("/readyz")
-    if away and ready == 200 and not stage.hub.connected:
-        stage.violations.append(f"/readyz says 200 while {why}")
+    """Ask twice: one that has just been let go on answers before it has looked at its connection."""
+    for _ in range(2):
+        away = stage.module.runs and not stage.hub.connected and not stage.module.paused
+        ready, _text = await stage.module.get("/readyz")
+        if not away or ready != 200 or stage.hub.connected:
+            return
+        await asyncio.sleep(1.0)
+    stage.violations.append(f"/readyz says 200 while {why}")
 
 
 async def _withhold(stage: Stage, event: Event) -> None:
