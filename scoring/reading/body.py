@@ -18,8 +18,7 @@ from .libraries import MISSING, Libraries, Stranger, is_constant
 OWN, HOLDS, SHARED, MODEL = range(4)
 """Made in this call, all of it; made in this call, and holds what outlives it; outlives it; outlives it and scores."""
 
-_HEAP_TYPE = 1 << 9
-"""The flag of a class that can be changed."""
+_HEAP_TYPE = 1 << 9  # the flag of a class that can be changed
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -275,9 +274,8 @@ class Body(ast.NodeVisitor):
         if isinstance(value, ModuleType):
             raise self.stands(node, f"uses the module {said} as a value, or changes it")
         if libraries.is_read(value):
-            for parameter in inspect.signature(value).parameters.values():
-                self.reader.default(parameter)
-            self.reader.read(value, (SHARED,) * len(inspect.signature(value).parameters))
+            parameters = inspect.signature(value).parameters.values()
+            self.reader.read(value, tuple(max(SHARED, self.reader.default(each)) for each in parameters))
             return SHARED
         if isinstance(value, type) and libraries.is_harmless_exception(value):
             return OWN
