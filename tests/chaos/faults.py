@@ -213,7 +213,7 @@ async def _fill(stage: Stage, event: Event) -> None:
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         for size in (1 << 16, 1 << 10, 1):
             with suppress(OSError):
-                while file.write(b"x" * size):
+                while file.tell() < 256 << 20 and file.write(b"x" * size):  # never a machine's own disk
                     pass
     await asyncio.sleep(event.seconds)
     filler.unlink(missing_ok=True)

@@ -9,6 +9,9 @@ import pytest
 
 KINDS = ("ext2", "ext3", "ext4", "vfat", "tmpfs", "overlay")
 
+_MOST = 256 << 20
+"""Bytes that somebody else takes at most: if no volume is mounted there, it is not to be the machine's own disk."""
+
 HOW_TO_GET_IT = "needs root, loop devices, {kind} in the kernel, and mkfs.{kind} (Debian: e2fsprogs, dosfstools)"
 
 
@@ -50,10 +53,10 @@ class Filler:
         self._file = directory / "somebody-elses"
 
     def fill(self) -> None:
-        """Take all there is."""
+        """Take all there is, as long as that is no real disk's."""
         for size in (1 << 20, 4096, 1):
             with suppress(OSError), self._file.open("ab", buffering=0) as file:
-                while file.write(bytes(size)) == size:
+                while file.tell() < _MOST and file.write(bytes(size)) == size:
                     pass
 
     def free(self) -> None:
