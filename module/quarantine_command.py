@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,13 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     seqs = arguments.only
     if arguments.what == "list":
         return _list(directory, seqs, as_json=arguments.json)
-    count = (quarantine.replay if arguments.what == "replay" else quarantine.drop)(directory, seqs)
-    print(f"{count} {'put back' if arguments.what == 'replay' else 'dropped'}")
+    if arguments.what == "drop":
+        print(f"{quarantine.drop(directory, seqs)} dropped")
+        return 0
+    print(f"{quarantine.replay(directory, seqs)} put back")
+    left = sum(not each.message and (seqs is None or each.seq in seqs) for each in quarantine.quarantined(directory))
+    if left:
+        print(f"scoring-module: the records of {left} are damaged: they stay", file=sys.stderr)
     return 0
 
 
