@@ -247,6 +247,7 @@ async def _is_alive_after(stage: Stage, seconds: float, why: str) -> None:
     await asyncio.sleep(seconds)
     was_up = any(sample.pid == pid and sample.live == 200 for sample in stage.module.samples)
     live, _ = await stage.module.get("/livez", limit=4.0)
+    await asyncio.sleep(0.5)  # a death at this very moment is heard of a little later
     if was_up and not live and pid == stage.module.pid and not stage.module.paused:
         stage.violations.append(f"/livez does not answer within 4 s while {why}")
 
