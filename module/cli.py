@@ -183,7 +183,28 @@ def _replay(arguments: argparse.Namespace) -> int:
 def _on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, and everything that it began."""
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(coroutine)
+        return runner.run(_until_terminated(coroutine))
+
+
+async def _until_terminated(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine; SIGTERM cancels it, so that it may say what it knows, and is exit code 143.
+
+    An exception raised by a signal's handler may meet the event loop where it is dropped.
+    """
+    task, signalled = asyncio.current_task(), asyncio.Event()
+    assert task is not None  # noqa: S101 - it runs as one
+
+    def cancel() -> None:
+        signalled.set()
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, cancel)
+    try:
+        return await coroutine
+    except asyncio.CancelledError:
+        if signalled.is_set():
+            sys.exit(143)
+        raise
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
