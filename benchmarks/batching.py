@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests" / "integration"))
 
 from module_process import Answers, Module, send
 
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 
 ACK_AFTER_SCORING = """
 import asyncio, time

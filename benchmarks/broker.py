@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import trustme
 
-from module.simulator import packets
-from module.simulator.packets import Publish
+from module.simulator.edge_hub import packets
+from module.simulator.edge_hub.packets import Publish
 
 from .processes import BUILD, LOAD_CORE, Server
 

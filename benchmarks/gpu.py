@@ -22,8 +22,8 @@ import onnxruntime
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from scoring import OnnxModel
-from scoring.loaded import MODELS
-from scoring.plan import CPU
+from scoring.execution.model_registry import MODELS
+from scoring.execution.plan import CPU
 
 from .models import path, rows
 

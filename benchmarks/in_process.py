@@ -15,12 +15,12 @@ import uvloop
 
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
-from scoring.codecs import Body
+from scoring.bodies.codecs import Body
 from scoring.errors import ScoringError
-from scoring.loaded import MODELS
+from scoring.execution.model_registry import MODELS
 from scoring.predictions import Request
 from scoring.scoring_thread import ScoringThread
-from scoring.script import load
+from scoring.scripts.loading import load
 
 from .models import bodies, rows
 from .rows import ALONE, PATH, Row, merged

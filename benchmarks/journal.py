@@ -23,7 +23,7 @@ from azure.iot.device.aio import IoTHubModuleClient
 from module.inbox import Inbox, MemoryInbox
 from module.journal import Journal
 from module.messages import InputMessage, Offer, OutputMessage
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 from module.transports.edge_hub_tap import Tap
 
 BODY = b'{"engine": 1, "sensors": [%s]}' % b", ".join(b"%d.0625" % n for n in range(35))

@@ -22,7 +22,7 @@ from module_process import Answers, Module, send
 from mosquitto import HOW_TO_GET_IT, Mosquitto, found
 
 from module.journal.quarantine import quarantined
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 
 
 @dataclass

@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 
 from module.messages import InputMessage
-from module.simulator.hub import EdgeHub
-from module.simulator.messages import RoutedMessage
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.routing.messages import RoutedMessage
 
 from .broker import ADDRESS, TOPICS, Broker, Driver
 from .http_client import Connection, get

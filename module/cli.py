@@ -108,10 +108,10 @@ def _add_simulate(commands: _Commands) -> None:
 
 
 def _add_checking(commands: _Commands) -> None:
-    from . import checking, quarantine_command
+    from .commands import check, quarantine
 
-    checking.register(commands, _add)
-    quarantine_command.register(commands, _add)
+    check.register(commands, _add)
+    quarantine.register(commands, _add)
 
 
 def _add_deploying(commands: _Commands) -> None:

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from scoring.batcher import Batcher
-from scoring.codecs import Body, rows_of, unpacked, weight
+from scoring.bodies.codecs import Body, rows_of, unpacked, weight
 from scoring.errors import RunError, ScoringError
-from scoring.predictions import Context, Outcome, Request
-from scoring.script import Script
-from scoring.swallowed import PROPERTY
+from scoring.predictions import SUSPECT, Context, Outcome, Request
+from scoring.scripts.loading import Script
 
 from .errors import UnsendableError
 from .inbox import Inbox
 from .logs import Sparsely
 from .messages import Accepted, InputMessage, OutputMessage
-from .metrics import Metrics
+from .operating.metrics import Metrics
 from .routes import Answers, Routes
 
 Publish = Callable[[OutputMessage], asyncio.Future[None]]
@@ -167,7 +166,7 @@ class Pipeline:
             self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {error}{trace}")
         elif is_nothing:
             self._metrics.nothing.inc()
-        elif any(PROPERTY in message.properties for message in messages):
+        elif any(SUSPECT in message.properties for message in messages):
             self._metrics.suspect.inc()
             self._sparsely.warning("suspect", "a prediction looks like an exception that the script caught")
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scoring.errors import RequestError, RunError, ScoringError
 from scoring.predictions import Leaving, Outcome
-from scoring.results import MOST, ResultOptions, joined
+from scoring.scripts.results import MOST, ResultOptions, joined
 
 from .error_body import error_body
 from .messages import Accepted, OutputMessage

@@ -16,29 +16,29 @@ from msgspec import structs
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import ScriptError
-from scoring.loaded import MODELS
-from scoring.results import ResultOptions
+from scoring.execution.model_registry import MODELS
 from scoring.scoring_thread import ScoringThread
-from scoring.script import Script, load
+from scoring.scripts.loading import Script, load
+from scoring.scripts.results import ResultOptions
 
 from . import __version__
-from .collecting import Collecting
-from .ending import Ending
 from .errors import ModuleError, RunHungError
-from .health import Health
 from .inbox import Inbox, MemoryInbox
 from .journal import Journal, lend_temporary_directory, warn_if_it_dies_with_the_container
 from .messages import InputMessage
-from .metrics import Metrics
+from .operating.health import Health
+from .operating.metrics import Metrics
+from .operating.status import Status
+from .operating.twin import Reporter
 from .pipeline import Pipeline, Publish
+from .process.ending import Ending
+from .process.gc_policy import Collecting
+from .process.watchdog import Watchdog, init_hangs, run_hangs
+from .process.watcher import Watcher
 from .routes import MAX_SIZE, Routes
 from .settings import Settings
-from .status import Status
 from .transports.edge_hub import EdgeHub, check_environment
 from .transports.jsonl import JsonLines
-from .twin import Reporter
-from .watchdog import Watchdog, init_hangs, run_hangs
-from .watcher import Watcher
 
 _REPLAY_INPUT = "amlInput"
 _INSTANT = 0.0001

@@ -1,6 +1,55 @@
-"""When is a batch ready? Only decides: no clock, no asyncio, no thread."""
+"""How batches are made: what ``@batched`` says of them, and when one is ready; no clock, no asyncio, no thread."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """What ``@batched`` was given."""
+
+    max_size: int = 64
+    bisect: bool = True
+    check: Callable[[Any], object] | None = None
+
+
+@overload
+def batched(run: F, /) -> F: ...
+@overload
+def batched(
+    *, max_size: int = 64, bisect: bool = True, check: Callable[[Any], object] | None = None
+) -> Callable[[F], F]: ...
+def batched(
+    run: F | None = None,
+    /,
+    *,
+    max_size: int = 64,
+    bisect: bool = True,
+    check: Callable[[Any], object] | None = None,
+) -> F | Callable[[F], F]:
+    """Mark ``run(requests)`` as taking a list of decoded requests and giving one prediction each, same order.
+
+    Args:
+        run: the function, when used without arguments.
+        max_size: requests in one call at most.
+        bisect: False when a call has side effects: a failing batch is then not tried again in halves.
+        check: called with each request before run() sees it; a request for which it raises, or gives False, goes to
+            the errors output. A script that keeps state is so spared a batch that fails and is fed to it again.
+
+    Raises:
+        ValueError: max_size is less than 1.
+    """
+    if max_size < 1:
+        raise ValueError(f"@batched has max_size={max_size}: it must be at least 1")
+
+    def mark(function: F) -> F:
+        function.__dict__["__scoring_batched__"] = BatchOptions(max_size, bisect, check)
+        return function
+
+    return mark if run is None else mark(run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from .errors import RunError, TransientError
 from .patience import SAMPLE, Patience
 from .predictions import Context, Outcome, Request
 from .scoring_thread import ScoringThread
-from .script import Script
+from .scripts.loading import Script
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,12 @@ import msgspec
 
 from .errors import ScoringError
 
+SAMPLE = "sample.json"
+"""The file beside a script with a body that it can score."""
+
+SUSPECT, ERROR_RESULT = "scoringSuspect", "error-result"
+"""The application property, and its value, of a prediction that seems to be an error that the script caught."""
+
 
 class Context(msgspec.Struct, frozen=True):
     """What a request came with; a script gets it in a parameter called ``context``, ``contexts`` if it is batched.

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scoring.codecs import Body, rows_of
+from scoring.bodies.codecs import Body, rows_of
 from scoring.errors import ScoringError
 from scoring.predictions import Leaving, Request
-from scoring.results import ResultOptions, joined
-from scoring.script import load
+from scoring.scripts.loading import load
+from scoring.scripts.results import ResultOptions, joined
 
 JSON = "application/json"
 

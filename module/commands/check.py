@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 # What the command needs is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
 if TYPE_CHECKING:
-    from scoring.codecs import Body
-    from scoring.trial import Trial
+    from scoring.bodies.codecs import Body
+    from scoring.scripts.trial import Trial
 
 _KINDS = {
     "batched": "run() gets up to {max_size} decoded requests",
@@ -46,10 +46,10 @@ def register(
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from scoring.results import ResultOptions
-    from scoring.trial import try_script
+    from scoring.scripts.results import ResultOptions
+    from scoring.scripts.trial import try_script
 
-    from . import logs, settings
+    from .. import logs, settings
 
     directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
     read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
@@ -70,10 +70,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _bodies(sample: Path) -> "list[Body]":
-    from scoring.codecs import Body
+    from scoring.bodies.codecs import Body
 
-    from .errors import SettingsError
-    from .transports.jsonl import read_telemetry
+    from ..errors import SettingsError
+    from ..transports.jsonl import read_telemetry
 
     bodies = [Body(message.body) for message in read_telemetry(sample, "sample") if message.body]
     if not bodies:

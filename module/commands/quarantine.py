@@ -32,8 +32,8 @@ def register(
 
 
 def _quarantine(arguments: argparse.Namespace) -> int:
-    from .journal import quarantine
-    from .settings import Settings
+    from ..journal import quarantine
+    from ..settings import Settings
 
     given = arguments.journal_dir or os.environ.get("SCORING_JOURNAL_DIR")
     directory = Path(given) if given else Settings().journal_dir
@@ -51,7 +51,7 @@ def _quarantine(arguments: argparse.Namespace) -> int:
 
 
 def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
-    from .journal.quarantine import quarantined
+    from ..journal.quarantine import quarantined
 
     for each in quarantined(directory):
         if seqs is not None and each.seq not in seqs:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ..errors import JournalError, JournalLockedError
 from . import salvage
-from .note import PLAUSIBLE
+from .crash_record import PLAUSIBLE
 from .records import pack, readable
 from .salvage import UNREADABLE
 from .suspects import sealed

@@ -17,7 +17,7 @@ from typing import Literal
 
 from ..errors import JournalDamagedError
 from ..messages import Accepted, InputMessage, Offer
-from . import file
+from . import database
 from .backlog import Backlog
 from .finished import Finished
 from .opening import opened
@@ -58,12 +58,12 @@ class Journal:
         self.on_room: Callable[[], object] = lambda: None
         self._troubles = Troubles()
         self._lock_file = lock(directory)
-        self._path = directory / file.NAME
+        self._path = directory / database.NAME
         try:
             self._volume = Volume(self._path)
             found = opened(self._path, self._volume, sync)
         except (OSError, sqlite3.Error) as error:
-            raise file.failure(self._path, error) from error
+            raise database.failure(self._path, error) from error
         self.uuid, self._next = found.uuid, found.up_to + 1
         self._appender, self._reader = found.appender, found.reader
         self._note, self._suspects, self._redeliveries = found.note, found.suspects, found.redeliveries
@@ -107,7 +107,7 @@ class Journal:
         """Hear that a connection begins: each remembered message may come once more on it."""
         self._redeliveries.begin()
 
-    def _append(self, messages: list[InputMessage], rows: list[file.Row]) -> int:
+    def _append(self, messages: list[InputMessage], rows: list[database.Row]) -> int:
         """Write them, then let memory know; gives how many are accepted."""
         if not rows:
             return 0
@@ -128,14 +128,14 @@ class Journal:
             self._commands.put(self._upkeep.look)
         return len(rows)
 
-    def _write(self, rows: list[file.Row]) -> int:
+    def _write(self, rows: list[database.Row]) -> int:
         """Append them to the file; gives the seq of the first."""
         try:
-            file.append(self._appender, self._next, rows)
+            database.append(self._appender, self._next, rows)
             return self._next
         except sqlite3.IntegrityError:  # another process has put messages back
-            first = file.last_given(self._appender) + 1
-            file.append(self._appender, first, rows)
+            first = database.last_given(self._appender) + 1
+            database.append(self._appender, first, rows)
             return first
 
     def _room(self, sizes: list[int]) -> int:
@@ -242,7 +242,7 @@ class Journal:
         """Take messages that another process has put back; without a look they would wait for the next one."""
         try:
             with self._appending:
-                sizes = file.sizes_after(self._reader, self._next - 1)
+                sizes = database.sizes_after(self._reader, self._next - 1)
                 if not sizes:
                     return
                 self._backlog.grow(sizes)
@@ -311,7 +311,7 @@ class Journal:
         self._troubles.add(doing, error)
         if self._troubles.damage:
             with suppress(OSError):
-                file.suspect_damage(self._path)
+                database.suspect_damage(self._path)
             self._wake_taker()
         self._commands.put(lambda: None)  # begins the retries
 

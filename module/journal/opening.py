@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import file, torn_log
-from .note import Note
+from . import database, torn_log
+from .crash_record import Note
 from .place import tighten
 from .redeliveries import Redeliveries
 from .suspects import CRASH, Suspects
@@ -52,13 +52,13 @@ def opened(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opene
         JournalError: they cannot be opened or written, or were written by a newer version.
         OSError, sqlite3.Error: the same.
     """
-    end, is_last = time.monotonic() + file.BUSY_TIMEOUT, False
+    end, is_last = time.monotonic() + database.BUSY_TIMEOUT, False
     while True:
         try:
             found = _open(path, volume, sync)
             break
         except (OSError, sqlite3.Error) as error:
-            if file.is_busy(error) and time.monotonic() < end:
+            if database.is_busy(error) and time.monotonic() < end:
                 continue  # it has waited in SQLite; signals are heard here
             if is_last or not _may_help(path, volume, error):
                 raise
@@ -70,29 +70,29 @@ def opened(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opene
 
 def _may_help(path: Path, volume: Volume, error: OSError | sqlite3.Error) -> bool:
     """Do what may let the next try succeed; False if nothing can."""
-    if isinstance(error, sqlite3.Error) and file.is_damage(error):
-        file.suspect_damage(path)  # a first look did not see it
+    if isinstance(error, sqlite3.Error) and database.is_damage(error):
+        database.suspect_damage(path)  # a first look did not see it
         return True
-    return not file.is_busy(error) and volume.give_up_reserve()
+    return not database.is_busy(error) and volume.give_up_reserve()
 
 
 def _open(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opened:
     note = Note(path.with_name("note"))
     torn_log.put_aside(path)
-    uuid = file.prepare(path, note.last_seq)
+    uuid = database.prepare(path, note.last_seq)
     with ExitStack() as stack:
         appender = stack.enter_context(
-            closing(file.connect(path, sync, log_bytes=volume.log_bytes, patience=_PATIENCE))
+            closing(database.connect(path, sync, log_bytes=volume.log_bytes, patience=_PATIENCE))
         )
-        reader = stack.enter_context(closing(file.connect(path, log_bytes=volume.log_bytes)))
+        reader = stack.enter_context(closing(database.connect(path, log_bytes=volume.log_bytes)))
         lost = _lost(path, volume, note, appender)
         query = "SELECT seq, coalesce(length(message), 0) FROM messages ORDER BY seq"
         sizes: dict[int, int] = dict(reader.execute(query))
-        file.skip_to(reader, note.last_seq)
-        up_to = file.last_given(reader)
+        database.skip_to(reader, note.last_seq)
+        up_to = database.last_given(reader)
         redeliveries = Redeliveries(appender)
         suspects = Suspects(reader, note.left, path.with_name(CRASH))
-        reader.execute(f"PRAGMA busy_timeout = {file.BUSY_TIMEOUT * 1000:.0f}")
+        reader.execute(f"PRAGMA busy_timeout = {database.BUSY_TIMEOUT * 1000:.0f}")
         stack.pop_all()
     return Opened(uuid, appender, reader, note, suspects, redeliveries, sizes, up_to, lost)
 
@@ -100,7 +100,7 @@ def _open(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opened
 def _lost(path: Path, volume: Volume, note: Note, appender: sqlite3.Connection) -> int:
     """Compare what is there with what the last process noted, put back what is missing; say and give what is lost."""
     found = int(appender.execute("SELECT count(*) FROM messages").fetchone()[0])
-    missing = max(0, note.waited - found, min(note.waited, note.last_seq - file.last_given(appender)))
+    missing = max(0, note.waited - found, min(note.waited, note.last_seq - database.last_given(appender)))
     accepted = range(1, note.last_seq + 1)
     back = torn_log.put_back(path, appender, accepted, missing, volume.together) if missing else 0
     torn_log.let_go(path, keep=bool(missing) and volume.has_reserve)

@@ -14,7 +14,7 @@ import msgspec
 
 from ..errors import JournalError
 from ..messages import InputMessage
-from .file import NAME, append, last_given, refuse_newer
+from .database import NAME, append, last_given, refuse_newer
 from .records import RecordError, encode, readable, unpack
 
 _AT_A_TIME = 16

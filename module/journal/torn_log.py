@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from . import file, leaves
+from . import database, leaves
 from .salvage import UNREADABLE
 
 _HEADER = struct.Struct(">16x4s4s8x")  # two salts: they tell the frames of this log from those that it writes over
 _FRAME = struct.Struct(">II4s4s8x")  # the page's number, not 0 at the end of a transaction, the same two salts
-_STEP = _FRAME.size + file.PAGE
+_STEP = _FRAME.size + database.PAGE
 
 _TIME = 5.0
 """Seconds that the search may take."""
@@ -50,10 +50,10 @@ def put_aside(path: Path) -> None:
         except OSError:
             _copy(log, aside)
     try:
-        with closing(file.connect(path)) as connection:
+        with closing(database.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except UNREADABLE as error:
-        if file.is_from_outside(error):
+        if database.is_from_outside(error):
             raise
     if log.exists() and aside.exists() and log.samefile(aside):  # somebody else reads it: SQLite will write over it
         _copy(log, aside)
@@ -169,4 +169,4 @@ class _Search:
         yield from leaves.rows(self._image(frame), page, is_wanted)
 
     def _image(self, frame: int) -> bytes:
-        return os.pread(self._log, file.PAGE, _HEADER.size + frame * _STEP + _FRAME.size)
+        return os.pread(self._log, database.PAGE, _HEADER.size + frame * _STEP + _FRAME.size)

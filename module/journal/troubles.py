@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import time
 
-from .file import is_damage
+from .database import is_damage
 
 _QUIET = 3.0
 """Seconds without a failure after which something counts as possible again: on a full volume it comes and goes."""

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 
-from . import file
+from . import database
 from .finished import Finished
 from .troubles import Troubles
 from .volume import Volume
@@ -55,7 +55,7 @@ class Upkeep:
 
     def is_due(self, written: int) -> bool:
         """Count bytes of messages in one transaction; True when it is time for a look."""
-        self._unseen += written + 2 * file.PAGE
+        self._unseen += written + 2 * database.PAGE
         if self._unseen <= self._volume.log_bytes // 4:
             return False
         self._unseen = 0
@@ -74,7 +74,7 @@ class Upkeep:
             self._volume.keep_reserve()
             with self._appending:
                 (pages,) = self._appender.execute("PRAGMA page_count").fetchone()
-                pages += self._volume.growth(pages * file.PAGE) // file.PAGE
+                pages += self._volume.growth(pages * database.PAGE) // database.PAGE
                 self._appender.execute(f"PRAGMA max_page_count = {min(pages, 1 << 30)}").fetchone()
         except (OSError, sqlite3.Error) as error:
             _log.debug("nothing is known of the journal's volume: %s", error)
@@ -94,13 +94,13 @@ class Upkeep:
         try:
             return finished.delete(before)
         except sqlite3.Error as error:
-            if not file.is_full(error):
+            if not database.is_full(error):
                 raise
             return finished.delete(before, quarantining=False)
 
     def _make_space(self, error: sqlite3.Error) -> bool:
         """Make space on a full volume; True if something may be possible now that was not. Once, until it helped."""
-        if self._has_made_space or not file.is_full(error):
+        if self._has_made_space or not database.is_full(error):
             return False
         self._has_made_space = True
         if self._volume.give_up_reserve():
@@ -122,7 +122,7 @@ class Upkeep:
             if self._make_space(error):
                 return
         finally:
-            self._reader.execute(f"PRAGMA busy_timeout = {file.BUSY_TIMEOUT * 1000:.0f}")
+            self._reader.execute(f"PRAGMA busy_timeout = {database.BUSY_TIMEOUT * 1000:.0f}")
         self.is_log_long = bool(is_held) and self._volume.log_size() > self._volume.longest_log
         if self.is_log_long:
             self._troubles.add(_HELD, "it is too long, and another process holds on to it, such as an sqlite3 shell")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
-from .errors import SettingsError
+from ..errors import SettingsError
 from .metrics import CONTENT_TYPE, Metrics
 from .status import Status
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .logs import visible
+from ..logs import visible
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Model
+    from .models.model import Model
 
 __all__ = ["register"]
 
@@ -35,7 +35,7 @@ def register(
     Raises:
         PackagingError: it cannot be registered; the sentence says why.
     """
-    from .stores import open_models  # noqa: PLC0415 - the command line imports this package to learn its sub-commands
+    from .models.stores import open_models  # noqa: PLC0415 - the command line imports this package for its sub-commands
 
     models = open_models(workspace=Path(workspace) if workspace else None)
     return models.register(model_name, Path(model_path), tags, description)

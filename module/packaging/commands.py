@@ -98,7 +98,7 @@ def _registry_arguments(parser: argparse.ArgumentParser) -> None:
 def _models(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from .stores import open_models
+    from .models.stores import open_models
 
     models = open_models(arguments.store, arguments.workspace)
     if arguments.verb == "download":
@@ -121,8 +121,9 @@ def _models(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
-    from . import image, reference
-    from .oci import Layout
+    from .image import image
+    from .registry import reference
+    from .registry.oci import Layout
 
     name = reference.parse(arguments.image)
     if name.digest:
@@ -154,8 +155,8 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _push(arguments: argparse.Namespace) -> int:
-    from . import reference
-    from .oci import Layout
+    from .registry import reference
+    from .registry.oci import Layout
 
     name = reference.parse(arguments.image)
     return _pushed(Layout(arguments.layout), name, _access(arguments, name.host))
@@ -163,8 +164,8 @@ def _push(arguments: argparse.Namespace) -> int:
 
 def _pushed(layout: Any, name: Any, access: Any) -> int:
     started = time.monotonic()
-    from .progress import progress
-    from .push import push
+    from .registry.progress import progress
+    from .registry.push import push
 
     with progress() as shown:
         pushed = push(layout, name, access, shown)
@@ -175,10 +176,10 @@ def _pushed(layout: Any, name: Any, access: Any) -> int:
 
 def _model(arguments: argparse.Namespace, cache: Path) -> tuple[Any, Path | None]:
     """Give the registered model that is asked for and where it is, a workspace's downloaded first."""
-    from .model import hash_of
-    from .models import FolderModels
-    from .stores import open_models
-    from .trees import hash_tree
+    from .models.folder import FolderModels
+    from .models.model import hash_of
+    from .models.stores import open_models
+    from .models.trees import hash_tree
 
     if not arguments.model:
         return None, None
@@ -194,7 +195,7 @@ def _model(arguments: argparse.Namespace, cache: Path) -> tuple[Any, Path | None
 
 
 def _access(arguments: argparse.Namespace, host: str) -> Any:
-    from .credentials import Access, Credentials
+    from .registry.credentials import Access, Credentials
 
     given = Credentials()
     if arguments.username or arguments.password_stdin:

@@ -79,8 +79,8 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _manifest(arguments: argparse.Namespace) -> int:
-    from . import create_options, manifest, placeholders
-    from .image_pin import pin
+    from .manifest import create_options, manifest, placeholders
+    from .registry.image_pin import pin
 
     template = arguments.template
     values = {} if arguments.no_env else placeholders.read_env(arguments.env or template.with_name(".env"))
@@ -108,8 +108,8 @@ def _manifest(arguments: argparse.Namespace) -> int:
 
 def _asking(entries: list[dict[str, str]], arguments: argparse.Namespace) -> Callable[[Any], str]:
     """Give what asks the registry for a digest, with the credentials that the devices will use if there are any."""
-    from .credentials import Access, Credentials
-    from .registry import Registry
+    from .registry.credentials import Access, Credentials
+    from .registry.registry import Registry
 
     def ask(name: Any) -> str:
         access = Access(ca_file=str(arguments.ca_file or ""))
@@ -129,8 +129,9 @@ def _set(text: str) -> tuple[str, str]:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
-    from . import hub_access, placeholders, rollout
-    from .iot_hub import IotHub
+    from .deployment import hub_access, rollout
+    from .deployment.iot_hub import IotHub
+    from .manifest import placeholders
 
     _check(arguments)
     environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
@@ -162,7 +163,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _az(arguments: argparse.Namespace, environment: dict[str, str], ready: Any, name: str) -> list[str]:
-    from . import az_commands, hub_access
+    from .deployment import az_commands, hub_access
 
     host = arguments.hub or hub_access.access_from(environment, None).host
     hub = host.partition(".")[0]
@@ -179,7 +180,7 @@ def _az(arguments: argparse.Namespace, environment: dict[str, str], ready: Any, 
 
 
 def _on_device(hub: Any, arguments: argparse.Namespace, ready: Any) -> str:
-    from . import device
+    from .deployment import device
 
     if arguments.rollback:
         return device.roll_back(hub, arguments.device, arguments.manifest)
@@ -187,7 +188,7 @@ def _on_device(hub: Any, arguments: argparse.Namespace, ready: Any) -> str:
 
 
 def _on_fleet(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) -> str:
-    from . import fleet
+    from .deployment import fleet
 
     if arguments.rollback:
         return fleet.roll_back(hub, name)
@@ -195,7 +196,7 @@ def _on_fleet(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) ->
 
 
 def _follow(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) -> None:
-    from . import watch
+    from .deployment import watch
 
     limits = {"timeout": arguments.timeout, "every": arguments.every}
     if arguments.device:

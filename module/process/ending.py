@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .errors import ModuleError
+from ..errors import ModuleError
 
-_OURS = tuple(f"{Path(__file__).parents[1] / name}{os.sep}" for name in ("module", "scoring"))
+_OURS = tuple(f"{Path(__file__).parents[2] / name}{os.sep}" for name in ("module", "scoring"))
 _RESERVE, _MARGIN = 0.25, 0.05
 """Parts of the time for stopping: what is kept for the end of the connection and the journal, and for the exit."""
 

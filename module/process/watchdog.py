@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from .errors import RunHungError
-from .inbox import Inbox
-from .metrics import Metrics
+from ..errors import RunHungError
+from ..inbox import Inbox
+from ..operating.metrics import Metrics
 
 _CHECK = 1.0
 

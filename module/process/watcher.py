@@ -17,9 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..journal.suspects import CRASH, HUNG, STOPPED
+from ..logs import Form, pattern
 from . import watcher_process
-from .journal.suspects import CRASH, HUNG, STOPPED
-from .logs import Form, pattern
 
 _BEAT = 1.0
 _AGAIN = 10.0

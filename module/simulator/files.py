@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ..edge_manifest import EdgeManifest, read
 from ..errors import SettingsError
 from ..messages import InputMessage
+from ..packaging.manifest.edge_manifest import EdgeManifest, read
 from ..transports.jsonl import open_lines, read_messages, read_telemetry
 from .options import Options
 

@@ -12,15 +12,15 @@ from typing import BinaryIO
 
 from ..transports.jsonl import message_line
 from .command import Command
-from .dispatch import Outcome
+from .edge_hub.dispatch import Outcome
+from .edge_hub.hub import EdgeHub
+from .edge_hub.session import Delivery
 from .files import cannot_write, manifest_of, messages_of, written
-from .hub import EdgeHub
 from .ledger import Entry, Ledger
-from .messages import RoutedMessage
 from .options import Options
 from .progress import ProgressDisplay, State
+from .routing.messages import RoutedMessage
 from .scrape import Scraper, free_port, port_of
-from .session import Delivery
 from .summary import Summary, latency_ms
 
 _LOOK_EVERY = 0.1

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from ..errors import RequestError, ScoringError
 from .content_encoding import PLAIN, decompressed, plain
 from .content_type import BINARY, ContentType, default_form, read_content_type
 from .csv_rows import csv_rows
-from .errors import RequestError, ScoringError
 from .json_body import MAX_ROWS, json_lines, json_value, text_of, text_or_json
 
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-from .errors import RequestError
+from ..errors import RequestError
 
 CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
 """Content encodings that are compressions, by the names that senders use."""

@@ -4,8 +4,8 @@ edgeHub's content encodings are character sets (``utf-8``, ``utf-16``, ``utf-32`
 as ``utf-8, gzip`` may hold both.
 """
 
+from ..errors import RequestError
 from .compression import CODINGS, decompress
-from .errors import RequestError
 
 PLAIN = frozenset(("", "utf-8", "UTF-8", "utf8"))
 """Content encodings that leave nothing to do."""

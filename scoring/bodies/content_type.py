@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from .errors import RequestError
+from ..errors import RequestError
 
 FORMS = ("json", "jsonl", "csv", "msgpack", "text", "bytes")
 """What SCORING_BODY may say of bodies whose content type says nothing; ``auto``, the default, stands for json."""

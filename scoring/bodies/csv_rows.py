@@ -5,7 +5,7 @@ import io
 import math
 import re
 
-from .errors import RequestError
+from ..errors import RequestError
 from .json_body import MAX_ROWS
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(\.\d*)?([eE][-+]?\d+)?", re.ASCII)

@@ -4,7 +4,7 @@ import io
 
 import orjson
 
-from .errors import RequestError
+from ..errors import RequestError
 
 MAX_ROWS = 100_000
 """Rows in one body at most: each becomes a request, many times as large as its bytes."""

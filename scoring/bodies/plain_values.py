@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from .errors import RunError, ScoringError
-from .predictions import Nothing, Prediction
+from ..errors import RunError, ScoringError
+from ..predictions import Nothing, Prediction
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _MOST_NESTED = 200

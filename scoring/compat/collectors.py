@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from ..bodies.plain_values import as_plain, encode
 from ..errors import ScoringError
-from ..plain_values import as_plain, encode
 
 __all__ = ["BasicCorrelationContext", "Collector", "ModelDataCollector"]
 

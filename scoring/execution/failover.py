@@ -8,8 +8,8 @@ from typing import Any
 
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from .errors import ScoringError
-from .loaded import LoadedModel
+from ..errors import ScoringError
+from .model_registry import LoadedModel
 from .plan import CPU
 from .sessions import Call, Sessions
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import onnxruntime
 
-from .errors import ModelError
+from ..errors import ModelError
 from .plan import CPU, Setup
 
 CUDA, TENSORRT, OPENVINO = (f"{name}ExecutionProvider" for name in ("CUDA", "Tensorrt", "OpenVINO"))

@@ -11,13 +11,13 @@ from typing import Any
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
+from ..errors import ModelError, RunError
+from .batch_split import filled, joined, padded
 from .calibration import measure, repeated, setups
 from .calibration_cache import Cache
 from .cores import cpu_threads
-from .errors import ModelError, RunError
 from .failover import Failover
-from .loaded import LoadedModel
-from .parts import filled, joined, padded
+from .model_registry import LoadedModel
 from .plan import CPU, Measured, Plan, Setup, choose
 from .providers import UnusableError, has_tree_ensemble, nodes_on, wanted
 from .sessions import Call, Feeds, Run, Sessions

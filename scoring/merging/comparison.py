@@ -10,10 +10,9 @@ from itertools import cycle, islice
 
 import msgspec
 
-from .errors import ScoringError
-from .merge import Mergeable, merge, split
-from .predictions import Outcome
-from .swallowed import PROPERTY
+from ..errors import ScoringError
+from ..predictions import SUSPECT, Outcome
+from .request_merge import Mergeable, merge, split
 
 SIZES = (2, 3, 5, 8, 16, 32, 64)
 """Requests of a merged call that are tried, as far as one by one they take no more than SECONDS."""
@@ -60,7 +59,7 @@ class Scoring:
 
 def is_good(outcome: Outcome) -> bool:
     """Say whether an outcome is neither an error nor a caught one: a bad row may spoil what shares a call with it."""
-    return not isinstance(outcome, ScoringError) and not any(PROPERTY in each.properties for each in outcome)
+    return not isinstance(outcome, ScoringError) and not any(SUSPECT in each.properties for each in outcome)
 
 
 def exact(outcome: Outcome) -> bytes:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .comparing import Sample, Scoring, differences, exact, is_good, most_merged
-from .errors import TransientError
-from .merge import Mergeable, Shape, mergeable
-from .predictions import Outcome
+from ..errors import TransientError
+from ..predictions import Outcome
+from .comparison import Sample, Scoring, differences, exact, is_good, most_merged
+from .request_merge import Mergeable, Shape, mergeable
 
 LIVE = 64
 """Different live requests of one shape that a trial takes. It makes 70 comparisons with them: an effect that shows in

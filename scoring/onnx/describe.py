@@ -1,7 +1,7 @@
 """What a bare model takes and gives, in sentences, as ``scoring-module check`` prints it."""
 
-from .onnx_model import OnnxModel
-from .onnx_types import TensorSpec
+from .model import OnnxModel
+from .specs import TensorSpec
 
 
 def describe(model: OnnxModel) -> list[str]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from .errors import ModelError
+from ..errors import ModelError
 from .input_fields import MISSING, Field, field_value, lookup
-from .onnx_types import TensorSpec
 from .output_fields import Output, shown
+from .specs import TensorSpec
 
 MAX_SIZE = 2**20
 """Bytes of a scoring.json at most."""

@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from .errors import RequestError
-from .requests import there
+from ..errors import RequestError
+from .model_inputs import there
 
 MISSING: Final = object()
 """What lookup() gives where a path leads nowhere."""

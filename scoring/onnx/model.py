@@ -12,16 +12,16 @@ from typing import Any
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from .errors import ModelError, RequestError
+from ..errors import ModelError, RequestError
+from ..execution.model_registry import MODELS, LoadedModel
+from ..execution.plan import Plan
+from ..execution.runner import Runner
+from ..execution.sessions import Call, Feeds
 from .field_map import FieldMap, read_field_map
-from .loaded import MODELS, LoadedModel
-from .onnx_types import TensorSpec, is_wide, spec_of
-from .onnx_values import from_ort, to_ort
-from .plan import Plan
-from .requests import fed, rows, unpacked, value_of
-from .runner import Runner
-from .sessions import Call, Feeds
+from .model_inputs import fed, rows, unpacked, value_of
+from .specs import TensorSpec, is_wide, spec_of
 from .tensors import shape_of, stack
+from .wide_values import from_ort, to_ort
 from .zeros import sample, zero_request
 
 _log = logging.getLogger(__name__)

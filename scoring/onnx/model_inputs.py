@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .errors import RequestError
-from .onnx_types import TensorSpec
+from ..errors import RequestError
+from .specs import TensorSpec
 from .tensors import Array, whole
 
 _CASTS: dict[str, tuple[type, ...]] = {"f": (float, int), "i": (int,), "u": (int,), "b": (bool,), "U": (str,)}

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from .errors import RunError
+from ..errors import RunError
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import ModelError
+from ..errors import ModelError
 
 _NUMPY = {
     "float": "float32",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import RequestError
-from .onnx_types import TensorSpec, is_wide
+from ..errors import RequestError
+from .specs import TensorSpec, is_wide
 
 Array = npt.NDArray[np.generic]
 Shape = tuple[int | None, ...]

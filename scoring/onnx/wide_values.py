@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from .onnx_types import is_wide
+from .specs import is_wide
 from .tensors import Array
 
 _TYPES = {

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..predictions import SAMPLE
 from .field_map import FieldMap
-from .kinds import SAMPLE
-from .onnx_types import TensorSpec
+from .specs import TensorSpec
 
 
 def sample() -> object:

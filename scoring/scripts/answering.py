@@ -6,11 +6,11 @@ Anything that a user's object raises, while it is looked at or turned into bytes
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import RequestError, RunError, ScoringError, TransientError, WrongNumberError
-from .predictions import Nothing, Outcome, Prediction
+from ..errors import RequestError, RunError, ScoringError, TransientError, WrongNumberError
+from ..predictions import Nothing, Outcome, Prediction
 from .responses import refused
 from .results import ResultOptions, encoded
-from .swallowed import Swallowed
+from .suspect_results import Swallowed
 from .traces import blame, own_traceback
 from .transient import is_transient
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 
-from .errors import ScoringError, TransientError, WrongNumberError
-from .plain_values import frame_records
-from .predictions import Outcome, Request
+from ..bodies.plain_values import frame_records
+from ..errors import ScoringError, TransientError, WrongNumberError
+from ..predictions import Outcome, Request
 
 Run = Callable[[Sequence[Request]], list[Outcome]]
 """One call of run(), its results encoded; raises only ScoringError: why the call failed as a whole."""

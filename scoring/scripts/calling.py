@@ -10,16 +10,16 @@ from typing import Any
 
 from msgspec import structs
 
-from . import codecs
+from ..bodies import codecs
+from ..bodies.content_encoding import plain
+from ..compat.rawhttp import AMLRequest
+from ..errors import RequestError, ScoringError, TransientError
+from ..merging.comparison import Scoring
+from ..merging.merge_policy import Merging
+from ..predictions import Context, Outcome, Request
 from .answering import Answering
 from .bisection import BatchScorer, one_each, until_transient
-from .comparing import Scoring
-from .compat.rawhttp import AMLRequest
-from .content_encoding import plain
-from .errors import RequestError, ScoringError, TransientError
 from .kinds import HEADERS, Entry
-from .merging import Merging
-from .predictions import Context, Outcome, Request
 from .traces import entered
 
 TURN = 0.005

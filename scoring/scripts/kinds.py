@@ -9,69 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, Literal, TypeVar, overload
+from typing import Literal
 
-from .compat.rawhttp import wants_rawhttp
-from .compat.schemas import has_schema
-from .errors import ScriptError
-
-F = TypeVar("F", bound=Callable[..., object])
+from ..batch import BatchOptions
+from ..compat.rawhttp import wants_rawhttp
+from ..compat.schemas import has_schema
+from ..errors import ScriptError
 
 Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
-
-SAMPLE = "sample.json"
-"""The file beside a script with a body that it can score."""
 
 HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 
 CONTEXT, CONTEXTS = "context", "contexts"
 """The parameter, other than the first, that gets what a request came with; a batched run() gets a list of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """What ``@batched`` was given."""
-
-    max_size: int = 64
-    bisect: bool = True
-    check: Callable[[Any], object] | None = None
-
-
-@overload
-def batched(run: F, /) -> F: ...
-@overload
-def batched(
-    *, max_size: int = 64, bisect: bool = True, check: Callable[[Any], object] | None = None
-) -> Callable[[F], F]: ...
-def batched(
-    run: F | None = None,
-    /,
-    *,
-    max_size: int = 64,
-    bisect: bool = True,
-    check: Callable[[Any], object] | None = None,
-) -> F | Callable[[F], F]:
-    """Mark ``run(requests)`` as taking a list of decoded requests and giving one prediction each, same order.
-
-    Args:
-        run: the function, when used without arguments.
-        max_size: requests in one call at most.
-        bisect: False when a call has side effects: a failing batch is then not tried again in halves.
-        check: called with each request before run() sees it; a request for which it raises, or gives False, goes to
-            the errors output. A script that keeps state is so spared a batch that fails and is fed to it again.
-
-    Raises:
-        ValueError: max_size is less than 1.
-    """
-    if max_size < 1:
-        raise ValueError(f"@batched has max_size={max_size}: it must be at least 1")
-
-    def mark(function: F) -> F:
-        function.__dict__["__scoring_batched__"] = BatchOptions(max_size, bisect, check)
-        return function
-
-    return mark if run is None else mark(run)
 
 
 @dataclass(frozen=True, slots=True)

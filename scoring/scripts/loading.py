@@ -11,18 +11,20 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+from ..batch import BatchOptions, batched
+from ..bodies.codecs import Body, rows_of
+from ..compat.finder import StandIns
+from ..compat.model_location import VARIABLE, set_model_dir
+from ..compat.old_libraries import put_back
+from ..compat.rawhttp import forget_rawhttp
+from ..compat.schemas import schema_sample
+from ..errors import ModelError, ScoringError, ScriptError
+from ..merging.merge_policy import Merging
+from ..merging.reading import what_stands_against
+from ..predictions import SAMPLE
 from .answering import Answering
 from .calling import Awaiting, Call, Decode, Score, call_of, decode_of, score_of
-from .codecs import Body, rows_of
-from .compat.finder import StandIns
-from .compat.model_location import VARIABLE, set_model_dir
-from .compat.old_libraries import put_back
-from .compat.rawhttp import forget_rawhttp
-from .compat.schemas import schema_sample
-from .errors import ModelError, ScoringError, ScriptError
-from .kinds import SAMPLE, BatchOptions, Entry, Kind, batched, entry_of
-from .merging import Merging
-from .reading import what_stands_against
+from .kinds import Entry, Kind, entry_of
 from .results import ResultOptions
 from .traces import blame, own_traceback
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from .errors import RequestError, RunError, ScoringError
+from ..errors import RequestError, RunError, ScoringError
 
 _PLAIN = (str, bytes, dict, list, tuple, int, float, bool, type(None))
 _TEXTS = ("text/", "application/json", "application/xml")

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 import orjson
 
-from .errors import RunError, ScoringError
-from .plain_values import HoldsPredictionError, as_plain, encode, frame_records
-from .predictions import Leaving, Nothing, Prediction
+from ..bodies.plain_values import HoldsPredictionError, as_plain, encode, frame_records
+from ..errors import RunError, ScoringError
+from ..predictions import ERROR_RESULT, SUSPECT, Leaving, Nothing, Prediction
 from .responses import Response, is_response
-from .swallowed import PROPERTY, VALUE
 
 _JSON, _UTF8 = "application/json", "utf-8"
 
@@ -79,7 +78,7 @@ def _prediction(one: Prediction, options: ResultOptions, is_row: bool, judge: Ju
 
 
 def _marked(properties: dict[str, str], is_suspect: bool) -> dict[str, str]:
-    return {**properties, PROPERTY: VALUE} if is_suspect else properties
+    return {**properties, SUSPECT: ERROR_RESULT} if is_suspect else properties
 
 
 def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
@@ -93,7 +92,7 @@ def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Itera
     arrays: dict[tuple[object, ...], list[Leaving]] = {}
     for leaving in rows:
         for each in leaving:
-            named = [(name, text) for name, text in each.properties.items() if name != PROPERTY]
+            named = [(name, text) for name, text in each.properties.items() if name != SUSPECT]
             key: tuple[object, ...] = (each.output, *sorted(named))
             arrays.setdefault(key, []).append(each)
     _check_number(sum(map(len, rows)) if options.split else len(arrays))
@@ -102,7 +101,7 @@ def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Itera
             yield from elements
         else:
             body = b"[" + b",".join([each.body for each in elements]) + b"]"
-            properties = next((each for each in elements if PROPERTY in each.properties), elements[0]).properties
+            properties = next((each for each in elements if SUSPECT in each.properties), elements[0]).properties
             yield Leaving(body, elements[0].output, properties)
 
 

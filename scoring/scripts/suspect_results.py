@@ -25,11 +25,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-PROPERTY = "scoringSuspect"
-"""The application property that suspect predictions carry, with the value ``error-result``."""
-
-VALUE = "error-result"
-
 _NAMES = {"error", "errors", "exception", "err", "errormessage", "error_message", "errormsg", "error_msg", "errmsg"}
 _ANSWERS = {"result", "results", "prediction", "predictions", "output", "outputs", "response", "answer", "body", "data"}
 _STATUS = {"status", "statuscode", "status_code", "code"}

@@ -10,15 +10,13 @@ from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
-from .codecs import Body, rows_of
-from .compat.model_location import VARIABLE
-from .errors import RequestError, RunError, ScoringError, ScriptError
-from .kinds import SAMPLE
-from .loaded import MODELS, LoadedModel
-from .predictions import Context, Leaving, Request
+from ..bodies.codecs import Body, rows_of
+from ..compat.model_location import VARIABLE
+from ..errors import RequestError, RunError, ScoringError, ScriptError
+from ..execution.model_registry import MODELS, LoadedModel
+from ..predictions import SAMPLE, SUSPECT, Context, Leaving, Request
+from .loading import Script, load
 from .results import ResultOptions, joined
-from .script import Script, load
-from .swallowed import PROPERTY
 
 SIZES = (1, 8, 32, 128)
 """Batch sizes that are measured, as far as the script takes them."""
@@ -126,9 +124,9 @@ def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, lis
         return "the input schema", [Body(json.dumps(script.sample).encode(), "application/json")]
     if script.kind != "onnx":
         return "", []
-    from .describe import describe  # noqa: PLC0415 - ONNX Runtime, for a bare model only
-    from .onnx_model import OnnxModel  # noqa: PLC0415
-    from .zeros import zero_request  # noqa: PLC0415
+    from ..onnx.describe import describe  # noqa: PLC0415 - ONNX Runtime, for a bare model only
+    from ..onnx.model import OnnxModel  # noqa: PLC0415
+    from ..onnx.zeros import zero_request  # noqa: PLC0415
 
     model = MODELS[-1].model()
     assert isinstance(model, OnnxModel)  # noqa: S101 - the built-in script makes one
@@ -152,7 +150,7 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
             raise RunError(sentence, trace) from error
         if number == 1:
             trial.answers = [_cut(each.body) for each in answers]
-        if any(PROPERTY in each.properties for each in answers):
+        if any(SUSPECT in each.properties for each in answers):
             trial.notes.append(f"the answer to body {number} looks like an exception that the script caught")
         requests += decoded
     _measure(trial, script, requests)

@@ -136,11 +136,12 @@ def _show(capsys: pytest.CaptureFixture[str], how: str, figures: dict[str, tuple
 
 def _push_base(name: str, base: str, registry: Registry) -> None:
     """Push the bare base image, with what an engine would take for a push of it."""
-    from module.packaging import base_files, reference
-    from module.packaging.credentials import Access, Credentials
-    from module.packaging.oci import Layout
-    from module.packaging.progress import Silent
-    from module.packaging.push import push
+    from module.packaging.image import base_files
+    from module.packaging.registry import reference
+    from module.packaging.registry.credentials import Access, Credentials
+    from module.packaging.registry.oci import Layout
+    from module.packaging.registry.progress import Silent
+    from module.packaging.registry.push import push
 
     layout = Layout()
     layout.tag(name, base_files.from_file(layout, Path(base), base, "linux/amd64"))

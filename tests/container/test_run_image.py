@@ -15,8 +15,8 @@ from parts import PASSWORD, USER, Registry
 from shell import build, push
 
 from module.messages import InputMessage
-from module.simulator.hub import EdgeHub
-from module.simulator.messages import RoutedMessage
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.routing.messages import RoutedMessage
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(300)]
 _TELEMETRY = Path(__file__).parents[2] / "examples" / "turbofan" / "telemetry.jsonl.gz"

@@ -20,7 +20,7 @@ from contextlib import suppress
 
 import msgspec
 
-from scoring.codecs import Body, decode, decode_text, rows_of
+from scoring.bodies.codecs import Body, decode, decode_text, rows_of
 from scoring.errors import RequestError
 
 SLOWEST = 2.0

@@ -12,9 +12,9 @@ import onnxruntime
 import pytest
 
 from scoring import OnnxModel
-from scoring.loaded import MODELS
-from scoring.plan import CPU
-from scoring.sessions import Feeds
+from scoring.execution.model_registry import MODELS
+from scoring.execution.plan import CPU
+from scoring.execution.sessions import Feeds
 
 NAME = os.environ.get("SCORING_TEST_PROVIDER", "CUDA")
 PROVIDER = f"{NAME}ExecutionProvider"

@@ -5,8 +5,8 @@ from typing import Any
 
 from hub_stub import SECRET
 
-from module.packaging import rollout
-from module.packaging.manifest import Choices, Deployment, build, write
+from module.packaging.deployment import rollout
+from module.packaging.manifest.manifest import Choices, Deployment, build, write
 
 TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
 IMAGE = "myregistry.azurecr.io/scoring@sha256:" + "a" * 64

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from module.messages import InputMessage
-from module.simulator.hub import EdgeHub
-from module.simulator.messages import RoutedMessage
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.routing.messages import RoutedMessage
 
 SCRIPTS = Path(__file__).parent / "delivery_scripts"
 _OURS = ("SCORING_", "IOTEDGE_", "AZUREML_", "AML_", "EdgeHub", "EdgeModule")

@@ -11,9 +11,9 @@ from typing import Self
 from urllib.parse import quote
 
 from module.messages import InputMessage
-from module.simulator import packets, tokens
-from module.simulator.hub import EdgeHub
-from module.simulator.packets import Decoder, Publish
+from module.simulator.edge_hub import packets, sas
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.edge_hub.packets import Decoder, Publish
 
 TOPICS = "devices/edge-device/modules/scoring"
 INPUTS = f"{TOPICS}/inputs/#"
@@ -43,7 +43,7 @@ def token(hub: EdgeHub, lifetime: float = 3600.0) -> str:
     """Give a token that opens the hub."""
     uri = quote(f"simulated.azure-devices.net/{TOPICS}", safe="")
     expiry = int(time.time() + lifetime)
-    signature = quote(tokens.sign(hub.key, f"{uri}\n{expiry}".encode()), safe="")
+    signature = quote(sas.sign(hub.key, f"{uri}\n{expiry}".encode()), safe="")
     return f"SharedAccessSignature sr={uri}&sig={signature}&se={expiry}"
 
 

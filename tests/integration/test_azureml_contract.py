@@ -19,7 +19,7 @@ from environments import environment
 from script_cases import CASES, Case, answer
 
 from scoring.errors import ScoringError
-from scoring.results import ResultOptions
+from scoring.scripts.results import ResultOptions
 
 pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("process"), pytest.mark.timeout(600)]
 

@@ -11,7 +11,7 @@ import pytest
 from module_process import Answers, Module, send
 from simulator_client import addresses, until
 
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESSES = addresses(group=7)
 NEXT_SDK = "azure-iot-device==2.15.0rc1"

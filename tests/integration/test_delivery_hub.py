@@ -12,7 +12,7 @@ import pytest
 from module_process import Answers, Module, send
 from simulator_client import addresses
 
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESSES = addresses(group=6)
 

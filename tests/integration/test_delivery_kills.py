@@ -11,7 +11,7 @@ from module_process import Answers, Module, send
 from simulator_client import addresses
 
 from module.journal.quarantine import quarantined
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESSES = addresses(group=5)
 UNCONFIRMED = 64

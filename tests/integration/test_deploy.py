@@ -9,9 +9,9 @@ from deployments import CONDITION, READY, deployment, written
 from hub_stub import SECRET, TOKEN, Fault, HubStub, serving
 
 from module.errors import PackagingError, SettingsError
-from module.packaging import device, fleet, rollout, watch
-from module.packaging.hub_access import access_from
-from module.packaging.iot_hub import ATTEMPTS, LONGEST_WAIT, HubError, IotHub
+from module.packaging.deployment import device, fleet, rollout, watch
+from module.packaging.deployment.hub_access import access_from
+from module.packaging.deployment.iot_hub import ATTEMPTS, LONGEST_WAIT, HubError, IotHub
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from deployments import CONDITION, READY, deployment, written
 from hub_stub import KEY, SECRET, Fault, HubStub, serving
 
-from module.packaging import fleet, rollout
-from module.packaging.hub_access import access_from
-from module.packaging.iot_hub import IotHub
+from module.packaging.deployment import fleet, rollout
+from module.packaging.deployment.hub_access import access_from
+from module.packaging.deployment.iot_hub import IotHub
 
 
 @pytest.fixture

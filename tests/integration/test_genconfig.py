@@ -15,8 +15,9 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from module.errors import SettingsError
-from module.packaging import manifest, rollout, schema
-from module.packaging.create_options import join
+from module.packaging.deployment import rollout
+from module.packaging.manifest import manifest, schema
+from module.packaging.manifest.create_options import join
 
 TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
 SCHEMAS = Path(__file__).parents[1] / "schemas"

@@ -9,8 +9,8 @@ from module_process import Module
 from simulator_client import addresses
 
 from module.messages import InputMessage
-from module.simulator.hub import EdgeHub
-from module.simulator.messages import RoutedMessage
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.routing.messages import RoutedMessage
 
 ADDRESSES = addresses(group=9)
 ROUNDS, GROUP = 20, 32

@@ -19,9 +19,9 @@ from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
 
 from scoring import OnnxModel
-from scoring.codecs import Body, decode, encode_json, encode_msgpack
-from scoring.onnx_types import TensorSpec, is_wide, spec_of
-from scoring.onnx_values import from_ort, to_ort
+from scoring.bodies.codecs import Body, decode, encode_json, encode_msgpack
+from scoring.onnx.specs import TensorSpec, is_wide, spec_of
+from scoring.onnx.wide_values import from_ort, to_ort
 
 EXPECTED = Path(__file__).with_name("onnx_backend_expected.txt")
 LEAST_PASSED_BY_ONNX_RUNTIME = 1400

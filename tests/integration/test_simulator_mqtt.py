@@ -10,13 +10,13 @@ import paho.mqtt.client as paho
 import pytest
 from simulator_client import EVENTS, INPUTS, TOPICS, Client, addresses, telemetry, token, until
 
-from module.edge_manifest import RouteSpec
 from module.errors import SettingsError
 from module.messages import InputMessage
-from module.simulator.dispatch import Outcome
-from module.simulator.hub import EdgeHub
-from module.simulator.messages import RoutedMessage, decode_bag
-from module.simulator.packets import PubAck
+from module.packaging.manifest.edge_manifest import RouteSpec
+from module.simulator.edge_hub.dispatch import Outcome
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.edge_hub.packets import PubAck
+from module.simulator.routing.messages import RoutedMessage, decode_bag
 
 ADDRESSES = addresses(group=1)
 

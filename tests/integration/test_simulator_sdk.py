@@ -10,8 +10,8 @@ from azure.iot.device import Message, MethodResponse, exceptions
 from azure.iot.device.aio import IoTHubModuleClient
 from simulator_client import addresses, telemetry, until
 
-from module.simulator.hub import EdgeHub
-from module.simulator.messages import RoutedMessage
+from module.simulator.edge_hub.hub import EdgeHub
+from module.simulator.routing.messages import RoutedMessage
 
 ADDRESSES = addresses(group=2)
 

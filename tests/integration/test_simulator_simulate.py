@@ -17,7 +17,7 @@ from simulator_client import addresses
 
 from module.errors import SettingsError
 from module.simulator import Options, simulate
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESSES = addresses(group=3)
 PROGRAM = str(Path(sys.executable).parent / "scoring-module")

@@ -8,8 +8,8 @@ import pytest
 from module_process import Answers, Module, send
 from simulator_client import INPUTS, addresses
 
-from module.simulator.connection import Connection
-from module.simulator.hub import EdgeHub
+from module.simulator.edge_hub.connection import Connection
+from module.simulator.edge_hub.hub import EdgeHub
 from module.transports.mqtt_packets import publish
 
 ADDRESSES = addresses(group=78)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from module.packaging import manifest
+from module.packaging.manifest import manifest
 
 TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
 DIGEST = "sha256:" + "a" * 64

@@ -12,20 +12,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from module.inbox import MemoryInbox
 from module.messages import InputMessage, Offer, OutputMessage
-from module.metrics import Metrics
+from module.operating.metrics import Metrics
 from module.pipeline import Pipeline
 from module.routes import Routes
 from module.transports.memory import Memory
-from scoring.answering import Answering
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
-from scoring.calling import in_batches
-from scoring.codecs import decode_json
+from scoring.bodies.codecs import decode_json
 from scoring.errors import ScoringError
 from scoring.predictions import NOTHING, Outcome, Request
-from scoring.results import ResultOptions
 from scoring.scoring_thread import ScoringThread
-from scoring.script import Script
+from scoring.scripts.answering import Answering
+from scoring.scripts.calling import in_batches
+from scoring.scripts.loading import Script
+from scoring.scripts.results import ResultOptions
 
 HERE = Path(__file__).parent
 Run = Callable[[list[object]], object]

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import orjson
 
-from .. import edge_manifest
-from ..errors import PackagingError, SettingsError
+from ...errors import PackagingError, SettingsError
+from ..manifest import edge_manifest
+from ..manifest.manifest import write_private
 from .iot_hub import HubError, IotHub
-from .manifest import write_private
 from .rollout import Rollout
 
 _DESIRED = "properties.desired"

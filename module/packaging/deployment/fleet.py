@@ -7,7 +7,7 @@ on each device, among equals the youngest. So rolling back is deleting the newes
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from . import device
 from .iot_hub import HubError, IotHub
 from .rollout import Rollout, without_credentials

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
 
-from ..errors import PackagingError, SettingsError
+from ...errors import PackagingError, SettingsError
 
 CONNECTION_STRING = "IOTHUB_CONNECTION_STRING"
 TOKEN = "IOTHUB_ACCESS_TOKEN"  # noqa: S105 - the variable's name

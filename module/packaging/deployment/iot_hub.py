@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import orjson
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .hub_access import HubAccess
 
 API_VERSION = "2021-04-12"

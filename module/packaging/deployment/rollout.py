@@ -8,10 +8,9 @@ from typing import Any
 
 import orjson
 
-from .. import edge_manifest
-from ..errors import SettingsError
-from . import schema
-from .layered import is_layered
+from ...errors import SettingsError
+from ..manifest import edge_manifest, schema
+from ..manifest.layered import is_layered
 
 _CREDENTIALS = "registryCredentials"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from . import device, fleet
 from .iot_hub import IotHub
 from .rollout import Rollout

@@ -8,7 +8,7 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from . import conda_names
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")

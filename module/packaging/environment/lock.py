@@ -12,7 +12,7 @@ from typing import NamedTuple
 import uv
 from packaging.requirements import Requirement
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .target import Target
 
 _DISTRIBUTION = "iotedge-scoring-module"

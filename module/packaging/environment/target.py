@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..errors import PackagingError, SettingsError
+from ...errors import PackagingError, SettingsError
 
 PLATFORMS = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 ELF_MACHINE = {"linux/amd64": 62, "linux/arm64": 183}

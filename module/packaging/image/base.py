@@ -2,14 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from ..errors import PackagingError
-from . import reference
+from ...errors import PackagingError
+from ..environment.target import ELF_MACHINE
+from ..registry import reference
+from ..registry.credentials import Access
+from ..registry.oci import LAYER, Descriptor, Layout
+from ..registry.pull import pull
 from .base_files import from_file, local_path
-from .credentials import Access
 from .inside import Inside, look
-from .oci import LAYER, Descriptor, Layout
-from .pull import pull
-from .target import ELF_MACHINE
 
 _DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 

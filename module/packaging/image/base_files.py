@@ -7,10 +7,10 @@ from typing import IO, Any
 import msgspec
 import orjson
 
-from ..errors import PackagingError
+from ...errors import PackagingError
+from ..registry.oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout, Write
+from ..registry.pull import choose_platform
 from .layers import Gzipped
-from .oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout, Write
-from .pull import choose_platform
 
 _PREFIXES = ("oci:", "docker-archive:")
 

@@ -6,10 +6,10 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import PackagingError
+from ...errors import PackagingError
+from ..models.model import Model, hash_of
+from ..models.trees import hash_file, walk
 from .layers import Entry, folders_of
-from .model import Model, hash_of
-from .trees import hash_file, walk
 
 APP = "var/azureml-app"
 MODELS = f"{APP}/azureml-models"

@@ -10,16 +10,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from .. import __version__
-from . import environment, lock, sbom
+from ... import __version__
+from ..environment import environment, lock
+from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
+from ..models.model import Model
+from ..registry.credentials import Access
+from ..registry.oci import CONFIG, MANIFEST, Descriptor, Layer, Layout
+from ..registry.reference import ImageName
+from . import sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
-from .credentials import Access
 from .layers import Entry, pack
-from .model import Model
-from .oci import CONFIG, MANIFEST, Descriptor, Layer, Layout
-from .reference import ImageName
-from .target import OLDEST_PYTHON, Target, check_platform, check_python
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"

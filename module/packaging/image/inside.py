@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from ..errors import PackagingError
-from .oci import Descriptor, Layout
+from ...errors import PackagingError
+from ..registry.oci import Descriptor, Layout
 
 _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)bin/python(3\.\d+)")
 _LIBC = re.compile(r"(?:usr/)?lib/(?:[a-z0-9_]+-linux-gnu/)?libc\.so\.6|(?:usr/)?lib64/libc\.so\.6")

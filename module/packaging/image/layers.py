@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from isal import isal_zlib
 
-from .oci import LAYER, Layer, Layout, Write
+from ..registry.oci import LAYER, Layer, Layout, Write
 
 _LEVEL = 1
 _GZIP = 31  # zlib's wbits for a gzip header, which has no time in it

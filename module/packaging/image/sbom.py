@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from .. import __version__
+from ... import __version__
 from .base import Base
 from .contents import Contents
 from .wheels import Package

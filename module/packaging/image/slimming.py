@@ -11,9 +11,9 @@ import sys
 from fnmatch import translate
 from pathlib import Path
 
-from ..errors import PackagingError
-from .target import PLATFORMS, Target
-from .trees import walk
+from ...errors import PackagingError
+from ..environment.target import PLATFORMS, Target
+from ..models.trees import walk
 
 LEFT_OUT = {
     "onnxruntime/capi/libonnxruntime.so.*": "a second copy of ONNX Runtime, which Python does not load",

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..errors import PackagingError
+from ...errors import PackagingError
+from ..environment.lock import Lock, platform_options, run_uv
+from ..environment.target import ELF_MACHINE, Target
+from ..models.trees import walk
+from ..registry.oci import Layer, Layout
 from .layers import Entry, file_entry, folders_of, pack
-from .lock import Lock, platform_options, run_uv
-from .oci import Layer, Layout
 from .slimming import slim, smoke_test
-from .target import ELF_MACHINE, Target
-from .trees import walk
 
 PLACE = "opt/scoring/packages"
 _BIG = 16_000_000

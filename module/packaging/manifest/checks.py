@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from ..edge_manifest import EdgeManifest, RouteSpec
-from ..errors import SettingsError
-from ..settings import Settings
+from ...errors import SettingsError
+from ...settings import Settings
+from .edge_manifest import EdgeManifest, RouteSpec
 
 _DESIRED = "properties.desired"
 

@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from ..errors import SettingsError
+from ...errors import SettingsError
 
 PIECE = 512
 """Characters in one text of a twin at most, as edgeAgent and iotedgedev split it (`TWIN_VALUE_MAX_SIZE`)."""

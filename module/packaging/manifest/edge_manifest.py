@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from .errors import SettingsError
+from ...errors import SettingsError
 
 DEFAULT_PRIORITY = 2_000_000_000
 """What edgeHub gives a route without a priority (`RouteFactory.DefaultPriority`): below all of 0 to 9."""

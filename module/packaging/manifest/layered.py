@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..edge_manifest import RouteSpec
+from .edge_manifest import RouteSpec
 from .module_twin import leaves
 
 _DESIRED = "properties.desired"

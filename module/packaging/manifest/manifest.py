@@ -8,11 +8,10 @@ from typing import Any
 
 import orjson
 
-from .. import edge_manifest
-from ..edge_manifest import DEFAULT_PRIORITY, RouteSpec
-from ..errors import SettingsError
-from ..settings import Settings
-from . import create_options, layered, manifest_checks, module_twin, schema
+from ...errors import SettingsError
+from ...settings import Settings
+from . import checks, create_options, edge_manifest, layered, module_twin, schema
+from .edge_manifest import DEFAULT_PRIORITY, RouteSpec
 from .placeholders import Expansion
 
 _DESIRED = "properties.desired"
@@ -70,13 +69,13 @@ def build(choices: Choices, values: Mapping[str, str]) -> Deployment:
     document = _expanded(choices.template, document, values)
     content = document["modulesContent"]
     manifest = edge_manifest.parse(choices.template, document)
-    manifest_checks.check_schema_versions(choices.template, content)
+    checks.check_schema_versions(choices.template, content)
     _fill_modules(choices, content, ours)
     content["$edgeHub"][_DESIRED]["routes"] = {name: _route(spec) for name, spec in manifest.routes.items()}
     _fill_twin(choices, content, ours)
     schema.check(choices.template, document)
-    registries = manifest_checks.check_registries(choices.template, content)
-    manifest_checks.check_routes(manifest, content, ours)
+    registries = checks.check_registries(choices.template, content)
+    checks.check_routes(manifest, content, ours)
     if choices.layered:
         document = layered.layer(document, ours)
     written = edge_manifest.parse(choices.template, document)

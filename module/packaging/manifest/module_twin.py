@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from ..errors import SettingsError
-from ..settings import Settings, describe
+from ...errors import SettingsError
+from ...settings import Settings, describe
 
 PLACES = {
     "batch.maxSize": "max_batch_size",

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import SettingsError
+from ...errors import SettingsError
 
 _ANY = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
 # Names in small letters are edgeHub's own there: $upstream, $body, $connectionModuleId, $edgeAgent.

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ..errors import SettingsError
+from ...errors import SettingsError
 
 _FILE = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"
 _SAYS_NO_VALUE = {"required", "additionalProperties"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .model import Model, Reference, check_name, hash_of
 from .trees import hash_tree
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .model import Model, Reference, check_name, hash_of
 from .trees import copy_tree, hash_tree
 

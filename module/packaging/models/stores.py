@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from .folder import FolderModels
 from .model import Models
-from .models import FolderModels
 
 
 def open_models(folder: Path | None = None, workspace: Path | None = None) -> Models:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 
 _NULL_USER = "00000000-0000-0000-0000-000000000000"  # Azure's and docker's sign that the password is a refresh token
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .oci import Layout
 from .reference import ImageName, parse
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 import orjson
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 
 DEFAULT_LAYOUT = Path("~/.cache/scoring-module/images")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

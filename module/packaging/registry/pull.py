@@ -8,7 +8,7 @@ import msgspec
 import orjson
 import requests
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .credentials import Access
 from .oci import Descriptor, Layout, Write
 from .reference import ImageName

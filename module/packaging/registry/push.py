@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ..errors import PackagingError
+from ...errors import PackagingError
+from ..models.trees import hash_file
 from . import reference
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .progress import Progress
 from .reference import ImageName
 from .registry import BrokenConnectionError, Registry, next_location
-from .trees import hash_file
 
 BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from ..errors import SettingsError
+from ...errors import SettingsError
 
 _REPOSITORY = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 _IMAGE = re.compile(

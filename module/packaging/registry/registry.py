@@ -9,9 +9,9 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .credentials import Access
-from .tokens import Authorization, read_challenge, reason_of
+from .registry_auth import Authorization, read_challenge, reason_of
 
 _LOOPBACK = ("localhost", "127.", "[::1]")
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0)

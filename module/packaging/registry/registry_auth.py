@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from ..errors import PackagingError
+from ...errors import PackagingError
 from .credentials import Credentials
 
 Ask = Callable[..., requests.Response]

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from ..errors import TwinError
-from . import packets, tokens
+from ...errors import TwinError
+from . import packets, sas
 from .connection import Connection
 from .faults import Faults
 from .identity import Identity
@@ -133,7 +133,7 @@ class ModuleBroker:
         now = time.time()
         try:
             left = self._identity.token_expiry(packet, now) - now + self._token_grace
-        except tokens.TokenError as error:
+        except sas.TokenError as error:
             _log.warning("CONNECT refused: %s", error)
             return packets.CONNACK_NOT_AUTHORIZED, None
         lifetime = self._faults.token_lifetime

@@ -5,7 +5,7 @@ import logging
 from time import monotonic
 from typing import Protocol, cast
 
-from ..messages import OVERSIZE
+from ...messages import OVERSIZE
 from . import packets
 from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Publish, Subscribe, Unsubscribe
 

@@ -12,11 +12,11 @@ from enum import Enum, auto
 from math import inf
 from time import monotonic
 
-from ..edge_manifest import DEFAULT_PRIORITY
-from ..messages import InputMessage
+from ...messages import InputMessage
+from ...packaging.manifest.edge_manifest import DEFAULT_PRIORITY
+from ..routing.messages import RoutedMessage, encode_bag, from_device, from_module
+from ..routing.routes import UPSTREAM, Router
 from .identity import Identity
-from .messages import RoutedMessage, encode_bag, from_device, from_module
-from .routes import UPSTREAM, Router
 from .session import Delivery, Session
 
 _MAX_QUEUE = 100_000

@@ -10,8 +10,10 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from ..edge_manifest import RouteSpec
-from ..messages import InputMessage
+from ...messages import InputMessage
+from ...packaging.manifest.edge_manifest import RouteSpec
+from ..routing.messages import RoutedMessage
+from ..routing.routes import Router, built_in_routes
 from . import certificates
 from .broker import ModuleBroker
 from .connection import Connection
@@ -19,9 +21,7 @@ from .dispatch import Counts, Dispatcher, Outcome
 from .faults import Faults
 from .identity import Identity
 from .listener import Listener
-from .messages import RoutedMessage
 from .methods import MethodResult
-from .routes import Router, built_in_routes
 from .session import Delivery, Session
 from .twin import Twin
 from .workload import WorkloadApi

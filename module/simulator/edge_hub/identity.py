@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from . import tokens
+from . import sas
 from .packets import Connect
 
 
@@ -30,11 +30,11 @@ class Identity:
         """Give when the token of this CONNECT expires, in seconds since the epoch.
 
         Raises:
-            tokens.TokenError: it is another identity, or the token does not open the hub.
+            sas.TokenError: it is another identity, or the token does not open the hub.
         """
         *names, query = packet.user_name.split("/")[1:] or [""]
         if packet.client_id != self.client_id or names != [self.device, self.module]:
-            raise tokens.TokenError(f"{packet.client_id!r} as {packet.user_name!r} is not {self.client_id}")
+            raise sas.TokenError(f"{packet.client_id!r} as {packet.user_name!r} is not {self.client_id}")
         if not parse_qs(query.removeprefix("?")).get("api-version"):
-            raise tokens.TokenError(f"the user name {packet.user_name!r} has no api-version")
-        return tokens.check(packet.password, self.key, f"{self.iothub}/{self.topics}", now)
+            raise sas.TokenError(f"the user name {packet.user_name!r} has no api-version")
+        return sas.check(packet.password, self.key, f"{self.iothub}/{self.topics}", now)

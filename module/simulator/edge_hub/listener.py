@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..errors import SettingsError
+from ...errors import SettingsError
 
 PORT = 8883
 """The SDK connects to no other."""

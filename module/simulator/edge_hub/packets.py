@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ..errors import ModuleError
+from ...errors import ModuleError
 
 CONNACK_REFUSED_PROTOCOL: Final = 1
 CONNACK_NOT_AUTHORIZED: Final = 5

@@ -4,7 +4,7 @@ import hmac
 from base64 import b64encode
 from urllib.parse import unquote
 
-from ..errors import ModuleError
+from ...errors import ModuleError
 
 _PREFIX = "SharedAccessSignature "
 

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+from ..routing.messages import RoutedMessage
 from . import packets
-from .messages import RoutedMessage
 
 _MAX_BACK_OFF = 60.0
 

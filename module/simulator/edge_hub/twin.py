@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from ..errors import TwinError
+from ...errors import TwinError
 
 _MAX_DEPTH, _MAX_VALUE, _MAX_NAME, _MAX_DOCUMENT = 10, 4096, 1024, 32 * 1024
 _MAX_INTEGER = 2**52 - 1

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from . import tokens
+from . import sas
 
 _MAX_REQUEST = 65_536
 
@@ -50,7 +50,7 @@ class WorkloadApi:
 
 def _sign(key: bytes, body: bytes) -> tuple[int, dict[str, str]]:
     try:
-        return 200, {"digest": tokens.sign(key, b64decode(json.loads(body)["data"], validate=True))}
+        return 200, {"digest": sas.sign(key, b64decode(json.loads(body)["data"], validate=True))}
     except (ValueError, KeyError, TypeError) as error:
         return 400, {"message": f"not a signing request: {error}"}
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 import msgspec
 import orjson
 
-from ..messages import OVERSIZE, InputMessage
+from ...messages import OVERSIZE, InputMessage
 
 _INCOMING = {
     "$.mid": "message_id",

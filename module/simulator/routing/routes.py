@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from lark import Tree
 
-from ..edge_manifest import RouteSpec
-from ..errors import SettingsError
+from ...errors import SettingsError
+from ...packaging.manifest.edge_manifest import RouteSpec
 from .conditions import compile_condition
 from .language import RouteSyntaxError, parse
 from .messages import RoutedMessage

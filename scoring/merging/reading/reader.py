@@ -38,7 +38,7 @@ def what_stands_against(run: Callable[..., object], *, text: bool) -> str:
 
 def _undecorated(run: Any) -> FunctionType:
     """Give run() without the decorators of inference_schema."""
-    own = Path(__file__).parents[1]
+    own = Path(__file__).parents[2]
     while (inner := getattr(run, "__wrapped__", None)) is not None:
         code = getattr(getattr(run, "_self_wrapper", run), "__code__", None)
         file = Path(code.co_filename) if code else Path()

@@ -1,0 +1,1 @@
+"""The sub-commands of the process on the device, a file each."""

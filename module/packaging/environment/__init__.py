@@ -1,0 +1,1 @@
+"""What a script needs: conda and pip files → requirements locked for the image's machine."""

@@ -1,0 +1,1 @@
+"""An image without a container engine: its base, layers and contents."""

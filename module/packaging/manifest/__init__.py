@@ -1,0 +1,1 @@
+"""Deployment manifests and templates: read, filled in, checked."""

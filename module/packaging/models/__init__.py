@@ -1,0 +1,1 @@
+"""Registered models: in a folder, or in an Azure ML workspace."""

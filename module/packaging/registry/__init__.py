@@ -1,0 +1,1 @@
+"""Container registries: names, who may, OCI layouts, pull and push."""

@@ -1,0 +1,1 @@
+"""edgeHub's routes: their language, their conditions, and where a message goes."""

@@ -1,0 +1,1 @@
+"""Bytes ↔ values: what a message's body holds, by its content type and encoding."""

@@ -1,0 +1,1 @@
+"""A bare model: message fields → tensors → message fields."""

@@ -1,0 +1,136 @@
+"""What is rolled out, to which hub and by whose leave, without a hub; test_deploy.py has one."""
+
+import json
+import os
+import time
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from template_edits import IMAGE, TEMPLATE, VALUES
+
+from module.errors import PackagingError, SettingsError
+from module.packaging.deployment import az_commands, hub_access, rollout
+from module.packaging.deployment.fleet import Counts
+from module.packaging.deployment.hub_access import access_from, signature
+from module.packaging.manifest import manifest
+from module.simulator.edge_hub import sas
+
+KEY = b"a key"
+CONNECTION = f"HostName=hub.azure-devices.net;SharedAccessKeyName=owner;SharedAccessKey={b64encode(KEY).decode()}"
+
+
+def ready(folder: Path, *, password: str = "secret", layered: bool = False) -> rollout.Rollout:
+    values = {**VALUES, "CONTAINER_REGISTRY_PASSWORD_scoring": password}
+    choices = manifest.Choices(template=TEMPLATE, image=IMAGE, layered=layered)
+    manifest.write(manifest.build(choices, values), folder / "deployment.json")
+    return rollout.read(folder / "deployment.json")
+
+
+def test_a_signature_is_what_another_implementation_accepts() -> None:
+    """The simulator's edgeHub checks tokens by code of its own."""
+    expiry = int(time.time()) + 60
+    token = signature("hub.azure-devices.net", "owner", KEY, expiry)
+    assert sas.check(token, KEY, "hub.azure-devices.net", time.time()) == expiry
+    assert token.endswith("&skn=owner")
+
+
+def test_each_request_is_signed_anew_for_ten_minutes_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = access_from({"IOTHUB_CONNECTION_STRING": CONNECTION}, "hub")
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    assert "se=1600&" in access.authorization()
+    monkeypatch.setattr(time, "time", lambda: 2000.0)
+    assert "se=2600&" in access.authorization()
+
+
+@pytest.mark.parametrize(
+    ("text", "hub", "sentence"),
+    [
+        ("", None, "no IoT Hub is named: set IOTHUB_CONNECTION_STRING"),
+        ("HostName=h;SharedAccessKey=c2VjcmV0", None, "IOTHUB_CONNECTION_STRING is not HostName=…"),
+        ("HostName=h;SharedAccessKeyName=p;SharedAccessKey=se-cret", None, "with the key in base64"),
+        (CONNECTION, "another", "--hub another is not the hub of IOTHUB_CONNECTION_STRING, hub.azure-devices.net"),
+    ],
+)
+def test_a_wrong_connection_string_is_said_without_its_key(text: str, hub: str | None, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        access_from({"IOTHUB_CONNECTION_STRING": text}, hub)
+    assert sentence in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+def test_az_is_asked_for_a_token_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    az = tmp_path / "az"
+    az.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\necho a-token\n')
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    access = access_from({}, "myhub")
+    assert access.host == "myhub.azure-devices.net"
+    assert [access.authorization(), access.authorization()] == ["Bearer a-token"] * 2
+    assert (tmp_path / "asked").read_text().count("--resource https://iothubs.azure.net") == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("echo 'ERROR: Please run az login' >&2; exit 1", "az gave no token: ERROR: Please run az login"),
+        ("exec sleep 30", "az gave no token within 0.1 s: try az login"),
+        (None, "neither IOTHUB_CONNECTION_STRING nor IOTHUB_ACCESS_TOKEN is set and az is not installed"),
+    ],
+)
+def test_az_that_gives_no_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, sentence: str
+) -> None:
+    if script:
+        (tmp_path / "az").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "az").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(hub_access, "_AZ_TIMEOUT", 0.1 if "sleep" in (script or "") else 60)
+    with pytest.raises((PackagingError, SettingsError), match=sentence):
+        access_from({}, "myhub").authorization()
+
+
+def test_a_new_password_is_the_same_deployment(tmp_path: Path) -> None:
+    """The name is made of the content without its credentials: nothing about a password can be learnt from it."""
+    assert ready(tmp_path).name == ready(tmp_path, password="another").name
+    assert ready(tmp_path, layered=True).name != ready(tmp_path).name
+    assert ready(tmp_path, layered=True).name == ready(tmp_path, password="another", layered=True).name
+
+
+def test_what_is_no_finished_deployment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is a template: make a deployment of it with scoring-module manifest"):
+        rollout.read(TEMPLATE)
+    document = json.loads(ready(tmp_path).path.read_text())
+    modules = document["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]
+    modules["scoring"]["settings"]["image"] = "$CONTAINER_REGISTRY_SERVER/scoring:1"
+    path = tmp_path / "left.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(SettingsError, match=r"image of module scoring in .* is \$CONTAINER_REGISTRY_SERVER"):
+        rollout.read(path)
+    del modules["scoring"]["settings"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(SettingsError, match="'settings' is a required property"):
+        rollout.read(path)
+
+
+def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:
+    assert Counts(targeted=2, applied=2, success=2, failing=0, ready=2).done()
+    assert not Counts(targeted=0, applied=0, success=0, failing=0, ready=0).done()
+    assert not Counts(targeted=2, applied=2, success=1, failing=1, ready=2).done()
+    assert not Counts(targeted=2, applied=2, success=2, failing=0, ready=1).done()
+
+
+def test_the_commands_of_the_azure_cli(tmp_path: Path) -> None:
+    layer = ready(tmp_path, layered=True)
+    asked = {"name": "n", "condition": "tags.a='b c'", "priority": 3}
+    create, show = az_commands.for_fleet("hub", layer, **asked, roll_back=False)  # type: ignore[arg-type]
+    assert create.endswith("--layered")
+    assert "--priority 3" in create
+    assert show == "az iot edge deployment show --deployment-id n --hub-name hub --query systemMetrics.results"
+    assert az_commands.for_fleet("hub", layer, **asked, roll_back=True) == [  # type: ignore[arg-type]
+        "az iot edge deployment delete --deployment-id n --hub-name hub"
+    ]
+    back = az_commands.for_device("hub", "edge-1", layer, roll_back=True)
+    assert back[0].endswith("deployment.edge-1.previous.json")

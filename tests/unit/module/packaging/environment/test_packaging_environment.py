@@ -1,0 +1,114 @@
+"""myenv.yml and requirements.txt → pip requirements: every line that is dropped, changed or impossible is named."""
+
+from pathlib import Path
+
+import pytest
+
+from module.errors import PackagingError, SettingsError
+from module.packaging.environment import environment
+from module.packaging.environment.target import Target, check_platform, check_python
+from module.packaging.image import image
+
+
+def conda(tmp_path: Path, *lines: str) -> environment.Environment:
+    file = tmp_path / "myenv.yml"
+    file.write_text("name: x\ndependencies:\n" + "".join(f"  - {line}\n" for line in lines))
+    return environment.read(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("scipy=1.10", "scipy==1.10.*"),
+        ("scipy=1.10.*", "scipy==1.10.*"),
+        ("scipy 1.10", "scipy==1.10.*"),
+        ("scipy==1.10.1", "scipy==1.10.1"),
+        ("scipy=1.10.1=py311h_0", "scipy==1.10.1"),
+        ('"scipy>=1.9,<2"', "scipy<2,>=1.9"),
+        ("conda-forge::scipy", "scipy"),
+        ("pytorch=2.1", "torch==2.1.*"),
+        ("opencv", "opencv-python-headless"),
+        ("sklearn", "scikit-learn"),
+    ],
+)
+def test_conda_lines_become_pip_lines(tmp_path: Path, line: str, becomes: str) -> None:
+    assert conda(tmp_path, line).requirements == (becomes,)
+
+
+def test_what_changed_is_said(tmp_path: Path) -> None:
+    read = conda(
+        tmp_path, "python=3.11", "scipy", "pytorch=2.1", "mkl", "pip:\n    - azureml-defaults\n    - pandas>=2"
+    )
+    assert read.requirements == ("scipy", "torch==2.1.*", "pandas>=2")
+    assert read.python == "3.11"
+    pytorch, mkl, azureml = read.notes
+    assert "'pytorch=2.1' became torch==2.1.*" in pytorch
+    assert "'mkl' left out" in mkl
+    assert "'azureml-defaults' left out" in azureml
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("cudatoolkit=11.3", "exists in conda only: leave the line out and build with --variant gpu"),
+        ("libgcc-ng", "exists in conda only: .*--base"),
+        ('"numpy=1.24|1.26"', "has alternatives"),
+        ("\"numpy[version='>=1.2']\"", "has alternatives"),
+        ("pip:\n    - git+https://example.com/x", "is not a package with a version"),
+        ("pip:\n    - -e .", "is not a package with a version"),
+        ("pip:\n    - numpy=>1", "is no pip requirement"),
+    ],
+)
+def test_what_pip_cannot_say_is_refused_by_name(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(PackagingError, match=words):
+        conda(tmp_path, line)
+
+
+@pytest.mark.parametrize("text", ["a: b", "[", "dependencies: x", "dependencies: [{conda: []}]"])
+def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "myenv.yml").write_text(text)
+    with pytest.raises(PackagingError, match="is no conda environment"):
+        environment.read(tmp_path / "myenv.yml")
+
+
+def test_requirements_txt(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  --hash=sha256:00\nonnxruntime\n\n")
+    assert environment.find(tmp_path) == file
+    assert environment.read(file).requirements == ("numpy>=1.26", "scipy==1.10", "onnxruntime")
+    assert environment.read(file, gpu=True).requirements[-1] == "onnxruntime-gpu"
+
+
+def test_the_python_of_an_environment_has_to_be_the_base_images() -> None:
+    assert check_python("3.11", "3.11", "base", any_python=False) == ""
+    assert check_python("", "3.12", "base", any_python=False) == ""
+    assert check_python("3", "3.12", "base", any_python=False) == ""
+    with pytest.raises(PackagingError, match=r"asks for Python 3.6 .* start at 3.11\).* --any-python"):
+        check_python("3.6", "3.11", "base", any_python=False)
+    assert "3.6" in check_python("3.6", "3.11", "base", any_python=True)
+    with pytest.raises(PackagingError, match=r"has Python 3\.9"):
+        check_python("", "3.9", "base", any_python=True)
+
+
+def test_wheels_are_chosen_by_the_base_images_glibc() -> None:
+    assert Target("linux/amd64", "cpu", "3.11", "2.36").uv_platform == "x86_64-manylinux_2_36"
+    assert Target("linux/arm64", "cpu", "3.11", "2.30").uv_platform == "aarch64-manylinux_2_28"
+    with pytest.raises(PackagingError, match=r"glibc 2\.5"):
+        _ = Target("linux/amd64", "cpu", "3.11", "2.5").uv_platform
+    assert Target("linux/arm64", "gpu", "3.11", "2.36").lock_name == "requirements.arm64.gpu.lock"
+    assert Target("linux/amd64", "cpu", "3.11", "2.36").lock_name == "requirements.lock"
+
+
+def test_a_platform_without_wheels_is_refused() -> None:
+    check_platform("linux/arm64")
+    with pytest.raises(SettingsError, match="32-bit ARM"):
+        check_platform("linux/arm/v7")
+    with pytest.raises(SettingsError, match="choose linux/amd64 or linux/arm64"):
+        check_platform("windows/amd64")
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("3.11", "3.11"), ("3.13", "3.13"), ("3.6", "3.12"), ("", "3.12"), ("3", "3.12")]
+)
+def test_without_a_base_image_the_environments_python_chooses_one(asked: str, given: str) -> None:
+    assert image._default_base(asked) == f"docker.io/library/python:{given}-slim-bookworm"

@@ -1,0 +1,125 @@
+"""Base images: what is read of their insides, and the forms in which they come."""
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from module.errors import PackagingError, SettingsError
+from module.packaging.image.base import open_base
+from module.packaging.registry import reference
+from module.packaging.registry.credentials import Access
+from module.packaging.registry.oci import Layout
+
+_ELF = b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little") + bytes(20)
+_LIBC = b"...GNU C Library (Debian GLIBC 2.36-9+deb12u10) stable release version 2.36.\n"
+_DPKG = b"Package: libc6\nStatus: ok\nVersion: 2.36-9\n\nPackage: zlib1g\nVersion: 1:1.2\n"
+_GOOD = {
+    "usr/bin/python3.11": _ELF,
+    "usr/lib/x86_64-linux-gnu/libc.so.6": _LIBC,
+    "usr/lib/x86_64-linux-gnu/libstdc++.so.6": b"x",
+    "var/lib/dpkg/status": _DPKG,
+}
+
+
+def tar(files: dict[str, bytes], prefix: str = "./") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(prefix + name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "layout")
+
+
+def test_a_root_file_system_is_a_base_image(layout: Layout, tmp_path: Path) -> None:
+    file = tmp_path / "base.tar"
+    file.write_bytes(tar(_GOOD))
+    base = open_base(layout, str(file), "", "linux/amd64", Access())
+    assert (base.inside.python, base.inside.glibc, base.inside.executable) == ("3.11", "2.36", "/usr/bin/python3.11")
+    assert base.inside.system_packages == {"libc6": "2.36-9", "zlib1g": "1:1.2"}
+    assert base.config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(tar(_GOOD)).hexdigest()}"]
+    assert not base.remote
+    assert open_base(layout, str(file), "", "linux/amd64", Access()) == base
+
+
+def test_what_docker_saved_is_a_base_image(layout: Layout, tmp_path: Path) -> None:
+    config = {"os": "linux", "architecture": "amd64", "config": {"Env": ["A=b"]}, "rootfs": {"diff_ids": ["sha256:1"]}}
+    listed = [{"Config": "c.json", "Layers": ["l/layer.tar"]}]
+    file = tmp_path / "saved.tar"
+    parts = {
+        "l/layer.tar": tar(_GOOD),
+        "c.json": json.dumps(config).encode(),
+        "manifest.json": json.dumps(listed).encode(),
+    }
+    file.write_bytes(tar(parts, ""))
+    base = open_base(layout, f"docker-archive:{file}", "", "linux/amd64", Access())
+    assert base.config == config
+    assert base.inside.python == "3.11"
+
+
+def test_an_oci_layout_is_a_base_image(layout: Layout, tmp_path: Path) -> None:
+    """What one layout has by a tag, another takes as its base; a tag that is not there is named."""
+    file = tmp_path / "base.tar"
+    file.write_bytes(tar(_GOOD))
+    made = open_base(layout, str(file), "", "linux/amd64", Access())
+    layout.tag("mine", layout.put_json(layout.read(made.digest), "application/vnd.oci.image.manifest.v1+json"))
+    other = Layout(tmp_path / "other")
+    assert open_base(other, f"oci:{layout.folder}:mine", "", "linux/amd64", Access()).digest == made.digest
+    assert open_base(other, str(layout.folder), "", "linux/amd64", Access()).digest == made.digest
+    with pytest.raises(PackagingError, match="names no image yours"):
+        open_base(other, f"oci:{layout.folder}:yours", "", "linux/amd64", Access())
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("usr/bin/python3.11", "has no Python"), ("libc.so.6", "has no glibc"), ("libstdc++", "has no libstdc")],
+)
+def test_a_base_image_that_cannot_do_is_refused(layout: Layout, tmp_path: Path, missing: str, words: str) -> None:
+    file = tmp_path / "base.tar"
+    file.write_bytes(tar({name: content for name, content in _GOOD.items() if missing not in name}))
+    with pytest.raises(PackagingError, match=words):
+        open_base(layout, str(file), "", "linux/amd64", Access())
+
+
+def test_a_base_image_for_another_machine_is_refused(layout: Layout, tmp_path: Path) -> None:
+    file = tmp_path / "base.tar"
+    file.write_bytes(tar(_GOOD))
+    with pytest.raises(PackagingError, match="is not for linux/arm64"):
+        open_base(layout, str(file), "", "linux/arm64", Access())
+
+
+def test_what_is_no_base_image_is_named(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "base.tar").write_bytes(b"not a tar")
+    with pytest.raises(PackagingError, match="neither an OCI layout nor a tar"):
+        open_base(layout, str(tmp_path / "base.tar"), "", "linux/amd64", Access())
+    with pytest.raises(PackagingError, match="cannot read the base image"):
+        open_base(layout, str(tmp_path / "nothing.tar"), "", "linux/amd64", Access())
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("python:3.12", "docker.io/library/python:3.12"),
+        ("me/python", "docker.io/me/python:latest"),
+        ("localhost:5000/a/b:1", "localhost:5000/a/b:1"),
+        ("mcr.microsoft.com/a", "mcr.microsoft.com/a:latest"),
+        (f"r.io/a:1@sha256:{'0' * 64}", f"r.io/a@sha256:{'0' * 64}"),
+    ],
+)
+def test_image_names_are_read_as_docker_reads_them(text: str, meant: str) -> None:
+    assert str(reference.parse(text)) == meant
+
+
+@pytest.mark.parametrize("text", ["https://r.io/a:1", "R.io/A:1", "r.io/a:", "", "r.io/a@sha256:1", "r.io/a b"])
+def test_what_names_no_image_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="names no image"):
+        reference.parse(text)

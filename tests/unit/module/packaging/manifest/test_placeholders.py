@@ -1,0 +1,79 @@
+"""Where the values of placeholders and the digests of images come from."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from template_edits import DIGEST, VALUES
+
+from module.errors import PackagingError, SettingsError
+from module.packaging.manifest import placeholders
+from module.packaging.registry.image_pin import Pinned, pin
+from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
+from module.packaging.registry.reference import ImageName
+
+
+def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# registry\nA=1\n export B = 'two $A' # no\nC=\nD=a=b # why\nE=\"x\"\n\n")
+    with pytest.raises(SettingsError, match=r"gone.env is not there: write the placeholders"):
+        placeholders.read_env(tmp_path / "gone.env")
+    found = placeholders.read_env(tmp_path / ".env")
+    assert found == {"A": "1", "B": "two $A", "C": "", "D": "a=b", "E": "x"}
+    (tmp_path / ".env").write_text("A=1\nsecret without a name\n")
+    with pytest.raises(SettingsError, match=r"\.env line 2 is not NAME=value$"):
+        placeholders.read_env(tmp_path / ".env")
+
+
+def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> None:
+    tag = {"version": "0.0.2", "platforms": {"amd64": "Dockerfile.amd64", "arm64v8": "Dockerfile.arm64v8"}}
+    folder = tmp_path / "modules" / "filter"
+    folder.mkdir(parents=True)
+    image = {"repository": "$CONTAINER_REGISTRY_SERVER/filter", "tag": tag}
+    (folder / "module.json").write_text(json.dumps({"image": image}))
+    assert placeholders.module_images(tmp_path, "arm64v8", VALUES) == {
+        "MODULES.filter.amd64": "myregistry.azurecr.io/filter:0.0.2-amd64",
+        "MODULES.filter.arm64v8": "myregistry.azurecr.io/filter:0.0.2-arm64v8",
+        "MODULES.filter": "myregistry.azurecr.io/filter:0.0.2-arm64v8",
+    }
+    (folder / "module.json").write_text("{}")
+    with pytest.raises(SettingsError, match=r"module.json does not name an image"):
+        placeholders.module_images(tmp_path, "amd64", VALUES)
+
+
+def knows(digest: str) -> Callable[[ImageName], str]:
+    return lambda name: digest
+
+
+def breaks(name: ImageName) -> str:
+    raise PackagingError(f"cannot reach {name.host}")
+
+
+def test_a_tag_is_pinned_by_the_registrys_word(tmp_path: Path) -> None:
+    pinned = pin("r.azurecr.io/scoring:7", knows(DIGEST), tmp_path)
+    assert pinned == Pinned(f"r.azurecr.io/scoring@{DIGEST}", "r.azurecr.io")
+
+
+def test_what_is_pinned_stays_and_nothing_is_asked(tmp_path: Path) -> None:
+    image = f"localhost:5000/a/b@{DIGEST}"
+    assert pin(image, breaks, tmp_path) == Pinned(image, "localhost:5000")
+
+
+@pytest.mark.parametrize(
+    ("ask", "note"), [(knows(""), "r.azurecr.io has no scoring:7, push it"), (breaks, "cannot reach r.azurecr.io")]
+)
+def test_else_by_what_build_left_here_and_that_is_said(
+    tmp_path: Path, ask: Callable[[ImageName], str], note: str
+) -> None:
+    Layout(tmp_path).tag("r.azurecr.io/scoring:7", Descriptor(MANIFEST, DIGEST, 1))
+    pinned = pin("r.azurecr.io/scoring:7", ask, tmp_path)
+    assert pinned.image == f"r.azurecr.io/scoring@{DIGEST}"
+    assert pinned.note == f"pinned by what build left here: {note}"
+    with pytest.raises(PackagingError, match=r"r.azurecr.io.*; .* has no image r.azurecr.io/scoring:8, build it first"):
+        pin("r.azurecr.io/scoring:8", ask, tmp_path)
+
+
+@pytest.mark.parametrize("image", ["https://r.azurecr.io/scoring:7", "r.azurecr.io/scoring@sha256:abc", "r/s:a b"])
+def test_what_is_no_image_is_refused(tmp_path: Path, image: str) -> None:
+    with pytest.raises(SettingsError, match="names no image: write REGISTRY/NAME:TAG"):
+        pin(image, breaks, tmp_path)

@@ -1,0 +1,133 @@
+"""The folder store of models: dense versions, several writers, damage found on every read."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from command import run
+
+from module.errors import PackagingError
+from module.packaging import register
+from module.packaging.models.folder import FolderModels
+from module.packaging.models.model import Reference
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderModels:
+    return FolderModels(tmp_path / "store")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "model.onnx"
+    made.write_bytes(b"one")
+    return made
+
+
+def test_versions_count_up_and_keep_what_was_said(store: FolderModels, file: Path) -> None:
+    assert str(store.register("rul", file, {"data": "FD001"}, "a note")) == "rul:1"
+    file.write_bytes(b"two")
+    assert str(store.register("rul", file)) == "rul:2"
+    first = store.show("rul:1")
+    assert (first.tags, first.description, first.entry, first.size) == ({"data": "FD001"}, "a note", "model.onnx", 3)
+    assert store.path(first).read_bytes() == b"one"
+
+
+def test_a_name_means_the_newest_a_number_or_a_hash_one(store: FolderModels, file: Path) -> None:
+    first = store.register("rul", file)
+    file.write_bytes(b"two")
+    second = store.register("rul", file)
+    assert store.show("rul") == second
+    assert store.show("rul:1") == first
+    assert store.show(f"rul@sha256:{first.sha256}") == first
+    assert store.show(f"rul@sha256:{second.sha256[:12]}") == second
+
+
+def test_a_files_hash_is_what_sha256sum_prints(store: FolderModels, file: Path) -> None:
+    said = subprocess.check_output(["sha256sum", file], text=True).split()[0]
+    assert store.register("rul", file).sha256 == said
+
+
+def test_a_folder_is_registered_whole_and_downloaded_as_it_was(store: FolderModels, tmp_path: Path) -> None:
+    folder = tmp_path / "big"
+    (folder / "inside").mkdir(parents=True)
+    (folder / "a.onnx").write_bytes(b"a")
+    (folder / "inside" / "b.data").write_bytes(b"b")
+    store.register("pair", folder)
+    got = store.download("pair", tmp_path / "got")
+    assert got == tmp_path / "got" / "big"
+    assert (got / "inside" / "b.data").read_bytes() == b"b"
+    with pytest.raises(PackagingError, match="exists: give another folder"):
+        store.download("pair", tmp_path / "got")
+
+
+def test_damage_is_found_on_every_read(store: FolderModels, file: Path, tmp_path: Path) -> None:
+    model = store.register("rul", file)
+    store.path(model).write_bytes(b"0ne")
+    with pytest.raises(PackagingError, match=r"rul:1 .* is damaged"):
+        store.show("rul")
+    with pytest.raises(PackagingError, match="is damaged"):
+        store.download("rul", tmp_path / "got")
+    (store.folder / "rul" / "1" / "model.json").write_text("{")
+    with pytest.raises(PackagingError, match=r"model\.json is damaged"):
+        store.registered()
+
+
+def test_writers_at_the_same_time_get_a_version_each(store: FolderModels, file: Path) -> None:
+    """Four processes and threads in each: 24 registrations, versions 1 to 24, no draft left behind."""
+    script = (
+        "import sys; from pathlib import Path; from module.packaging.models import FolderModels\n"
+        "for _ in range(4): FolderModels(Path(sys.argv[1])).register('rul', Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(store.folder), str(file)]
+    processes = [subprocess.Popen(command) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: store.register("rul", file), range(8)))
+    assert [process.wait(60) for process in processes] == [0] * 4
+    assert [model.version for model in store.registered("rul")] == list(range(1, 25))
+    assert not list((store.folder / "rul").glob(".new-*"))
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b", "a:1"])
+def test_a_name_that_cannot_be_a_folder_is_refused(store: FolderModels, file: Path, name: str) -> None:
+    with pytest.raises(PackagingError, match="cannot be a model's name"):
+        store.register(name, file)
+
+
+@pytest.mark.parametrize("text", ["a:b", "a@sha256:xyz", "a@1", "a:1:2", ""])
+def test_a_reference_has_three_forms(text: str) -> None:
+    with pytest.raises(PackagingError, match="names no model"):
+        Reference.parse(text)
+
+
+def test_what_is_not_there_is_named(store: FolderModels, file: Path, tmp_path: Path) -> None:
+    store.register("rul", file)
+    with pytest.raises(PackagingError, match=r"no model rul:7 .* \(versions of rul: 1\)"):
+        store.show("rul:7")
+    with pytest.raises(PackagingError, match="there is no model at"):
+        store.register("rul", tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PackagingError, match="holds no file"):
+        store.register("rul", tmp_path / "empty")
+
+
+def test_a_notebook_registers_as_it_used_to(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORING_MODEL_STORE", str(tmp_path / "store"))
+    model = register(model_path=str(file), model_name="rul", tags={"a": "b"}, description="c")
+    assert (str(model), model.tags, model.description) == ("rul:1", {"a": "b"}, "c")
+
+
+def test_the_command_line_registers_lists_shows_and_downloads(file: Path, tmp_path: Path) -> None:
+    def models(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+        return run("models", *arguments, "--store", "store", cwd=tmp_path)
+
+    assert models("register", "--name", "rul", "--path", str(file), "--tag", "a=b").returncode == 0
+    assert models("list").stdout.startswith(b"rul:1  sha256:")
+    assert json.loads(models("show", "rul", "--json").stdout)["tags"] == {"a": "b"}
+    assert models("download", "rul:1", "--to", "got").stdout.strip() == b"got/model.onnx"
+    wrong = models("show", "rul:2")
+    assert (wrong.returncode, wrong.stderr.count(b"\n")) == (1, 1)
+    assert models("register", "--name", "rul", "--path", str(file), "--tag", "ab").returncode == 2

@@ -1,0 +1,81 @@
+"""Whose word a registry takes, and to whom it is told: each registry only its own."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module.packaging.registry.credentials import Access, Credentials
+from module.packaging.registry.registry_auth import Challenge, read_challenge
+
+_HOST = "mine.azurecr.io"
+_VARIABLES = ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _VARIABLES:
+        monkeypatch.delenv(f"CONTAINER_REGISTRY_{name}", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def stored(tmp_path: Path, store: dict[str, Any], name: str = "config.json") -> None:
+    (tmp_path / name).write_text(json.dumps(store))
+
+
+def program(tmp_path: Path, name: str, said: dict[str, str]) -> None:
+    file = tmp_path / name
+    file.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
+    file.chmod(0o755)
+
+
+def test_what_was_given_is_for_its_registry_only() -> None:
+    access = Access(Credentials("me", "secret"), _HOST)
+    assert access.credentials(_HOST).password == "secret"
+    assert access.credentials("other.azurecr.io") == Credentials()
+
+
+def test_the_environments_are_for_the_registry_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINER_REGISTRY_SERVER", _HOST)
+    monkeypatch.setenv("CONTAINER_REGISTRY_USERNAME", "me")
+    monkeypatch.setenv("CONTAINER_REGISTRY_PASSWORD", "secret")
+    assert Access().credentials(_HOST) == Credentials("me", "secret")
+    assert Access().credentials("other.azurecr.io") == Credentials()
+
+
+@pytest.mark.parametrize("name", ["config.json", "auth.json"])
+def test_dockers_and_podmans_stores(tmp_path: Path, name: str) -> None:
+    auth = base64.b64encode(b"me:se:cret").decode()
+    stored(tmp_path, {"auths": {_HOST: {"auth": auth}, "https://index.docker.io/v1/": {"auth": auth}}}, name)
+    assert Access().credentials(_HOST) == Credentials("me", "se:cret")
+    assert Access().credentials("docker.io") == Credentials("me", "se:cret")
+    stored(tmp_path, {"auths": {_HOST: {"identitytoken": "r"}}}, name)
+    assert Access().credentials(_HOST) == Credentials(refresh_token="r")
+
+
+def test_credential_helpers(tmp_path: Path) -> None:
+    program(tmp_path, "docker-credential-desk", {"Username": "me", "Secret": "s"})
+    program(tmp_path, "docker-credential-acr", {"Username": "00000000-0000-0000-0000-000000000000", "Secret": "r"})
+    stored(tmp_path, {"credsStore": "desk", "credHelpers": {_HOST: "acr"}})
+    assert Access().credentials(_HOST) == Credentials(refresh_token="r")
+    assert Access().credentials("other.io") == Credentials("me", "s")
+
+
+def test_az_is_asked_for_azures_registries_only(tmp_path: Path) -> None:
+    program(tmp_path, "az", {"accessToken": "r", "loginServer": _HOST})
+    assert Access().credentials(_HOST) == Credentials(refresh_token="r")
+    assert Access().credentials("docker.io") == Credentials()
+
+
+def test_a_secret_is_not_shown() -> None:
+    assert "secret" not in repr(Credentials("me", "secret", "secret", "secret"))
+
+
+def test_challenges() -> None:
+    header = 'Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"'
+    assert read_challenge(header) == Challenge("bearer", "https://r.io/oauth2/token", "r.io")
+    assert read_challenge('Basic realm="x"') == Challenge("basic", "x")

@@ -1,0 +1,102 @@
+"""Layers that are the same bytes for the same files, and the layout that they lie in."""
+
+import os
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from module.errors import PackagingError
+from module.packaging.image.layers import Entry, file_entry, folders_of, pack
+from module.packaging.registry.oci import Descriptor, Layout
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "layout")
+
+
+def test_the_same_files_give_the_same_layer(layout: Layout, tmp_path: Path) -> None:
+    """Whatever the order, the dates, the umask: one digest; another byte: another."""
+    file = tmp_path / "a.py"
+    file.write_text("a")
+    entries = [Entry("app/b", b"b"), Entry("app/a.py", file), Entry("app", None, 0o755)]
+    first = pack(layout, entries, "x")
+    os.utime(file, (1, 1))
+    file.chmod(0o600)
+    assert pack(layout, entries[::-1], "x") == first
+    file.write_text("c")
+    assert pack(layout, entries, "x").blob.digest != first.blob.digest
+
+
+def test_what_a_layer_says_of_its_files(layout: Layout, tmp_path: Path) -> None:
+    program = tmp_path / "run"
+    program.write_text("x")
+    program.chmod(0o700)
+    entries = [file_entry("opt/x/y/run", program), Entry("var/lib/scoring", None, 0o750, 10001)]
+    layer = pack(layout, [*entries, *folders_of(entries[:1], "opt/x")], "x")
+    with tarfile.open(layout.path(layer.blob.digest)) as archive:
+        found = {member.name: (member.mode, member.uid, member.gid, member.mtime) for member in archive}
+    assert found == {
+        "opt/x": (0o755, 0, 0, 0),
+        "opt/x/y": (0o755, 0, 0, 0),
+        "opt/x/y/run": (0o755, 0, 0, 0),
+        "var/lib/scoring": (0o750, 10001, 10001, 0),
+    }
+
+
+def test_a_blob_is_there_whole_or_not_at_all(layout: Layout) -> None:
+    def half(write: object) -> None:
+        write(b"half")  # type: ignore[operator]
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(PackagingError, match="No space left on device; make room or give another --layout"):
+        layout.write(half, "x")
+    with pytest.raises(PackagingError, match="arrived damaged"):
+        layout.write(lambda write: write(b"x"), "x", "sha256:00")
+    assert list((layout.folder / "blobs" / "sha256").iterdir()) == []
+
+
+def test_a_blob_cut_short_is_not_there_and_a_changed_one_is_damaged(layout: Layout) -> None:
+    blob = layout.put_json({"a": 1}, "x")
+    assert layout.has(blob)
+    layout.path(blob.digest).write_bytes(b'{"a":2}')
+    with pytest.raises(PackagingError, match="is damaged: delete it"):
+        layout.read(blob.digest)
+    layout.path(blob.digest).write_bytes(b"{")
+    assert not layout.has(blob)
+
+
+def test_a_tag_means_the_last_image(layout: Layout) -> None:
+    first, second = layout.put_json({"n": 1}, "m"), layout.put_json({"n": 2}, "m")
+    layout.tag("r/a:1", first)
+    layout.tag("r/a:2", first)
+    layout.tag("r/a:1", second)
+    assert layout.find("r/a:1") == second
+    assert layout.find("r/a:2") == first
+    with pytest.raises(PackagingError, match=r"has no image r/b:1, build it first \(there: r/a:1, r/a:2\)"):
+        layout.find("r/b:1")
+
+
+def test_what_nothing_needs_is_deleted_after_a_month(layout: Layout) -> None:
+    layer, config, old = layout.put(b"layer", "l"), layout.put_json({}, "c"), layout.put(b"old", "l")
+    kept = {"config": {"digest": config.digest}, "layers": [{"digest": layer.digest}]}
+    manifest = layout.put_json(kept, "m")
+    layout.tag("a/b:1", manifest)
+    month_ago = time.time() - 31 * 86_400
+    for blob in (layer, config, old, manifest):
+        os.utime(layout.path(blob.digest), (month_ago, month_ago))
+    layout.remember("recent", b"x")
+    layout.sweep()
+    assert [layout.path(blob.digest).exists() for blob in (layer, config, manifest, old)] == [True, True, True, False]
+    assert layout.note("recent") == b"x"
+
+
+def test_an_index_of_several_writers_keeps_every_tag(layout: Layout) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    blob = layout.put(b"x", "m")
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: Layout(layout.folder).tag(f"a/b:{number}", blob), range(24)))
+    assert all(layout.find(f"a/b:{number}") == Descriptor("m", blob.digest, 1) for number in range(24))

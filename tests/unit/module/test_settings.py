@@ -1,0 +1,133 @@
+"""Environment → Settings."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from module.errors import SettingsError
+from module.settings import Settings, describe, read
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """With nothing but a directory: amlOutput, errors, take what waits, port 9600, edgeAgent's log form."""
+    settings = read({"SCORING_DIR": str(tmp_path)})
+    assert settings == Settings(dir=tmp_path)
+    assert (settings.script, settings.routes) == ("score.py", {"*": ["amlOutput"]})
+    assert (settings.errors_output, settings.rows, settings.max_delay_ms) == ("errors", "auto", 0)
+    assert (settings.max_unconfirmed, settings.stop_timeout_s, settings.http_port) == (64, 8, 9600)
+    assert (settings.log_level, settings.log_format) == ("info", "edge")
+
+
+def test_every_setting_comes_from_its_variable(tmp_path: Path) -> None:
+    """SCORING_ and the name in capitals; routes are JSON."""
+    settings = read(
+        {
+            "SCORING_DIR": str(tmp_path),
+            "SCORING_SCRIPT": "main.py",
+            "SCORING_ROUTES": '{"in": ["a", "b"], "*": []}',
+            "SCORING_ROWS": "message",
+            "SCORING_MAX_BATCH_SIZE": "32",
+            "SCORING_MAX_DELAY_MS": "2.5",
+            "SCORING_HTTP_PORT": "0",
+            "SCORING_LOG_FORMAT": "json",
+            "SCORING_MODEL_NAME": "rul",
+            "UNRELATED": "x",
+        }
+    )
+    assert settings.routes == {"in": ["a", "b"], "*": []}
+    assert (settings.script, settings.rows, settings.max_batch_size) == ("main.py", "message", 32)
+    assert (settings.max_delay_ms, settings.http_port, settings.log_format) == (2.5, 0, "json")
+    assert settings.model_name == "rul"
+
+
+def test_azure_mls_names_are_synonyms(tmp_path: Path) -> None:
+    """AML_APP_ROOT and AZUREML_ENTRY_SCRIPT, where ours are not set."""
+    azure = {"AML_APP_ROOT": str(tmp_path), "AZUREML_ENTRY_SCRIPT": "main.py"}
+    assert read(azure) == Settings(dir=tmp_path, script="main.py")
+    assert read({**azure, "SCORING_SCRIPT": "score.py"}).script == "score.py"
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    """A manifest may leave one open."""
+    assert read({"SCORING_DIR": str(tmp_path), "SCORING_HTTP_PORT": ""}).http_port == 9600
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PORT", "x"),
+        ("HTTP_PORT", "65536"),
+        ("HTTP_PORT", "-1"),
+        ("MAX_WAITING", "0"),
+        ("MAX_UNCONFIRMED", "1.5"),
+        ("MAX_BATCH_SIZE", "-1"),
+        ("MAX_DELAY_MS", "nan"),
+        ("STOP_TIMEOUT_S", "0"),
+        ("ROUTES", "{"),
+        ("ROUTES", '{"in": "out"}'),
+        ("ROUTES", "[]"),
+        ("ROWS", "all"),
+        ("DELIVERY", "exactly-once"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(tmp_path: Path, name: str, value: str) -> None:
+    """One sentence with the variable and its value; exit 2."""
+    with pytest.raises(SettingsError) as raised:
+        read({"SCORING_DIR": str(tmp_path), f"SCORING_{name}": value})
+    assert str(raised.value).startswith(f"SCORING_{name} is '{value}': ")
+    assert len(str(raised.value).splitlines()) == 1
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("name", "allowed"), [("ROWS", "auto"), ("LOG_LEVEL", "warning"), ("LOG_FORMAT", "edge")])
+def test_a_choice_that_does_not_exist_names_those_that_do(tmp_path: Path, name: str, allowed: str) -> None:
+    """An error says what to change."""
+    with pytest.raises(SettingsError, match=f"expected .*{allowed}"):
+        read({"SCORING_DIR": str(tmp_path), f"SCORING_{name}": "other"})
+
+
+def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
+    """SCORING_DIR must be there."""
+    with pytest.raises(SettingsError, match=r"SCORING_DIR is .*/absent, which is no directory"):
+        read({"SCORING_DIR": str(tmp_path / "absent")})
+
+
+def test_every_setting_is_described() -> None:
+    """The README's table and ``run --help`` are printed from here."""
+    rows = {row.name: row for row in describe()}
+    assert list(rows) == [f"SCORING_{field.upper()}" for field in Settings.__struct_fields__]
+    assert all(row.description for row in rows.values())
+    assert rows["SCORING_ROUTES"].default == '{"*":["amlOutput"]}'
+
+
+def test_the_readme_has_every_setting_as_it_is() -> None:
+    """Row by row; `README.md` is what people read."""
+    rows = [f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.description} |" for row in describe()]
+    readme = (Path(__file__).parents[3] / "README.md").read_text().splitlines()
+    assert [line for line in readme if line.startswith("| `SCORING_")] == rows
+
+
+def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a script changes the working directory."""
+    monkeypatch.chdir(tmp_path)
+    settings = read({"SCORING_DIR": str(tmp_path), "SCORING_JOURNAL_DIR": "journal"})
+    assert settings.journal_dir == tmp_path / "journal"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("SCORING_MODEL_NAME", "pump\udcff", "it holds bytes that are no UTF-8"),
+        ("SCORING_ROUTES", "{x}", "JSON is malformed"),
+        ("SCORING_UNWRAP", "yes", "expected one of 0, 1"),
+        ("SCORING_MAX_WAITING", "many", "expected a whole number"),
+        ("SCORING_MAX_DELAY_MS", "inf", "expected `float` <= 60000"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_words_of_the_environment(
+    tmp_path: Path, variable: str, text: str, sentence: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        read({"SCORING_DIR": str(tmp_path), variable: text})

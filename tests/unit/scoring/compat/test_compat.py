@@ -1,0 +1,234 @@
+"""The stand-ins: there for the user's script alone, and only where the real thing is missing."""
+
+import importlib
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from unit_parts import scored
+
+from scoring.bodies.codecs import Body
+from scoring.compat import collectors
+from scoring.compat.collectors import Collector, ModelDataCollector
+from scoring.compat.model_location import find_model, set_model_dir
+from scoring.compat.rawhttp import AMLRequest
+from scoring.compat.retired import RetiredError, retired
+from scoring.errors import ModelError, RunError
+from scoring.scripts.loading import load
+
+pytestmark = pytest.mark.usefixtures("process")
+
+
+def write(folder: Path, source: str, name: str = "score.py") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(source)
+    return folder
+
+
+def test_others_do_not_find_them(scripts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that looks for azureml must not take ours for it."""
+    write(
+        tmp_path / "site",
+        "try:\n    import azureml.core\n    FOUND = True\nexcept ImportError:\n    FOUND = False\n",
+        "a_library.py",
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    write(tmp_path / "user", "import a_library\ndef init(): pass\ndef run(d): return a_library.FOUND\n")
+    load(tmp_path / "user")
+    assert sys.modules.pop("a_library").FOUND is False
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("azureml.core")
+
+
+def test_the_real_one_wins(tmp_path: Path) -> None:
+    """Here a folder of the user's own that is called azureml."""
+    write(tmp_path / "azureml", "", "__init__.py")
+    write(tmp_path / "azureml", "class Model:\n    own = True\n", "core.py")
+    write(tmp_path, "from azureml.core import Model\ndef init(): pass\ndef run(d): return Model.own\n")
+    script = load(tmp_path)
+    assert scored(script, ["x"]) == [True]
+    assert script.replaced == {}
+    for name in ("azureml", "azureml.core"):
+        sys.modules.pop(name)
+
+
+def test_what_is_replaced_is_said_once(scripts: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log and to `check`."""
+    with caplog.at_level(logging.INFO, logger="scoring.compat.finder"):
+        script = load(scripts / "model_path_by_name")
+        script.init()
+    assert list(script.replaced) == ["azureml.core", "azureml.core.model"]
+    said = [record.getMessage() for record in caplog.records if "azureml.core.model" in record.getMessage()]
+    assert said == [
+        "the script uses azureml.core.model, which is not installed: "
+        "a stand-in is used (Model.get_model_path() finds models on this device)"
+    ]
+
+
+def test_every_load_starts_without_the_stand_ins_of_the_last(scripts: Path) -> None:
+    """Each script is told what it uses itself."""
+    assert load(scripts / "rawhttp_contrib").kind == "rawhttp"
+    second = load(scripts / "classic")
+    assert (second.kind, second.replaced) == ("classic", {})
+    assert "azureml.contrib.services.aml_request" in load(scripts / "rawhttp_contrib").replaced
+
+
+def test_a_pickle_may_name_what_sklearn_once_had(tmp_path: Path) -> None:
+    """Models of 2018 were dumped with sklearn.externals.joblib, and say so inside."""
+    write(
+        tmp_path,
+        "import pickle\n"
+        "def init():\n    global found\n"
+        "    found = pickle.loads(b'csklearn.externals.joblib.numpy_pickle\\nNumpyArrayWrapper\\n.')\n"
+        "def run(d): return found.__module__\n",
+    )
+    script = load(tmp_path)
+    script.init()
+    assert scored(script, ["x"]) == ["joblib.numpy_pickle"]
+
+
+def test_what_needs_the_service_says_so_when_it_is_used() -> None:
+    """Not before: most scripts import more than they use."""
+    workspace: Any = retired("azureml.core", "Workspace")
+    sentence = "azureml.core.Workspace needs Azure Machine Learning's service"
+    with pytest.raises(RetiredError, match=sentence):
+        workspace()
+    with pytest.raises(RetiredError, match=sentence):
+        workspace.from_config()
+    assert issubclass(retired("azureml.exceptions", "WebserviceException"), Exception)
+
+
+def test_numpy_keeps_what_it_has(tmp_path: Path) -> None:
+    """Only what is missing is put back, and only if the script's files name it."""
+    was = np.prod
+    write(
+        tmp_path,
+        "import numpy as np\nA = np.prod\nB = np.in1d\ndef init(): pass\ndef run(d): return bool(B([1], [1])[0])\n",
+    )
+    script = load(tmp_path)
+    assert np.prod is was
+    assert scored(script, ["x"]) == [True]
+
+
+def test_model_dir_is_set_as_the_images_set_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One model: its folder; several, or several versions: the folder of all; what is set stays."""
+    import os
+
+    set_model_dir(tmp_path)
+    assert "AZUREML_MODEL_DIR" not in os.environ
+    (tmp_path / "azureml-models" / "rul" / "3").mkdir(parents=True)
+    set_model_dir(tmp_path)
+    assert os.environ["AZUREML_MODEL_DIR"] == str(tmp_path / "azureml-models" / "rul" / "3")
+    (tmp_path / "azureml-models" / "rul" / "4").mkdir()
+    set_model_dir(tmp_path)
+    assert os.environ["AZUREML_MODEL_DIR"].endswith("/3")
+    monkeypatch.delenv("AZUREML_MODEL_DIR")
+    set_model_dir(tmp_path)
+    assert os.environ["AZUREML_MODEL_DIR"] == str(tmp_path / "azureml-models")
+
+
+def test_models_are_found_where_model_dir_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside the app root too; a version that is not there is named."""
+    (tmp_path / "m" / "rul" / "3").mkdir(parents=True)
+    (tmp_path / "m" / "rul" / "3" / "model.onnx").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="there is no model rul"):
+        find_model("rul")
+    for given in ("m", "m/rul/3"):
+        monkeypatch.setenv("AZUREML_MODEL_DIR", str(tmp_path / given))
+        assert find_model("rul") == find_model("rul", "3") == str(tmp_path / "m" / "rul" / "3" / "model.onnx")
+    with pytest.raises(ModelError, match="there is no version 7 of the model rul: looked at azureml-models/rul, "):
+        find_model("rul:7")
+
+
+def test_what_is_collected_is_kept_in_bounded_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON lines, rotated; without SCORING_CAPTURE_DIR nothing at all."""
+    monkeypatch.delenv("SCORING_CAPTURE_DIR", raising=False)
+    collector = Collector("inputs")
+    context = collector.collect([1])
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("SCORING_CAPTURE_DIR", str(tmp_path / "capture"))
+    monkeypatch.setattr(collectors, "MAX_BYTES", 2_000)
+    ModelDataCollector("best/model", designation="inputs", feature_names=["a"]).collect(
+        np.array([[1.5]]), correlation_id="7"
+    )
+    (line,) = map(json.loads, (tmp_path / "capture" / "best_model-inputs.jsonl").read_text().splitlines())
+    assert (line["id"], line["names"], line["data"]) == ("7", ["a"], [[1.5]])
+    for _ in range(200):
+        assert collector.collect({"x": 1}, context) is context
+    sizes = [file.stat().st_size for file in (tmp_path / "capture").glob("inputs.jsonl*")]
+    assert len(sizes) == collectors.FILES
+    assert all(size <= 2_000 for size in sizes)
+
+
+def test_what_cannot_be_kept_harms_no_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script is told if it asked to be."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SCORING_CAPTURE_DIR", str(tmp_path / "file"))
+    errors: list[Exception] = []
+    Collector("inputs", on_error=errors.append).collect([1])
+    Collector("inputs").collect([1])
+    assert isinstance(errors[0], OSError)
+
+
+def test_a_request_looks_like_flasks(tmp_path: Path) -> None:
+    """As far as scripts read it."""
+    request = AMLRequest(b'{"a": 1}', "application/json; charset=utf-8", {"Threshold": "0.5"})
+    assert (request.method, request.mimetype, request.is_json) == ("POST", "application/json", True)
+    assert request.get_data(False, True) == '{"a": 1}'
+    assert request.headers["content-TYPE"].startswith("application/json")
+    assert request.headers.get("threshold") == request.args.get("Threshold") == request.values["Threshold"] == "0.5"
+    assert dict(request.headers)["Threshold"] == "0.5"
+    assert request.json == request.get_json(force=True) == {"a": 1}
+    assert request.stream.read() == request.data
+    assert AMLRequest(b"x").get_json(silent=True) is None
+    with pytest.raises(ValueError, match="Expecting value"):
+        _ = AMLRequest(b"x").json
+    assert AMLRequest(b"a=1&b=", "application/x-www-form-urlencoded").form == {"a": "1", "b": ""}
+    assert AMLRequest(b"x").files == {}
+
+
+def test_a_file_of_a_form_can_be_saved(tmp_path: Path) -> None:
+    """Byte for byte."""
+    body = b'--B\r\nContent-Disposition: form-data; name="f"; filename="a b.bin"\r\n\r\n\r\n\x00\xff\r\n--B--\r\n'
+    file = AMLRequest(body, 'multipart/form-data; boundary="B"').files["f"]
+    file.save(tmp_path / "saved")
+    assert (file.filename, (tmp_path / "saved").read_bytes(), file.stream.read()) == (
+        "a b.bin",
+        b"\r\n\x00\xff",
+        b"\r\n\x00\xff",
+    )
+
+
+def test_properties_are_the_headers_of_a_request(scripts: Path) -> None:
+    """Of rawhttp's request, and of request_headers."""
+    script = load(scripts / "rawhttp_json")
+    (answer,) = scored(script, [script.decode(Body(b'{"a": 1}', "text/plain", "", {"room": "7"}))])
+    assert answer == {"method": "POST", "same": True, "type": "text/plain", "args": {"room": "7"}}
+    reading = load(scripts / "reads_headers")
+    assert reading.decode(Body(b"x", "", "", {"room": "7"})) == {
+        "raw_data": "x",
+        "request_headers": {"Content-Type": "application/json", "room": "7"},
+    }
+
+
+def test_a_sample_comes_from_the_schema(scripts: Path) -> None:
+    """By parameter, ready to be sent."""
+    for folder, sample in {
+        "schema_standard": {"name": "a name", "factor": 1.5},
+        "schema_numpy": {"data": [[10.0, 9.0, 8.0]]},
+        "schema_pandas": {"data": [{"speed": 1.5, "name": "a", "count": 1.0}]},
+        "schema_dates": {"when": "2018-12-01T10:00:00", "data": "YWJj"},
+        "schema_nested": {"param": {"rows": [[1, 2]], "tag": "x"}},
+        "schema_own_type": {"temperature": "32F"},
+        "classic": None,
+    }.items():
+        script = load(scripts / folder)
+        assert script.sample == sample
+        if sample is not None:
+            (outcome,) = scored(script, [script.decode(Body(json.dumps(sample).encode()))])
+            assert not isinstance(outcome, RunError)

@@ -1,0 +1,180 @@
+"""OnnxModel on models of every form: sequences, maps, optional and defaulted inputs, no inputs, odd batch axes."""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import NodeProto, TensorProto, TypeProto, ValueInfoProto, helper, numpy_helper
+
+from scoring import OnnxModel, RequestError
+from scoring.errors import RunError
+from scoring.onnx.describe import describe
+from scoring.onnx.wide_values import from_ort, to_ort
+
+REAL, WHOLE, TEXT = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+Build = Callable[..., OnnxModel]
+
+
+def tensor(name: str, *shape: int | str, kind: int = REAL) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def mapping(key: int) -> TypeProto:
+    kind = TypeProto()
+    kind.map_type.key_type = key
+    kind.map_type.value_type.tensor_type.elem_type = REAL
+    return kind
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Make and load a model of nodes, inputs, outputs and constants."""
+
+    def make(
+        nodes: Sequence[NodeProto],
+        inputs: Sequence[ValueInfoProto],
+        outputs: Sequence[ValueInfoProto],
+        **constants: object,
+    ) -> OnnxModel:
+        kept = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+        domains = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+        graph = helper.make_graph(nodes, "test", inputs, outputs, kept)
+        (tmp_path / "model.onnx").write_bytes(
+            helper.make_model(graph, opset_imports=domains, ir_version=9).SerializeToString()
+        )
+        return OnnxModel(tmp_path / "model.onnx")
+
+    return make
+
+
+def zipmap(**classes: object) -> NodeProto:
+    return helper.make_node("ZipMap", ["p"], ["scores"], domain="ai.onnx.ml", **classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind", "names"),
+    [({"classlabels_strings": ["a", "b"]}, TEXT, ("a", "b")), ({"classlabels_int64s": [3, 7]}, WHOLE, ("3", "7"))],
+)
+def test_a_zipmap_is_an_object_for_each_row(
+    build: Build, classes: dict[str, object], kind: int, names: tuple[str, str]
+) -> None:
+    """With texts as names, as JSON has them; rows share a call."""
+    scores = helper.make_value_info("scores", helper.make_sequence_type_proto(mapping(kind)))
+    model = build([zipmap(**classes)], [tensor("p", "N", 2)], [scores])
+    assert model.batches
+    wanted = [{"scores": dict(zip(names, row, strict=True))} for row in ([0.25, 0.75], [1.0, 0.0])]
+    assert model.predict([[0.25, 0.75], {"p": [1, 0]}]) == wanted
+
+
+def test_a_classifier_of_scikit_learn(build: Build, tmp_path: Path) -> None:
+    """As skl2onnx writes it: a label and a ZipMap."""
+    linear = pytest.importorskip("sklearn.linear_model")
+    skl2onnx = pytest.importorskip("skl2onnx")
+    fitted = linear.LogisticRegression().fit([[0.0, 0], [1, 1], [0, 1], [3, 3]], ["low", "high", "low", "high"])
+    onx = skl2onnx.to_onnx(fitted, np.zeros((1, 2), np.float32), target_opset=17)
+    (tmp_path / "classifier.onnx").write_bytes(onx.SerializeToString())
+    model = OnnxModel(tmp_path / "classifier.onnx")
+    assert model.batches
+    first, second = model.predict([[0, 0], [3, 3]])
+    assert (first["output_label"], second["output_label"]) == ("low", "high")
+    scores = second["output_probability"]
+    assert isinstance(scores, dict)
+    assert scores["high"] == pytest.approx(fitted.predict_proba([[3, 3]])[0, 0], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "vocabulary"), [(TEXT, {"string_vocabulary": ["1", "2"]}), (WHOLE, {"int64_vocabulary": [1, 2]})]
+)
+def test_a_map_is_an_object(build: Build, key: int, vocabulary: dict[str, object]) -> None:
+    """By its input's name, or as the whole request; whole numbers are names in JSON."""
+    node = helper.make_node("DictVectorizer", ["x"], ["y"], domain="ai.onnx.ml", **vocabulary)
+    model = build([node], [helper.make_value_info("x", mapping(key))], [tensor("y", "N", 2)])
+    assert not model.batches
+    for request in ({"1": 1.5, "2": 2}, {"x": {"1": 1.5, "2": 2}}):
+        assert np.array_equal(model.predict([request])[0]["y"], [[1.5, 2]])  # type: ignore[arg-type]
+    with pytest.raises(RequestError, match="the field x has at 1 no float32"):
+        model.predict([{"x": {"1": "a"}}])
+    with pytest.raises(RequestError, match="the field x holds no object with entries: expected an object of number"):
+        model.predict([{"x": {}}])
+
+
+def test_a_sequence_is_a_list_of_arrays(build: Build) -> None:
+    """Of any shapes, also none."""
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(REAL, None))
+    same = helper.make_node("Identity", ["x"], ["y"])
+    model = build([same], [helper.make_value_info("x", kind)], [helper.make_value_info("y", kind)])
+    for request in ([[1.0, 2.0], [[3.0]]], [[1.5, 2.5]]):
+        given = model.predict([request])[0]["y"]
+        assert isinstance(given, list)
+        assert [each.tolist() for each in given] == request
+    assert model.predict([{"x": []}]) == [{"y": []}]
+    with pytest.raises(RequestError, match="the field x holds no list: expected a list of arrays of number"):
+        model.predict([{"x": 1}])
+
+
+def test_an_optional_input_may_be_left_out(build: Build) -> None:
+    """Missing or null."""
+    kind = helper.make_optional_type_proto(helper.make_tensor_type_proto(REAL, None))
+    node = helper.make_node("OptionalHasElement", ["x"], ["y"])
+    model = build([node], [helper.make_value_info("x", kind)], [tensor("y", kind=TensorProto.BOOL)])
+    assert model.predict([{}, {"x": None}, {"x": [1]}]) == [{"y": False}, {"y": False}, {"y": True}]
+
+
+def test_an_input_with_a_value_of_its_own_may_be_given(build: Build) -> None:
+    """A request that gives it is a call of its own; the others share one."""
+    inputs = [tensor("x", "N", 2), tensor("w", 1)]
+    model = build([helper.make_node("Mul", ["x", "w"], ["y"])], inputs, [tensor("y", "N", 2)], w=np.ones(1, np.float32))
+    given = model.predict([[1, 2], {"x": [1, 2], "w": [3]}, {"x": [5, 6]}])
+    assert [np.asarray(each["y"]).tolist() for each in given] == [[1, 2], [3, 6], [5, 6]]
+    assert "optional: field 'w', array 1 of number (float32)" in describe(model)
+
+
+def test_a_model_without_inputs_answers_every_request(build: Build) -> None:
+    """A constant."""
+    model = build([helper.make_node("Identity", ["c"], ["y"])], [], [tensor("y", "N")], c=np.ones(2, np.float32))
+    assert [each["y"].tolist() for each in model.predict([{}, 7])] == [[1, 1], [1, 1]]  # type: ignore[attr-defined]
+
+
+def test_a_batch_axis_that_is_none_is_said(build: Build) -> None:
+    """Both dimensions are free, but the output's first one is not the input's."""
+    model = build([helper.make_node("Transpose", ["x"], ["y"])], [tensor("x", "N", "M")], [tensor("y", "M", "N")])
+    with pytest.raises(RunError, match=r'3 rows of y for 1 requests: write \{"batch": false\} into scoring\.json'):
+        model.predict([[1, 2, 3]])
+
+
+def test_what_the_model_refuses_is_the_requests_error(build: Build) -> None:
+    """With what ONNX Runtime says of it."""
+    inputs = [tensor("x", 3), tensor("i", 1, kind=WHOLE)]
+    model = build([helper.make_node("Gather", ["x", "i"], ["y"])], inputs, [tensor("y", 1)])
+    assert model.predict([{"x": [1, 2, 3], "i": [2]}]) == [{"y": 3.0}]
+    with pytest.raises(RequestError, match=r"the model refuses the request: .* out of data bounds"):
+        model.predict([{"x": [1, 2, 3], "i": [5]}])
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "int4", "uint4", "int2", "uint2"])
+@pytest.mark.parametrize("size", [0, 1, 5, 8])
+def test_types_that_numpy_lacks_are_packed_as_onnx_packs_them(name: str, size: int) -> None:
+    """Compared with the ONNX project's own bytes; and they come back."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    array = np.array([1, 0, -1, 1, 0, 1, -2, 1][:size]).astype(getattr(ml_dtypes, name))
+    value = to_ort(array)
+    assert from_ort(value, array.dtype).tolist() == array.tolist()
+    packed = numpy_helper.from_array(array).raw_data
+    assert ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes()) == packed
+
+
+def test_a_missing_field_says_how_to_gather_it(build: Build) -> None:
+    """The commonest first mistake: one field per sensor, one input for all."""
+    model = build([helper.make_node("Abs", ["x"], ["y"])], [tensor("x", "N", 3)], [tensor("y", "N", 3)])
+    with pytest.raises(RequestError) as raised:
+        model.predict([{"temperature": 1.5, "speed": 2, "load": 3, "id": "m1"}])
+    assert str(raised.value) == (
+        "the field x is missing (there: id, load, speed, temperature): send it, or gather 3 fields in scoring.json, "
+        '{"inputs": {"x": ["temperature", "speed", …]}}'
+    )
+    assert describe(model)[:2] == [
+        "input x: field 'x' or the bare value, array 3 of number (float32)",
+        "output y: field 'y', array 3 of number (float32)",
+    ]
