@@ -1,6 +1,6 @@
 """The built-in score.py for a bare model.onnx: a request's fields are the model's inputs, by name."""
 
-from .. import OnnxModel, batched
+from scoring import OnnxModel, batched
 
 model: OnnxModel
 

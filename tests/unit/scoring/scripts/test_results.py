@@ -295,7 +295,7 @@ HONEST = [
 def test_a_result_that_looks_like_a_caught_exception(
     tmp_path: Path, result: object, when_given_back: bool, when_not: bool
 ) -> None:
-    """The rule of scoring/swallowed.py, with and without an except clause that gives back what it caught."""
+    """The rule of suspect_results.py, with and without an except clause that gives back what it caught."""
     assert swallowed(GIVES_BACK, tmp_path).is_in(result) is when_given_back
     assert swallowed(RAISES, tmp_path).is_in(result) is when_not
 
