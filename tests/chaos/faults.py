@@ -278,18 +278,22 @@ def _damaged(data: bytes, how: str, draw: random.Random) -> bytes:
 
 
 async def _second(stage: Stage, event: Event) -> None:
-    """A second process on the same journal ends with exit code 4 and harms nobody."""
+    """A second process on the same journal ends with exit code 4 and harms nobody.
+
+    If the first one ends in this moment, the second is the module for a while: what it admits counts, so its log is kept.
+    """
     module = stage.module
     if not module.runs or module.started + 3 > monotonic():
         return
     environment = {n: v for n, v in module.environment.items() if n != "LD_PRELOAD"} | {"SCORING_HTTP_PORT": "0"}
-    second = await asyncio.create_subprocess_exec(
-        *command("run"),
-        env=environment,
-        cwd=module.log.parent,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    with module.log.open("ab") as log:
+        second = await asyncio.create_subprocess_exec(
+            *command("run"),
+            env=environment,
+            cwd=module.log.parent,
+            stdout=log,
+            stderr=asyncio.subprocess.STDOUT,
+        )
     lives = len(module.ends)
     try:
         async with asyncio.timeout(20):
