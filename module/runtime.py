@@ -17,6 +17,7 @@ from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import ScriptError
 from scoring.execution.model_registry import MODELS
+from scoring.options import install
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.loading import Script, load
 from scoring.scripts.results import ResultOptions
@@ -271,6 +272,7 @@ def _inbox(settings: Settings) -> Inbox:
 
 async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
+    install(settings)
     thread = ScoringThread(asyncio.get_running_loop())
     try:
         async with asyncio.timeout(settings.init_timeout_s):

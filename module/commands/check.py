@@ -46,6 +46,7 @@ def register(
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from scoring.options import install
     from scoring.scripts.results import ResultOptions
     from scoring.scripts.trial import try_script
 
@@ -53,6 +54,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
     read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
+    install(read)
     logs.configure("warning", "text", sys.stderr)
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)

@@ -1,14 +1,10 @@
 """Which form a body has: by its content type, else by SCORING_BODY."""
 
-import os
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from ..errors import RequestError
-
-FORMS = ("json", "jsonl", "csv", "msgpack", "text", "bytes")
-"""What SCORING_BODY may say of bodies whose content type says nothing; ``auto``, the default, stands for json."""
+from ..options import current
 
 BINARY = frozenset(("msgpack", "bytes"))
 """Forms that have no character set."""
@@ -41,7 +37,7 @@ class ContentType(NamedTuple):
 
     Attributes:
         name: without parameters, in small letters.
-        form: one of FORMS.
+        form: one that SCORING_BODY may name, but for ``auto``.
         parameters: such as ``charset``, in small letters.
     """
 
@@ -52,11 +48,7 @@ class ContentType(NamedTuple):
 
 @lru_cache(maxsize=64)
 def read_content_type(text: str) -> ContentType:
-    """Read a content type; one that says nothing of the form stands for SCORING_BODY's.
-
-    Raises:
-        RequestError: SCORING_BODY is none of FORMS.
-    """
+    """Read a content type; one that says nothing of the form stands for SCORING_BODY's."""
     name, *rest = (part.strip() for part in text.lower().split(";", 4))
     pairs = (part.partition("=") for part in rest)
     parameters = {key.strip(): value.strip(' "') for key, _, value in pairs}
@@ -66,12 +58,6 @@ def read_content_type(text: str) -> ContentType:
 
 @cache
 def default_form() -> str:
-    """Give the form of bodies whose content type says nothing, from SCORING_BODY; read once.
-
-    Raises:
-        RequestError: SCORING_BODY is none of FORMS.
-    """
-    form = os.environ.get("SCORING_BODY") or "auto"
-    if form not in ("auto", *FORMS):
-        raise RequestError(f"SCORING_BODY is {form!r}: set it to auto, {', '.join(FORMS)}")
+    """Give the form of bodies whose content type says nothing, from SCORING_BODY; asked for once."""
+    form = current().body
     return "json" if form == "auto" else form

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,9 +25,9 @@ _decoder = msgspec.json.Decoder(dict[str, list[Measured]])
 class Cache:
     """The measurements of one model; a file that cannot be read or written is as none."""
 
-    def __init__(self, directory: str, sha256: str, providers: Sequence[str]) -> None:
-        """Take the folder (empty: keep nothing) and what the measurements depend on."""
-        self._path = Path(directory, _NAME) if directory and Path(directory).is_dir() else None
+    def __init__(self, directory: Path | None, sha256: str, providers: Iterable[str]) -> None:
+        """Take the folder (None or absent: keep nothing) and what the measurements depend on."""
+        self._path = directory / _NAME if directory and directory.is_dir() else None
         parts = (sha256, *providers, onnxruntime.__version__, str(cpu_threads()), _machine())
         self._key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

@@ -1,7 +1,6 @@
 """Runs a model the way that is best here: opens the wanted provider, measures, then splits, pads, calls and joins."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -12,6 +11,7 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RunError
+from ..options import Options
 from .batch_split import filled, joined, padded
 from .calibration import measure, repeated, setups
 from .calibration_cache import Cache
@@ -37,29 +37,25 @@ class Runner:
         plan: how rows are divided, and what that costs.
     """
 
-    def __init__(self, loaded: LoadedModel, run: Run) -> None:
+    def __init__(self, loaded: LoadedModel, options: Options, run: Run) -> None:
         """Open the model as the last start's measurements say, else on the first provider that can be used.
-
-        SCORING_CALIBRATION_S limits the seconds of all measuring (5; 0: measure nothing), SCORING_LATENCY_TARGET_MS is
-        what a call may take, SCORING_JOURNAL_DIR the folder where the measurements are kept.
 
         Args:
             loaded: the model; is told what is in use.
+            options: the providers wanted, what measuring and a call may take, where the measurements are kept.
             run: calls a session.
 
         Raises:
             ModelError: the model does not load; a provider cannot be used and SCORING_PROVIDER_POLICY is strict.
         """
-        self._loaded, self._run = loaded, run
-        self._wanted = wanted(os.environ)
-        self._limit = float(os.environ.get("SCORING_CALIBRATION_S") or 5.0)
-        self._target = float(os.environ.get("SCORING_LATENCY_TARGET_MS") or 0.0) / 1000
+        self._loaded, self._options, self._run = loaded, options, run
+        self._wanted, self._is_auto = wanted(options)
+        self._target = options.latency_target_ms / 1000
         self._one_thread = has_tree_ensemble(loaded.path)
         self._threads = 1 if self._one_thread else cpu_threads()
-        kept_in = os.environ.get("SCORING_JOURNAL_DIR", "") if self._limit else ""
-        self._cache = Cache(kept_in, loaded.sha256, self._wanted.providers)
+        self._cache = Cache(options.journal_dir if options.calibration_s else None, loaded.sha256, self._wanted)
         kept = self._cache.get()
-        self._measures = bool(self._limit) and kept is None
+        self._measures = bool(options.calibration_s) and kept is None
         if kept is not None and not kept:
             _log.warning("the last start ended while it measured %s: it is not measured again", loaded.path.name)
         plan = choose(kept or [], self._target)
@@ -144,7 +140,7 @@ class Runner:
             self._loaded.max_rows = plan.most_within(self._target, _MOST_ROWS) if self._target else useful
 
     def _open(self, setup: Setup) -> Sessions:
-        return Sessions(self._loaded.path, setup, self._wanted.options.get(setup.provider, {}), self._run)
+        return Sessions(self._loaded.path, setup, self._wanted.get(setup.provider, {}), self._run)
 
     def _as_planned(self, plan: Plan) -> tuple[Sessions, Plan] | None:
         try:
@@ -154,8 +150,7 @@ class Runner:
 
     def _first(self) -> tuple[Sessions, Plan]:
         """Open the first provider that can be used; the CPU where the fastest is still to be found, if it can."""
-        order = self._wanted.providers
-        order = (CPU, *order) if self._wanted.is_auto and self._measures else order
+        order = [CPU, *self._wanted] if self._is_auto and self._measures else [*self._wanted]
         for provider in order:
             try:
                 return self._unmeasured(provider)
@@ -172,7 +167,7 @@ class Runner:
 
     def _refuse(self, provider: str, error: Exception) -> None:
         sentence = f"{provider} cannot be used: {error}"
-        if self._wanted.is_strict:
+        if self._options.provider_policy == "strict":
             raise ModelError(f"{sentence} (SCORING_PROVIDER_POLICY=degrade would take the next)") from error
         if sentence not in self._loaded.trouble:
             self._loaded.trouble += f"{'; ' if self._loaded.trouble else ''}{sentence}"
@@ -183,12 +178,12 @@ class Runner:
         self._cache.put([])
         start = time.monotonic()
         measured: list[Measured] = []
-        providers = reversed(self._wanted.providers) if self._wanted.is_auto else [self._loaded.provider]
+        providers = reversed(self._wanted) if self._is_auto else [self._loaded.provider]
         groups = [group for each in providers for group in setups(each, cpu_threads(), one_thread=self._one_thread)]
         is_complete = False
         try:
             for number, group in enumerate(groups, 1):
-                until = start + self._limit * number / len(groups)
+                until = start + self._options.calibration_s * number / len(groups)
                 measured += self._group_measured(group, rows, batches=batches, until=until)
                 if any(each.rate(rows) > _ENOUGH for each in measured for rows in each.together):
                     break

@@ -17,6 +17,7 @@ from ..execution.model_registry import MODELS, LoadedModel
 from ..execution.plan import Plan
 from ..execution.runner import Runner
 from ..execution.sessions import Call, Feeds
+from ..options import current
 from .field_map import FieldMap, read_field_map
 from .model_inputs import fed, rows, unpacked, value_of
 from .specs import TensorSpec, is_wide, spec_of
@@ -49,10 +50,11 @@ class OnnxModel:
 
         Raises:
             ModelError: it is not there, ONNX Runtime cannot load it, or scoring.json does not fit it.
+            OptionsError: a SCORING_ variable does not fit.
         """
         self.path = _find(path)
         loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
-        self._runner = Runner(loaded, self._call)
+        self._runner = Runner(loaded, current(), self._call)
         MODELS.append(loaded)
         session = self.session
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]

@@ -21,6 +21,7 @@ from ..compat.schemas import schema_sample
 from ..errors import ModelError, ScoringError, ScriptError
 from ..merging.merge_policy import Merging
 from ..merging.reading import what_stands_against
+from ..options import current
 from ..predictions import SAMPLE
 from .answering import Answering
 from .calling import Awaiting, Call, Decode, Score, call_of, decode_of, score_of
@@ -125,7 +126,7 @@ def _merging(entry: Entry) -> Merging | None:
     if entry.kind not in ("classic", "schema") or entry.headers or entry.context:
         return None
     read = partial(what_stands_against, entry.run, text=entry.kind == "classic")
-    return Merging(os.environ.get("SCORING_MERGE") or "prove", read)
+    return Merging(current().merge, read)
 
 
 def _probe(directory: Path, decode: Decode, *, rows: bool) -> object:

@@ -23,7 +23,7 @@ import json, logging, sys
 import numpy as np
 from scoring import OnnxModel
 from scoring.errors import ModelError
-from scoring.loaded import MODELS
+from scoring.execution.model_registry import MODELS
 
 rows = list(np.random.default_rng(3).random((64, 3, 16, 16), dtype=np.float32))
 try:

@@ -70,10 +70,10 @@ def test_another_machine_measures_again(models: Path, kept: Path, monkeypatch: p
 def test_other_models_and_other_providers_are_measured_for_themselves(tmp_path: Path) -> None:
     """What is kept for one says nothing of another."""
     measured = [Measured(Setup(), {1: 0.5}, {1: 0.5})]
-    Cache(str(tmp_path), "hash", (CPU,)).put(measured)
-    assert Cache(str(tmp_path), "hash", (CPU,)).get() == measured
-    assert Cache(str(tmp_path), "other", (CPU,)).get() is None
-    assert Cache(str(tmp_path), "hash", ("CUDAExecutionProvider", CPU)).get() is None
+    Cache(tmp_path, "hash", (CPU,)).put(measured)
+    assert Cache(tmp_path, "hash", (CPU,)).get() == measured
+    assert Cache(tmp_path, "other", (CPU,)).get() is None
+    assert Cache(tmp_path, "hash", ("CUDAExecutionProvider", CPU)).get() is None
 
 
 def test_a_model_that_ends_the_process_while_it_is_measured_is_not_measured_again(
