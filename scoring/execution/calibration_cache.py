@@ -1,7 +1,9 @@
-"""Keeps what calibration has measured, so that the next start need not: one file, by model, provider and machine."""
+"""Remembers what calibration.py has measured, so that the next start need not measure: by model, provider and machine.
+
+All models share one file in the journal's folder, which outlives the container.
+"""
 
 import hashlib
-import logging
 import os
 import platform
 from collections.abc import Iterable
@@ -12,14 +14,13 @@ import msgspec
 import onnxruntime
 
 from .cores import cpu_threads
-from .plan import Measured
+from .plan import Measurement
 
 _NAME = "calibration.json"
 _MOST = 16
 """Models that are remembered, the latest."""
 
-_log = logging.getLogger(__name__)
-_decoder = msgspec.json.Decoder(dict[str, list[Measured]])
+_decoder = msgspec.json.Decoder(dict[str, list[Measurement]])
 
 
 class Cache:
@@ -31,30 +32,24 @@ class Cache:
         parts = (sha256, *providers, onnxruntime.__version__, str(cpu_threads()), _machine())
         self._key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
-    def get(self) -> list[Measured] | None:
+    def get(self) -> list[Measurement] | None:
         """Give the measurements: None if there are none, an empty list if the process ended while it measured."""
         return self._read().get(self._key)
 
-    def put(self, measured: list[Measured]) -> None:
-        """Keep measurements; an empty list before they begin: a model too large to measure is not tried twice."""
+    def put(self, measured: list[Measurement] | None) -> None:
+        """Keep measurements: an empty list before they begin, so that a model too large is not tried twice; or none."""
+        if self._path is None:
+            return
         kept = self._read()
         kept.pop(self._key, None)
-        self._write(dict([*kept.items(), (self._key, measured)][-_MOST:]))
+        if measured is not None:
+            kept[self._key] = measured
+        with suppress(OSError):
+            new = self._path.with_suffix(".new")
+            new.write_bytes(msgspec.json.encode(dict([*kept.items()][-_MOST:])))
+            os.replace(new, self._path)
 
-    def forget(self) -> None:
-        """Keep nothing of this model."""
-        kept = self._read()
-        if kept.pop(self._key, None) is not None:
-            self._write(kept)
-
-    def _write(self, kept: dict[str, list[Measured]]) -> None:
-        if self._path is not None:
-            with suppress(OSError):
-                new = self._path.with_suffix(".new")
-                new.write_bytes(msgspec.json.encode(kept))
-                os.replace(new, self._path)
-
-    def _read(self) -> dict[str, list[Measured]]:
+    def _read(self) -> dict[str, list[Measurement]]:
         try:
             return _decoder.decode(self._path.read_bytes()) if self._path else {}
         except (OSError, msgspec.DecodeError):

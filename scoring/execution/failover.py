@@ -11,7 +11,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from ..errors import ScoringError
 from .model_registry import LoadedModel
 from .plan import CPU
-from .sessions import Call, Sessions
+from .sessions import FeedsMaker, Sessions
 
 _PAUSE, _MAX_PAUSE = 60.0, 3600.0
 """Seconds until a provider that failed is tried again: the first time, the longest."""
@@ -34,7 +34,7 @@ class Failover:
         self._spare = cache(spare)
         self._pause, self._again_at = 0.0, 0.0
 
-    def run(self, calls: Sequence[Call]) -> list[list[Any]]:
+    def run(self, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
         """Run calls; what fails on the CPU too is not the provider's fault, and what the CPU says is raised."""
         if time.monotonic() < self._again_at:
             return self._spare().run(calls)

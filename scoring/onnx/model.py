@@ -13,10 +13,9 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RequestError
-from ..execution.model_registry import MODELS, LoadedModel
-from ..execution.plan import Plan
+from ..execution.model_registry import LoadedModel, register
 from ..execution.runner import Runner
-from ..execution.sessions import Call, Feeds
+from ..execution.sessions import Feeds, FeedsMaker
 from ..options import current
 from .field_map import FieldMap, read_field_map
 from .model_inputs import fed, rows, unpacked, value_of
@@ -39,6 +38,7 @@ class OnnxModel:
 
     Attributes:
         path: the file.
+        loaded: on which provider it is run, and how.
         inputs, outputs: what the model declares.
         defaults: inputs that the model has values for; a request with such a field is a call of its own.
         fields: what ``scoring.json`` says; None without one.
@@ -53,9 +53,9 @@ class OnnxModel:
             OptionsError: a SCORING_ variable does not fit.
         """
         self.path = _find(path)
-        loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
-        self._runner = Runner(loaded, current(), self._call)
-        MODELS.append(loaded)
+        self.loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
+        self._runner = Runner(self.loaded, current(), self._call)
+        register(self.loaded)
         session = self.session
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
@@ -73,11 +73,6 @@ class OnnxModel:
     def session(self) -> onnxruntime.InferenceSession:
         """ONNX Runtime's session, the first where there are several."""
         return self._runner.session
-
-    @property
-    def plan(self) -> Plan:
-        """How it is run; see plan.py."""
-        return self._runner.plan
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.
@@ -142,7 +137,7 @@ class OnnxModel:
             return {}
         return {spec.name: fed(request[spec.name], spec) for spec in self.defaults if spec.name in request}
 
-    def _run(self, run: Callable[[], list[Any]], first: Call | None = None) -> list[Any]:
+    def _run(self, run: Callable[[], list[Any]], first: FeedsMaker | None = None) -> list[Any]:
         """Run the model, prepared with the first row it gets if nothing was known before."""
         try:
             if first is not None and not self._runner.is_ready:
