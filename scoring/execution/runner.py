@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Any
 
-import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RunError
@@ -34,6 +33,7 @@ class Runner:
 
     Attributes:
         is_ready: whether prepare() has been called.
+        sessions: those in use, but while their provider fails.
     """
 
     def __init__(self, loaded: LoadedModel, options: Options, run: SessionRun) -> None:
@@ -60,11 +60,6 @@ class Runner:
         if not self._use_best(kept or []):
             self._use_first()
 
-    @property
-    def session(self) -> onnxruntime.InferenceSession:
-        """The session that says what the model takes and gives."""
-        return self._sessions.first
-
     def prepare(self, rows: Feeds, *, batches: bool) -> None:
         """Measure, if that is not done, and run every size that will be used: the first time of each is slow.
 
@@ -81,11 +76,11 @@ class Runner:
             self._use_best(measured)
         try:
             for size in self._pads or sorted({1, self._loaded.plan.size or 1}):
-                self._sessions.run_each(repeated(rows, size))
+                self.sessions.run_each(repeated(rows, size))
         except Exception as error:
-            if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument):
+            if self.sessions.setup.provider == CPU or isinstance(error, InvalidArgument):
                 raise
-            self._refuse(self._sessions.setup.provider, error)
+            self._refuse(self.sessions.setup.provider, error)
             self._use(self._unmeasured(CPU))
         self.is_ready = True
 
@@ -120,12 +115,12 @@ class Runner:
 
     def _use(self, plan: Plan) -> None:
         """Open the sessions of a plan and run calls on them from now on."""
-        self._sessions = self._open(plan.setup)
-        self._names = [output.name for output in self.session.get_outputs()]
+        self.sessions = self._open(plan.setup)
+        self._names = [output.name for output in self.sessions.first.get_outputs()]
         self._split, self._pads = lru_cache(1024)(plan.split), plan.pads
-        self._failover = Failover(self._sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)
+        self._failover = Failover(self.sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)
         self._loaded.plan, self._loaded.provider = plan, plan.setup.provider
-        self._loaded.nodes = nodes_on(self.session, plan.setup.provider)
+        self._loaded.nodes = nodes_on(self.sessions.first, plan.setup.provider)
 
     def _open(self, setup: Setup) -> Sessions:
         return Sessions(self._loaded.path, setup, self._wanted[setup.provider], self._run)

@@ -72,7 +72,7 @@ class OnnxModel:
     @property
     def session(self) -> onnxruntime.InferenceSession:
         """ONNX Runtime's session, the first where there are several."""
-        return self._runner.session
+        return self._runner.sessions.first
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.

@@ -31,7 +31,7 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
     if bytes in map(type, values):
         values = [_from_bytes(v, spec, spec.shape[1:]) if isinstance(v, bytes) else v for v in values]
     array = _array(values, spec)
-    check_shape(array.shape[1:], spec.shape[1:], spec.name)
+    _check_shape(array.shape[1:], spec.shape[1:], spec.name)
     return _in_type(array, spec)
 
 
@@ -64,7 +64,7 @@ def whole(value: object, spec: TensorSpec) -> Array:
     array = _array(value, spec)
     if spec.shape:  # else it is a single value, or the model does not say: ONNX Runtime knows
         array = array.reshape(_completed(array.shape, spec.shape))
-        check_shape(array.shape, spec.shape, spec.name)
+        _check_shape(array.shape, spec.shape, spec.name)
     return _in_type(array, spec)
 
 
@@ -79,12 +79,7 @@ def shape_of(value: object) -> tuple[int, ...]:
     return (*shape, len(value)) if isinstance(value, bytes) else (*shape, *getattr(value, "shape", ()))
 
 
-def check_shape(shape: tuple[int, ...], expected: Shape, name: str) -> None:
-    """Compare a field's shape with what the model expects.
-
-    Raises:
-        RequestError: they differ; the sentence names the field and both.
-    """
+def _check_shape(shape: tuple[int, ...], expected: Shape, name: str) -> None:
     if not _fits(shape, expected):
         wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
         given = "×".join(map(str, shape)) or "a single value"
