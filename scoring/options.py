@@ -112,8 +112,8 @@ def _value(variable: str, text: str, hint: object) -> object:
         raise OptionsError(f"{variable} is {text!r}: {reason}") from error
 
 
-def _in_words(said: str) -> str:
+def _in_words(sentence: str) -> str:
     """Say what msgspec says in words of the environment, where everything is a text."""
     for pattern, words in ((", got `str`", ""), ("`int`", "a whole number"), ("`float`", "a number")):
-        said = said.replace(pattern, words)
-    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), said)
+        sentence = sentence.replace(pattern, words)
+    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), sentence)

@@ -67,7 +67,7 @@ def measure(
 
 
 def repeated(rows: Feeds, times: int) -> Feeds:
-    """Give one row as often as that; once: anything, as it is."""
+    """Repeat one row along the batch axis; one time is what is there, also where there is no such axis."""
     return rows if times == 1 else {name: np.repeat(array, times, axis=0) for name, array in rows.items()}
 
 
@@ -87,7 +87,7 @@ def _costs(call: Callable[[Feeds], object], sizes: Sequence[int], rows: Feeds, u
 
 
 def _seconds(call: Callable[[], object], until: float) -> float:
-    """Give the seconds of a call that a quarter of them stay below, after a first one that no later one is like."""
+    """Give the lower quartile of a call's seconds; the first call, slower than all later ones, does not count."""
     timed = partial(Timer(call).timeit, 1)
     first, now = timed(), time.monotonic()
     if now > until:

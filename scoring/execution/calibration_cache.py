@@ -33,11 +33,14 @@ class Cache:
         self._key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def get(self) -> list[Measurement] | None:
-        """Give the measurements: None if there are none, an empty list if the process ended while it measured."""
+        """Give the measurements: None without any, an empty list if a process has ended while it measured."""
         return self._read().get(self._key)
 
     def put(self, measured: list[Measurement] | None) -> None:
-        """Keep measurements: an empty list before they begin, so that a model too large is not tried twice; or none."""
+        """Remember measurements in place of those from before; None: nothing.
+
+        An empty list is put before measuring begins: a model that ends the process by it is not measured again.
+        """
         if self._path is None:
             return
         kept = self._read()
@@ -58,11 +61,11 @@ class Cache:
 
 def _machine() -> str:
     """Name the processor and the GPUs, as far as Linux does."""
-    said = [platform.machine()]
+    names = [platform.machine()]
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        said += [line for line in lines if line.startswith(("model name", "CPU part"))][:1]
+        names += [line for line in lines if line.startswith(("model name", "CPU part"))][:1]
     for gpu in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         with suppress(OSError):
-            said += [line for line in gpu.read_text().splitlines() if line.startswith("Model")]
-    return "\n".join(said)
+            names += [line for line in gpu.read_text().splitlines() if line.startswith("Model")]
+    return "\n".join(names)

@@ -125,10 +125,10 @@ def has_tree_ensemble(model: Path) -> bool:
 def _preload() -> None:
     """Load the CUDA and cuDNN libraries that pip has installed; what it prints goes into the log."""
     if CUDA in onnxruntime.get_available_providers() and hasattr(onnxruntime, "preload_dlls"):
-        said = io.StringIO()
-        with redirect_stdout(said):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
             onnxruntime.preload_dlls()
-        _log.debug("CUDA libraries: %s", said.getvalue() or "loaded")
+        _log.debug("CUDA libraries: %s", printed.getvalue() or "loaded")
 
 
 def _missing_library(provider: str) -> str:

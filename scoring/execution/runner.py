@@ -106,8 +106,8 @@ class Runner:
             rows = padded(size, pads)
             for name, output in zip(self._names, given, strict=True):
                 if len(output) != rows:
-                    said = f"{len(output)} rows of {name} for {rows} requests"
-                    raise RunError(f'the model gave {said}: write {{"batch": false}} into scoring.json')
+                    found = f"{len(output)} rows of {name} for {rows} requests"
+                    raise RunError(f'the model gave {found}: write {{"batch": false}} into scoring.json')
         return joined(outputs, sizes)
 
     def _filled(self, stacked: Callable[[slice], Feeds], part: slice) -> Feeds:

@@ -32,15 +32,15 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def fields_of(self, name: str) -> Field | list[Field] | None:
         """Give the field that an input takes, or those that it gathers; None: the one of its own name."""
-        said = self.inputs.get(name)
-        if isinstance(said, list):
-            return [Field(each) if isinstance(each, str) else each for each in said]
-        return Field(said) if isinstance(said, str) else said
+        entry = self.inputs.get(name)
+        if isinstance(entry, list):
+            return [Field(each) if isinstance(each, str) else each for each in entry]
+        return Field(entry) if isinstance(entry, str) else entry
 
     def outputs_of(self, name: str) -> list[Output]:
         """Give the fields that an output becomes; none if it is left out."""
-        said = self.outputs.get(name, [] if self.outputs else name)
-        entries = said if isinstance(said, list) else [said]
+        entry = self.outputs.get(name, [] if self.outputs else name)
+        entries = entry if isinstance(entry, list) else [entry]
         return [Output(each) if isinstance(each, str) else each for each in entries]
 
     def requests(self, requests: Sequence[object]) -> list[object]:
@@ -49,16 +49,16 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             RequestError: a field is missing or cannot be converted.
         """
-        inputs = {name: said for name in self.inputs if (said := self.fields_of(name)) is not None}
+        inputs = {name: entry for name in self.inputs if (entry := self.fields_of(name)) is not None}
         return [self._request(request, inputs) for request in requests] if inputs else list(requests)
 
     def _request(self, request: object, inputs: Mapping[str, Field | list[Field]]) -> dict[str, object]:
         made = dict(request) if isinstance(request, dict) else {}
-        for name, said in inputs.items():
-            if isinstance(said, Field):
-                made[name] = field_value(request, said)
+        for name, entry in inputs.items():
+            if isinstance(entry, Field):
+                made[name] = field_value(request, entry)
             else:
-                made[name] = [field_value(request, field) for field in said]
+                made[name] = [field_value(request, field) for field in entry]
         return made
 
     def predictions(
@@ -67,7 +67,7 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Give for each prediction of the model the one that leaves, with what is kept of its request.
 
         Raises:
-            RunError: an output does not fit what is said of it.
+            RunError: an output does not fit what scoring.json says of it.
         """
         outputs = [(name, output) for name in self.outputs for output in self.outputs_of(name)]
         left = predictions
@@ -105,9 +105,9 @@ def read_field_map(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[T
 
 def _misfit(fields: FieldMap, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
     """Say what names or counts do not fit the model; empty if all do."""
-    for noun, said, specs in (("input", fields.inputs, inputs), ("output", fields.outputs, outputs)):
+    for noun, entries, specs in (("input", fields.inputs, inputs), ("output", fields.outputs, outputs)):
         names = [spec.name for spec in specs]
-        for name in said:
+        for name in entries:
             if name not in names:
                 return f"there is no {noun} {name}, only {', '.join(names)}"
     for spec in inputs:

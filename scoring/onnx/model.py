@@ -144,8 +144,8 @@ class OnnxModel:
                 self._runner.prepare(first(), batches=self.batches)
             return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
-            said = " ".join(str(error).split())[:300]
-            raise RequestError(f"the model refuses the request: {said}") from error
+            reason = " ".join(str(error).split())[:300]
+            raise RequestError(f"the model refuses the request: {reason}") from error
 
     def _call(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> list[Any]:
         if not self._wide:

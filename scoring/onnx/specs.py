@@ -26,7 +26,7 @@ WIDE = {
 }
 """Types that numpy does not have, by ONNX Runtime's names: ml_dtypes' name, number in onnx.proto, bits."""
 
-_SAID = {"f": "number", "i": "whole number", "u": "whole number", "b": "true or false", "U": "text"}
+_NOUNS = {"f": "number", "i": "whole number", "u": "whole number", "b": "true or false", "U": "text"}
 
 Form = Literal["tensor", "sequence", "map", "maps"]
 
@@ -64,7 +64,7 @@ class TensorSpec:
 
     def describe(self, *, row: bool) -> str:
         """Say in words what a message holds for it; for a row without the batch axis."""
-        noun = _SAID[self.kind]
+        noun = _NOUNS[self.kind]
         if self.form == "sequence":
             return f"a list of arrays of {noun} ({self.dtype.name})"
         if self.form != "tensor":

@@ -14,7 +14,7 @@ from .specs import TensorSpec, is_wide
 Array = npt.NDArray[np.generic]
 Shape = tuple[int | None, ...]
 
-_SAID = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
+_NOUNS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
 _NUMBERS: set[type] = {float, int, bool}
 _MAX_DEPTH = 64  # dimensions that numpy has at most
 _MAX_EXACT = 2**53
@@ -36,7 +36,7 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
 
 
 def _numbers(values: Sequence[object], shape: Shape) -> Array | None:
-    """Give nested lists of numbers as float64, without a look at each one's type; None if they are anything else."""
+    """Give nested lists of numbers as float64, the fast way; None if they are anything else."""
     flat: Any = values
     sizes: list[int] = []
     for _ in shape:
@@ -91,7 +91,7 @@ def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
 
 
 def _completed(shape: tuple[int, ...], expected: Shape) -> tuple[int, ...]:
-    """Give a shape with what a message leaves out: ones around a single value, a leading 1, what follows a 0."""
+    """Complete a shape by what a message may leave out: dimensions of 1 in front, and all behind an empty one."""
     missing = len(expected) - len(shape)
     if 0 in shape and _fits(filled := (*shape, *(size or 0 for size in expected[len(shape) :])), expected):
         return filled
@@ -103,7 +103,7 @@ def _completed(shape: tuple[int, ...], expected: Shape) -> tuple[int, ...]:
 def _array(value: object, spec: TensorSpec) -> Array:
     """Give the value as an array in the type that numpy finds for it; texts as objects.
 
-    Beside a text numpy would make texts of all its neighbours, each as long as the longest: a small body, gigabytes.
+    numpy would make the neighbours of a text into texts as long as the longest one: gigabytes from a small body.
     """
     as_objects = spec.kind == "U" or _has_text(value)
     try:
@@ -148,7 +148,7 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
     """Give the array in the model's type if no value changes by it beyond rounding to the type's precision."""
     kind, wanted = array.dtype.kind, spec.kind
     if kind not in "iufb" or wanted == "U" or (wanted == "b" and kind != "b"):
-        raise RequestError(f"the field {spec.name} holds {_said(array, wanted)}: expected {_SAID[wanted]}")
+        raise RequestError(f"the field {spec.name} holds {_describe(array, wanted)}: expected {_NOUNS[wanted]}")
     with np.errstate(over="ignore", invalid="ignore"):
         cast: Array = array.astype(spec.dtype)
     if wanted == "f" and not is_wide(spec.dtype) and np.isfinite(cast).all():
@@ -165,9 +165,9 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
     return cast
 
 
-def _said(array: Array, wanted: str) -> str:
+def _describe(array: Array, wanted: str) -> str:
     if array.dtype.kind != "O":
-        return _SAID.get(array.dtype.kind, str(array.dtype))
+        return _NOUNS.get(array.dtype.kind, str(array.dtype))
     right = str if wanted == "U" else int | float
     odd = next((v for v in array.flat if not isinstance(v, right)), array.flat[0])
     if isinstance(odd, str):

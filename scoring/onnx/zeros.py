@@ -1,4 +1,4 @@
-"""A request to try a model with: of its sample, else of zeros."""
+"""A request to try a model with: the first of sample.json, else one of zeros."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .specs import TensorSpec
 
 
 def sample() -> object:
-    """Give the first request of the sample; None without one."""
+    """Give the first request in sample.json; None without one."""
     with suppress(OSError, ValueError):
         body = json.loads(Path(SAMPLE).read_bytes())
         return body[0] if isinstance(body, list) and body and isinstance(body[0], list | dict) else body
@@ -34,9 +34,9 @@ def zero_request(inputs: Sequence[TensorSpec], fields: FieldMap | None, *, row: 
         value: object = {"tensor": zero, "map": {}}.get(spec.form, [])
         for size in reversed(spec.shape[1:] if row else spec.shape):
             value = [value] * (size or 1) if spec.form == "tensor" else value
-        said = fields.fields_of(spec.name) if fields else None
-        if isinstance(said, list):
-            request |= {each.field: zero for each in said}
+        entry = fields.fields_of(spec.name) if fields else None
+        if isinstance(entry, list):
+            request |= {each.field: zero for each in entry}
         else:
-            request[said.field if said else spec.name] = value
+            request[entry.field if entry else spec.name] = value
     return request
