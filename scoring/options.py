@@ -18,7 +18,10 @@ from .errors import OptionsError
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What scoring may be told; ``SCORING_`` and the name in capitals is the environment variable."""
+    """What scoring may be told; ``SCORING_`` and the name in capitals is the environment variable.
+
+    In ``journal_dir`` it keeps what models cost; where there is no such folder, as on a laptop, it keeps nothing.
+    """
 
     body: Annotated[
         Literal["auto", "json", "jsonl", "csv", "msgpack", "text", "bytes"],

@@ -1,7 +1,7 @@
 """Rows of one batch as several calls, and their outputs as those of one."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -14,8 +14,9 @@ def padded(rows: int, pads: Sequence[int]) -> int:
     return pads[place] if place < len(pads) else rows
 
 
-def filled(feeds: Mapping[str, Any], rows: int, pads: Sequence[int]) -> Mapping[str, Any]:
-    """Give the feeds of a call filled up with copies of their last row."""
+def filled(stacked: Callable[[slice], Mapping[str, Any]], part: slice, pads: Sequence[int]) -> Mapping[str, Any]:
+    """Stack a part of the rows as the feeds of a call, and fill them up with copies of the last row."""
+    feeds, rows = stacked(part), part.stop - part.start
     missing = padded(rows, pads) - rows
     if not missing:
         return feeds

@@ -100,7 +100,7 @@ class Runner:
         """
         sizes, pads = self._split(count), self._pads
         ends = accumulate(sizes)
-        calls = [partial(self._filled, stacked, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+        calls = [partial(filled, stacked, slice(end - size, end), pads) for size, end in zip(sizes, ends, strict=True)]
         outputs = self._failover.run(calls)
         for size, given in zip(sizes, outputs, strict=True):
             rows = padded(size, pads)
@@ -109,9 +109,6 @@ class Runner:
                     found = f"{len(output)} rows of {name} for {rows} requests"
                     raise RunError(f'the model gave {found}: write {{"batch": false}} into scoring.json')
         return joined(outputs, sizes)
-
-    def _filled(self, stacked: Callable[[slice], Feeds], part: slice) -> Feeds:
-        return filled(stacked(part), part.stop - part.start, self._pads)
 
     def _use(self, plan: Plan) -> None:
         """Open the sessions of a plan and run calls on them from now on."""

@@ -61,8 +61,9 @@ class OnnxModel:
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
         self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
-        asked = None if self.fields is None else self.fields.batch
-        self.batches = _has_batch_axis(self.inputs, self.outputs) if asked is None else asked
+        self.batches = _has_batch_axis(self.inputs, self.outputs)
+        if self.fields is not None and self.fields.batch is not None:
+            self.batches = self.fields.batch
         self._names = [spec.name for spec in self.outputs]
         self._only = len(self.inputs) == 1
         self._varies = bool(self.defaults) or any(None in spec.shape[1:] for spec in self.inputs)
@@ -80,14 +81,10 @@ class OnnxModel:
         Raises:
             RequestError: a request does not fit; the sentence names the field.
         """
+        score = self._singles if not self.batches else self._by_shape if self._varies else self._batch
         if self.fields is None:
-            return self._score(requests)
-        return self.fields.predictions(requests, self._score(self.fields.requests(requests)))
-
-    def _score(self, requests: Sequence[object]) -> list[dict[str, object]]:
-        if not self.batches:
-            return self._singles(requests)
-        return self._by_shape(requests) if self._varies else self._batch(requests)
+            return score(requests)
+        return self.fields.predictions(requests, score(self.fields.requests(requests)))
 
     def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
         if given := self._given_defaults(requests[0]):

@@ -128,7 +128,8 @@ def test_divided_rows_give_what_one_call_gives(models: Path, setup: Setup, size:
     parts = Sessions(path, setup, {}, lambda session, feeds: session.run(None, dict(feeds)))
     sizes = Plan(Measurement(setup, {size: 1.0}, {size: 1.0}), size).split(61)
     ends = accumulate(sizes)
-    feeds = [filled({"x": inputs[end - n : end]}, n, pads) for n, end in zip(sizes, ends, strict=True)]
+    parts_of_rows = [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
+    feeds = [filled(lambda part: {"x": inputs[part]}, part, pads) for part in parts_of_rows]
     assert not pads or {len(each["x"]) for each in feeds} <= set(pads)
     (together,) = whole.run([lambda: {"x": inputs}])
     outputs = parts.run([partial(dict, each) for each in feeds])
