@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from ..options import current
+from ..options import FormName, current
 
 BINARY = frozenset(("msgpack", "bytes"))
 """Forms that have no character set."""
 
-_FORMS = {
+_FORMS: dict[str, FormName] = {
     "application/json": "json",
     "text/json": "json",
     "application/x-ndjson": "jsonl",
@@ -28,7 +28,7 @@ _FORMS = {
     "text/plain": "text",
     "application/octet-stream": "bytes",
 }
-_SUFFIXES = {"+json": "json", "+msgpack": "msgpack"}
+_SUFFIXES: dict[str, FormName] = {"+json": "json", "+msgpack": "msgpack"}
 _BYTES = ("image/", "audio/", "video/")
 
 
@@ -37,12 +37,12 @@ class ContentType(NamedTuple):
 
     Attributes:
         name: without parameters, in small letters.
-        form: one that SCORING_BODY may name, but for ``auto``.
+        form: of the body.
         parameters: such as ``charset``, in small letters.
     """
 
     name: str
-    form: str
+    form: FormName
     parameters: Mapping[str, str]
 
 
@@ -57,7 +57,7 @@ def read_content_type(text: str) -> ContentType:
 
 
 @cache
-def default_form() -> str:
+def default_form() -> FormName:
     """Give the form of bodies whose content type says nothing, from SCORING_BODY; asked for once."""
     form = current().body
     return "json" if form == "auto" else form
