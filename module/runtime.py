@@ -16,7 +16,7 @@ from msgspec import structs
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import ScriptError
-from scoring.execution.model_registry import MODELS
+from scoring.options import install
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.loading import Script, load
 from scoring.scripts.results import ResultOptions
@@ -173,7 +173,7 @@ class _Module:
 
     def _show(self, script: Script, inbox: Inbox, hub: EdgeHub, watchdog: Watchdog) -> None:
         """Fill the facts and the gauges that only now have a source."""
-        model = MODELS[0] if MODELS else None
+        model = script.models[0] if script.models else None
         self._status.facts.update(
             runtimeVersion=__version__,
             script=f"{script.kind} {script.path.name}",
@@ -182,14 +182,23 @@ class _Module:
             modelHash=model.sha256 if model else "",
             provider=lambda: model.provider if model else "",
             providerTrouble=lambda: model.trouble if model else "",
-            calibration=lambda: model.plan if model else "",
+            calibration=lambda: model.describe_plan() if model else "",
             merged=partial(_merged, script),
             delivery=self._settings.delivery,
             lastError="",
         )
-        gauge = self._metrics.gauge
-        self._metrics.gauges("scoring_models", "Models by the execution provider in use", "provider", _providers)
-        gauge("scoring_provider_trouble", "Models that do not run on the provider wanted", _not_as_wanted)
+        gauge, models = self._metrics.gauge, script.models
+        self._metrics.gauges(
+            "scoring_models",
+            "Models by the execution provider in use",
+            "provider",
+            lambda: dict(Counter(each.provider for each in models)),
+        )
+        gauge(
+            "scoring_provider_trouble",
+            "Models that do not run on the provider wanted",
+            lambda: sum(1 for each in models if each.trouble),
+        )
         gauge("scoring_waiting", "Messages accepted and not yet answered", inbox.waiting)
         gauge("scoring_waiting_bytes", "Bytes that they take", inbox.waiting_bytes)
         gauge("scoring_held", "Input messages without room, held un-acked", lambda: hub.held)
@@ -231,20 +240,12 @@ class _Module:
 
 def _max_size(settings: Settings, script: Script) -> int:
     """Give the most requests of a batch: what the script says; a bare model on a GPU says what pays."""
-    said = [model.max_rows for model in MODELS if model.max_rows]
+    said = [most for model in script.models if (most := model.plan.max_rows)]
     if settings.latency_target_ms:
         return min([settings.max_batch_size or script.max_size, *said])
     if script.kind == "onnx":
         return settings.max_batch_size or max([script.max_size, *said])
     return min(settings.max_batch_size or script.max_size, script.max_size)
-
-
-def _providers() -> dict[str, float]:
-    return dict(Counter(model.provider for model in MODELS))
-
-
-def _not_as_wanted() -> int:
-    return sum(1 for model in MODELS if model.trouble)
 
 
 def _merged(script: Script) -> str:
@@ -271,6 +272,7 @@ def _inbox(settings: Settings) -> Inbox:
 
 async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
+    install(settings)
     thread = ScoringThread(asyncio.get_running_loop())
     try:
         async with asyncio.timeout(settings.init_timeout_s):
@@ -279,7 +281,7 @@ async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     except TimeoutError:
         raise ScriptError(init_hangs(settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
-    in_place = script.kind == "onnx" and 0 < MODELS[-1].seconds(limits.max_size) < _INSTANT
+    in_place = script.kind == "onnx" and 0 < script.models[-1].plan.seconds(limits.max_size) < _INSTANT
     return _Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
 
 

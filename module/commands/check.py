@@ -46,13 +46,15 @@ def register(
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from scoring.options import install
     from scoring.scripts.results import ResultOptions
     from scoring.scripts.trial import try_script
 
     from .. import logs, settings
 
-    directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
-    read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
+    given = {"SCORING_DIR": str(arguments.scoring_dir)} if arguments.scoring_dir else {}
+    read = settings.read({**os.environ, **given})
+    install(read)
     logs.configure("warning", "text", sys.stderr)
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)

@@ -1,19 +1,15 @@
 """Which form a body has: by its content type, else by SCORING_BODY."""
 
-import os
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from ..errors import RequestError
-
-FORMS = ("json", "jsonl", "csv", "msgpack", "text", "bytes")
-"""What SCORING_BODY may say of bodies whose content type says nothing; ``auto``, the default, stands for json."""
+from ..options import FormName, current
 
 BINARY = frozenset(("msgpack", "bytes"))
 """Forms that have no character set."""
 
-_FORMS = {
+_FORMS: dict[str, FormName] = {
     "application/json": "json",
     "text/json": "json",
     "application/x-ndjson": "jsonl",
@@ -32,7 +28,7 @@ _FORMS = {
     "text/plain": "text",
     "application/octet-stream": "bytes",
 }
-_SUFFIXES = {"+json": "json", "+msgpack": "msgpack"}
+_SUFFIXES: dict[str, FormName] = {"+json": "json", "+msgpack": "msgpack"}
 _BYTES = ("image/", "audio/", "video/")
 
 
@@ -41,22 +37,18 @@ class ContentType(NamedTuple):
 
     Attributes:
         name: without parameters, in small letters.
-        form: one of FORMS.
+        form: of the body.
         parameters: such as ``charset``, in small letters.
     """
 
     name: str
-    form: str
+    form: FormName
     parameters: Mapping[str, str]
 
 
 @lru_cache(maxsize=64)
 def read_content_type(text: str) -> ContentType:
-    """Read a content type; one that says nothing of the form stands for SCORING_BODY's.
-
-    Raises:
-        RequestError: SCORING_BODY is none of FORMS.
-    """
+    """Read a content type; one that says nothing of the form stands for SCORING_BODY's."""
     name, *rest = (part.strip() for part in text.lower().split(";", 4))
     pairs = (part.partition("=") for part in rest)
     parameters = {key.strip(): value.strip(' "') for key, _, value in pairs}
@@ -65,13 +57,7 @@ def read_content_type(text: str) -> ContentType:
 
 
 @cache
-def default_form() -> str:
-    """Give the form of bodies whose content type says nothing, from SCORING_BODY; read once.
-
-    Raises:
-        RequestError: SCORING_BODY is none of FORMS.
-    """
-    form = os.environ.get("SCORING_BODY") or "auto"
-    if form not in ("auto", *FORMS):
-        raise RequestError(f"SCORING_BODY is {form!r}: set it to auto, {', '.join(FORMS)}")
+def default_form() -> FormName:
+    """Give the form of bodies whose content type says nothing, from SCORING_BODY; asked for once."""
+    form = current().body
     return "json" if form == "auto" else form

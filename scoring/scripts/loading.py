@@ -19,8 +19,10 @@ from ..compat.old_libraries import put_back
 from ..compat.rawhttp import forget_rawhttp
 from ..compat.schemas import schema_sample
 from ..errors import ModelError, ScoringError, ScriptError
+from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
 from ..merging.reading import what_stands_against
+from ..options import current
 from ..predictions import SAMPLE
 from .answering import Answering
 from .calling import Awaiting, Call, Decode, Score, call_of, decode_of, score_of
@@ -57,6 +59,7 @@ class Script:
         sample: the request that its schema's samples make up; None without.
         merging: whether its requests share calls; None where there is nothing to merge.
         wants_context: whether run() is to be told what its requests came with.
+        models: what is known of each OnnxModel that it has made, in order; grows.
         probe: the request in sample.json, for finding out whether run() can succeed at all; None without one.
     """
 
@@ -74,6 +77,7 @@ class Script:
     merging: Merging | None = None
     wants_context: bool = False
     probe: object = None
+    models: list[LoadedModel] = field(default_factory=list)
 
 
 def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
@@ -93,6 +97,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
     path = Path(__file__).with_name("onnx_script.py") if bare else path
     _enter(directory, path.parent)
+    models = new_registry()
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
@@ -117,6 +122,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         merging=merging,
         wants_context=bool(entry.context),
         probe=_probe(directory, decode, rows=entry.kind == "batched"),
+        models=models,
     )
 
 
@@ -125,7 +131,7 @@ def _merging(entry: Entry) -> Merging | None:
     if entry.kind not in ("classic", "schema") or entry.headers or entry.context:
         return None
     read = partial(what_stands_against, entry.run, text=entry.kind == "classic")
-    return Merging(os.environ.get("SCORING_MERGE") or "prove", read)
+    return Merging(current().merge, read)
 
 
 def _probe(directory: Path, decode: Decode, *, rows: bool) -> object:

@@ -81,9 +81,8 @@ def test_a_setting_decides_where_the_content_type_says_nothing(setting: Callable
 
 def test_a_setting_that_is_none_is_named(setting: Callable[[str], None]) -> None:
     setting("xml")
-    with pytest.raises(
-        RequestError, match="SCORING_BODY is 'xml': set it to auto, json, jsonl, csv, msgpack, text, bytes"
-    ):
+    sentence = "SCORING_BODY is 'xml': expected one of auto, json, jsonl, csv, msgpack, text, bytes"
+    with pytest.raises(ScoringError, match=sentence):
         decode(Body(b"1"))
 
 
