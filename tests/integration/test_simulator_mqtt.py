@@ -13,10 +13,11 @@ from simulator_client import EVENTS, INPUTS, TOPICS, Client, addresses, telemetr
 from module.errors import SettingsError
 from module.messages import InputMessage
 from module.packaging.manifest.edge_manifest import RouteSpec
+from module.property_bag import decode_bag
 from module.simulator.edge_hub.dispatch import Outcome
 from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.edge_hub.packets import PubAck
-from module.simulator.routing.messages import RoutedMessage, decode_bag
+from module.simulator.routing.messages import RoutedMessage
 
 ADDRESSES = addresses(group=1)
 
@@ -53,7 +54,7 @@ async def test_an_input_carries_all_properties(start: Start) -> None:
         await hub.send_telemetry(telemetry(1, **{"site &": "Ulm/1"}))
         topic, bag = (await client.input()).topic.rsplit("/", 1)
         assert topic == f"{TOPICS}/inputs/amlInput"
-        found = decode_bag(bag)
+        found = dict(decode_bag(bag))
         assert found.pop("$.ctime").endswith("Z")
         assert found == {
             "$.cdid": "leaf-device",
@@ -162,7 +163,7 @@ async def test_an_output_may_be_an_input_again(start: Start) -> None:
         client.publish(f"{EVENTS}%24.on=a&key=value", b"x")
         packets = [await client.receive(), await client.receive()]
         [packet] = [each for each in packets if not isinstance(each, PubAck)]
-        assert decode_bag(packet.topic.rsplit("/", 1)[1])["$.cmid"] == "scoring"
+        assert dict(decode_bag(packet.topic.rsplit("/", 1)[1]))["$.cmid"] == "scoring"
 
 
 async def test_a_packet_over_the_limit_closes_the_connection(start: Start) -> None:

@@ -14,7 +14,7 @@ from time import monotonic
 
 from ...messages import InputMessage
 from ...packaging.manifest.edge_manifest import DEFAULT_PRIORITY
-from ..routing.messages import RoutedMessage, encode_bag, from_device, from_module
+from ..routing.messages import RoutedMessage, bag_for_module, from_device, from_module
 from ..routing.routes import UPSTREAM, Router
 from .identity import Identity
 from .session import Delivery, Session
@@ -115,7 +115,7 @@ class Dispatcher:
     def _queue(
         self, message: RoutedMessage, input_name: str, priority: int, time_to_live: int, *, announce: bool
     ) -> None:
-        topic = f"{self.identity.topics}/inputs/{input_name}/{encode_bag(message)}".encode()
+        topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}".encode()
         expires = monotonic() + time_to_live if time_to_live else inf
         delivery = Delivery(message, topic, input_name, priority, expires)
         if announce:
