@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import trustme
 
-from module.simulator.edge_hub import packets
-from module.simulator.edge_hub.packets import Publish
+from module.simulator.edge_hub.packets import Decoder
+from module.transports.mqtt_packets import Publish, publish
 
 from .processes import BUILD, LOAD_CORE, Server
 
@@ -72,7 +72,7 @@ class Driver(asyncio.Protocol):
     def __init__(self, answered: Callable[[int, bytes], None]) -> None:
         """Take who is told."""
         self._answered = answered
-        self._decoder = packets.Decoder(1_000_000)
+        self._decoder = Decoder(1_000_000)
         self._skip = _GREETING
         self._transport: Any = None
 
@@ -95,8 +95,8 @@ class Driver(asyncio.Protocol):
     def send(self, number: int, body: bytes) -> None:
         """Send a JSON body as the message ``m{number}``, as edgeHub names it."""
         bag = f"%24.cdid=leaf&%24.mid=m{number}&%24.ct=application%2Fjson&%24.ce=utf-8"
-        topic = f"{TOPICS}/inputs/amlInput/{bag}".encode()
-        self._transport.write(packets.publish(topic, body, number % 65_535 + 1))
+        topic = f"{TOPICS}/inputs/amlInput/{bag}"
+        self._transport.write(publish(topic, body, number % 65_535 + 1))
 
     def connection_made(self, transport: Any) -> None:
         """Keep the transport."""

@@ -6,8 +6,9 @@ from time import monotonic
 from typing import Protocol, cast
 
 from ...messages import OVERSIZE
+from ...transports.mqtt_packets import Publish
 from . import packets
-from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Publish, Subscribe, Unsubscribe
+from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Subscribe, Unsubscribe
 
 _log = logging.getLogger(__name__)
 

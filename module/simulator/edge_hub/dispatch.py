@@ -115,7 +115,7 @@ class Dispatcher:
     def _queue(
         self, message: RoutedMessage, input_name: str, priority: int, time_to_live: int, *, announce: bool
     ) -> None:
-        topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}".encode()
+        topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
         expires = monotonic() + time_to_live if time_to_live else inf
         delivery = Delivery(message, topic, input_name, priority, expires)
         if announce:

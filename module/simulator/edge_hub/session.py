@@ -13,8 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+from ...transports.mqtt_packets import publish
 from ..routing.messages import RoutedMessage
-from . import packets
 
 _MAX_BACK_OFF = 60.0
 
@@ -32,7 +32,7 @@ class Delivery(msgspec.Struct):
 
     Attributes:
         message: the message.
-        topic: the topic with input name and properties, encoded.
+        topic: the topic with input name and properties.
         input: the input's name.
         priority: 0 first.
         expires: when its route's time to live ends (monotonic seconds).
@@ -44,7 +44,7 @@ class Delivery(msgspec.Struct):
     """
 
     message: RoutedMessage
-    topic: bytes
+    topic: str
     input: str
     priority: int
     expires: float = math.inf
@@ -176,7 +176,7 @@ class Session:
         self.redelivered += delivery.attempts > 1
         dup = delivery.attempts > 1
         if self._link is not None:
-            self._link.send(packets.publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
+            self._link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
         self._delivered(delivery)
 
     def _take(self, now: float) -> Delivery | None:
