@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lark import Token, Tree
 
-from .language import RouteSyntaxError
+from ...packaging.manifest.route_language import RouteSyntaxError
 from .messages import CONDITION_NAMES, RoutedMessage
 from .values import FUNCTIONS, NULL, UNDEFINED, Kind, Marker, Value, arithmetic, comparison
 
@@ -27,12 +27,14 @@ class Term(NamedTuple):
     of: Evaluate
 
 
-def compile_condition(tree: Tree[Any]) -> Callable[[RoutedMessage], bool]:
-    """Give the function that says whether a message passes; only true passes, undefined does not.
+def compile_condition(tree: Tree[Any] | None) -> Callable[[RoutedMessage], bool]:
+    """Give the function that says whether a message passes; only true passes, undefined does not; None: all pass.
 
     Raises:
         RouteSyntaxError: kinds do not fit, or an unknown function.
     """
+    if tree is None:
+        return lambda _: True
     of = _term(tree.children[0]).of
     return lambda message: of(message) is True
 
