@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from ..errors import SettingsError
+from .files import cannot_write
 
 _KILLED, _TERMINATED = 137, 143
 """Exit codes of a process that SIGKILL or SIGTERM ended."""
@@ -124,7 +124,7 @@ class Summary:
         try:
             path.write_bytes(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
-            raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+            raise cannot_write(path, error) from error
 
     def text(self) -> str:
         """Give it for people."""
