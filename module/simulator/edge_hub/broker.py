@@ -31,7 +31,7 @@ class ModuleBroker:
 
     Attributes:
         connected, disconnected: events; one of them is set.
-        connects, refused: counts of CONNECTs.
+        connects: how often a CONNECT was accepted.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ModuleBroker:
         self.connected = asyncio.Event()
         self.disconnected = asyncio.Event()
         self.disconnected.set()
-        self.connects = self.refused = 0
+        self.connects = 0
         self.methods = Methods()
         self._identity, self._session, self._twin, self._faults = identity, session, twin, faults
         self._token_grace = token_grace
@@ -95,7 +95,6 @@ class ModuleBroker:
         """Let the module in, or refuse; a second connection of the module ends the first."""
         code, expires = self._admit(packet)
         if code:
-            self.refused += 1
             connection.refuse(code)
             return
         self.connects += 1

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from time import monotonic
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from ...messages import OVERSIZE
 from ...transports.mqtt_packets import Publish
 from . import packets
 from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Subscribe, Unsubscribe
+
+if TYPE_CHECKING:
+    from .broker import ModuleBroker
 
 _log = logging.getLogger(__name__)
 
@@ -16,30 +19,10 @@ _CONNECT_LIMIT = 60.0
 """Seconds until CONNECT must have come (`ConnectArrivalTimeout` in edgeHub's `appsettings_hub.json`)."""
 
 
-class Broker(Protocol):
-    """What a connection needs of the hub."""
-
-    def on_open(self, connection: "Connection") -> None:
-        """A client reached us."""
-        ...
-
-    def on_connect(self, connection: "Connection", packet: Connect) -> None:
-        """Answer a CONNECT."""
-        ...
-
-    def on_packet(self, connection: "Connection", packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
-        """Take a packet of a connected client."""
-        ...
-
-    def on_close(self, connection: "Connection") -> None:
-        """The connection ended."""
-        ...
-
-
 class Connection(asyncio.Protocol):
     """One client; a packet over 262,144 bytes closes it (`MaxInboundMessageSize`)."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: "ModuleBroker") -> None:
         self.connected = False
         self.expires: float | None = None
         self._broker = broker

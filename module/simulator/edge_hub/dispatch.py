@@ -42,7 +42,6 @@ class Counts:
         no_route: … of them, dropped because no route took them.
         too_large: … of them, dropped because they are larger than edgeHub or a topic takes.
         upstream: messages that reached $upstream, from anywhere.
-        elsewhere: messages for other modules.
         overflow: messages of the module to itself that found no room.
     """
 
@@ -50,7 +49,6 @@ class Counts:
     no_route: int = 0
     too_large: int = 0
     upstream: int = 0
-    elsewhere: int = 0
     overflow: int = 0
 
 
@@ -105,11 +103,9 @@ class Dispatcher:
             if route.endpoint is UPSTREAM:
                 self.counts.upstream += 1
                 self.on_upstream(message)
-            elif route.endpoint.module != self.identity.module:
-                self.counts.elsewhere += 1
-            elif self.session.waiting >= _MAX_QUEUE:
+            elif route.endpoint.module == self.identity.module and self.session.waiting >= _MAX_QUEUE:
                 self.counts.overflow += 1
-            else:
+            elif route.endpoint.module == self.identity.module:
                 outcome = self._queue(
                     message, route.endpoint.input, route.priority, route.time_to_live, announce=announce
                 )

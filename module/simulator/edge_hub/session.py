@@ -9,22 +9,17 @@ import math
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ...transports.mqtt_packets import publish
 from ..routing.messages import RoutedMessage
 
+if TYPE_CHECKING:
+    from .connection import Connection
+
 _MAX_BACK_OFF = 60.0
-
-
-class Link(Protocol):
-    """The connection of the moment."""
-
-    def send(self, data: bytes) -> None:
-        """Send bytes."""
-        ...
 
 
 class Delivery(msgspec.Struct):
@@ -87,7 +82,7 @@ class Session:
         self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._link: Link | None = None
+        self._link: Connection | None = None
         self._last_id = 0
 
     @property
@@ -95,7 +90,7 @@ class Session:
         """Number of messages that were not sent yet."""
         return self._waiting
 
-    def attach(self, link: Link, *, clean: bool) -> None:
+    def attach(self, link: "Connection", *, clean: bool) -> None:
         """Take a new connection. A clean one forgets the subscriptions; messages stay, they are the hub's."""
         if clean:
             self.subscriptions.clear()
@@ -104,7 +99,7 @@ class Session:
         for delivery in self.in_flight.values():
             delivery.sent_at, delivery.not_before = None, 0.0
 
-    def detach(self, link: Link) -> None:
+    def detach(self, link: "Connection") -> None:
         """Forget a connection that ended."""
         if self._link is link:
             self._link = None
@@ -173,8 +168,8 @@ class Session:
     def _send(self, delivery: Delivery, now: float) -> None:
         delivery.sent_at = now
         delivery.attempts += 1
-        self.redelivered += delivery.attempts > 1
         dup = delivery.attempts > 1
+        self.redelivered += dup
         if self._link is not None:
             self._link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
         self._delivered(delivery)
