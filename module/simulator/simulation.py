@@ -213,7 +213,9 @@ class Simulation:
                 if self._ledger.missing:
                     ended = quiet > self._patience()
                 else:
-                    ended = feeding.done() and (not self._hub.session.in_flight or self._answered_for(now))
+                    # Long after the last answer, what is still not acked never will be.
+                    late = now - (self._ledger.last_at or 0.0) > self._options.settle
+                    ended = feeding.done() and (late or not self._hub.session.in_flight)
                 if ended:
                     self._had_time = self._hub.connected.is_set()
                     return
@@ -222,10 +224,6 @@ class Simulation:
     def _moves(self) -> tuple[int, ...]:
         """Give counts that change as long as messages move."""
         return self._taken, self._hub.counts.outputs, self._hub.session.acked
-
-    def _answered_for(self, now: float) -> bool:
-        """Say whether the last answer is so long ago that what is still not acked never will be."""
-        return now - (self._ledger.last_at or 0.0) > self._options.settle
 
     def _patience(self) -> float:
         """Give for how long nothing may move."""

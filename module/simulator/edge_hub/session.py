@@ -57,6 +57,7 @@ class Session:
         subscriptions: topic filters, at QoS 1.
         in_flight: sent and not acked, by packet id, in the order of their first delivery.
         persistent: whether a client left state behind (``clean_session=False``).
+        waiting: number of messages that were not sent yet.
         acked, redelivered, expired: counts of messages.
     """
 
@@ -72,23 +73,17 @@ class Session:
         self.subscriptions: set[str] = set()
         self.in_flight: dict[int, Delivery] = {}
         self.persistent = False
-        self.acked = self.redelivered = self.expired = 0
+        self.acked = self.redelivered = self.expired = self.waiting = 0
         self._inputs = inputs
         self._max_in_flight = max_in_flight
         self._ack_timeout = ack_timeout
         self._bound = bound
         self._delivered = delivered
         self._queues: dict[int, deque[Delivery]] = {}
-        self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
         self._link: Connection | None = None
         self._last_id = 0
-
-    @property
-    def waiting(self) -> int:
-        """Number of messages that were not sent yet."""
-        return self._waiting
 
     def attach(self, link: "Connection", *, clean: bool) -> None:
         """Take a new connection. A clean one forgets the subscriptions; messages stay, they are the hub's."""
@@ -115,8 +110,8 @@ class Session:
             queue = self._queues[delivery.priority] = deque()
             self._queues = dict(sorted(self._queues.items()))
         queue.append(delivery)
-        self._waiting += 1
-        if self._waiting >= self._bound:
+        self.waiting += 1
+        if self.waiting >= self._bound:
             self._room.clear()
         if len(self.in_flight) < self._max_in_flight:
             self.pump()
@@ -176,10 +171,10 @@ class Session:
 
     def _take(self, now: float) -> Delivery | None:
         """Take the next waiting message, best priority first."""
-        while self._waiting:
+        while self.waiting:
             delivery = next(queue for queue in self._queues.values() if queue).popleft()
-            self._waiting -= 1
-            if self._waiting <= self._bound // 2:
+            self.waiting -= 1
+            if self.waiting <= self._bound // 2:
                 self._room.set()
             if delivery.expires > now:
                 return delivery

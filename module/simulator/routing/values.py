@@ -175,22 +175,6 @@ def _is_null(value: Value) -> Value:
     return value if value is UNDEFINED else value is not Marker.ABSENT
 
 
-def _is_bool(value: Value) -> Value:
-    return value if value is UNDEFINED else isinstance(value, bool)
-
-
-def _is_number(value: Value) -> Value:
-    return isinstance(value, float) and math.isfinite(value)
-
-
-def _sign(value: float) -> float:
-    return (value > 0) - (value < 0)
-
-
-def _never(_: Value) -> Value:
-    return False
-
-
 _N, _S, _B = Kind.NUMBER, Kind.STRING, Kind.BOOL
 
 
@@ -205,7 +189,7 @@ def _text(gives: Kind, function: Callable[..., Value | int], count: int = 1) -> 
 def _check(takes: Kind, call: Callable[[Value], Value]) -> list[Overload]:
     """A check of kind: the form for its own kind and for the body, and ``false`` for all others (`AnyArgs`)."""
     others = [kind for kind in Kind if kind is not Kind.ANY and kind is not takes]
-    return [Overload((takes,), _B, call), *(Overload((kind,), _B, _never, from_body=False) for kind in others)]
+    return [Overload((takes,), _B, call), *(Overload((kind,), _B, lambda _: False, from_body=False) for kind in others)]
 
 
 FUNCTIONS: dict[str, list[Overload]] = {
@@ -214,18 +198,18 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "exp": _math(math.exp),
     "floor": _math(math.floor),
     "power": _math(math.pow, 2),
-    "sign": _math(_sign),
+    "sign": _math(lambda value: (value > 0) - (value < 0)),
     "sqrt": _math(math.sqrt),
     "square": _math(lambda value: value * value),
     "as_number": [Overload((_S,), _N, _as_number), Overload((_N,), _N, _as_number)],
-    "is_bool": _check(_B, _is_bool),
+    "is_bool": _check(_B, lambda value: value if value is UNDEFINED else isinstance(value, bool)),
     "is_defined": [Overload((kind,), _B, lambda value: value is not UNDEFINED, from_body=False) for kind in Kind],
     "is_null": [
         Overload((Kind.ANY,), _B, _is_null, from_body=False),
         Overload((Kind.NULL,), _B, lambda _: True, from_body=False),
-        *(Overload((kind,), _B, _never, from_body=False) for kind in (_S, _N, _B, Kind.UNDEFINED)),
+        *(Overload((kind,), _B, lambda _: False, from_body=False) for kind in (_S, _N, _B, Kind.UNDEFINED)),
     ],
-    "is_number": _check(_N, _is_number),
+    "is_number": _check(_N, lambda value: isinstance(value, float) and math.isfinite(value)),
     "is_string": _check(_S, lambda value: isinstance(value, str)),
     "concat": [Overload((_S, _S), _S, _strings, repeats=True)],
     "contains": _text(_B, lambda text, part: part in text, 2),
