@@ -27,7 +27,7 @@ class Connection(asyncio.Protocol):
         self.expires: float | None = None
         self._broker = broker
         self._decoder = packets.Decoder(OVERSIZE)
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
         self._out: list[bytes] = []
         self._reading = False
         self._keep_alive = _CONNECT_LIMIT
@@ -40,18 +40,15 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the hub."""
-        self._transport = None
         self._broker.on_close(self)
 
     def pause_writing(self) -> None:
         """Read nothing while the client does not read: that bounds what is written."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what they cause to be sent leaves in one write."""
@@ -76,15 +73,13 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once; what was sent before still leaves."""
         self._flush()
-        if self._transport is not None:
-            self._transport.close()
+        self._transport.close()
         self.connected = False
 
     def abort(self) -> None:
         """Drop the connection without a word."""
         self._out.clear()
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
         self.connected = False
 
     def accept(self, packet: Connect, *, session_present: bool, expires: float | None) -> None:
@@ -114,7 +109,7 @@ class Connection(asyncio.Protocol):
                 raise ProtocolError("a second CONNECT on one connection")
             self._broker.on_connect(self, packet)
         elif not self.connected:
-            if self._transport is not None and not self._transport.is_closing():
+            if not self._transport.is_closing():
                 raise ProtocolError("the first packet is not CONNECT")
         elif isinstance(packet, Publish | PubAck | Subscribe | Unsubscribe):
             self._broker.on_packet(self, packet)
@@ -124,6 +119,6 @@ class Connection(asyncio.Protocol):
             self.send(packets.PINGRESP)
 
     def _flush(self) -> None:
-        if self._out and self._transport is not None:
+        if self._out and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()
