@@ -161,7 +161,7 @@ class Simulation:
             unrouted=self._unrouted,
             unsent=self._read + sum(1 for _ in self._messages) - sent - self._refused,
             un_acked=len(un_acked),
-            dropped=counts.no_route + counts.too_large,
+            dropped=counts.no_route + counts.too_large + counts.overflow,
             out_of_order=ledger.out_of_order,
             by_order=ledger.by_order,
             crashes=command.crashes if command else 0,

@@ -199,7 +199,8 @@ async def test_nothing_said_right_before_a_kill_is_no_loss(run: Simulate, monkey
 async def test_a_crashed_module_is_started_again(run: Simulate) -> None:
     await run("crashes")
     assert run.summary["restarts"] == 1
-    assert run.summary["by_output"]["amlOutput"] + run.summary["lost"] == 30
+    # The SDK acks before it calls: on a slow machine nothing may be answered when the fifth call crashes.
+    assert run.summary["by_output"].get("amlOutput", 0) + run.summary["lost"] == 30
     assert run.summary["by_output"]["amlOutput"] > 10
 
 

@@ -42,7 +42,7 @@ class Counts:
         no_route: … of them, dropped because no route took them.
         too_large: … of them, dropped because they are larger than edgeHub or a topic takes.
         upstream: messages that reached $upstream, from anywhere.
-        overflow: messages of the module to itself that found no room.
+        overflow: messages of the module to itself, dropped because too many of them wait.
     """
 
     outputs: int = 0
@@ -119,7 +119,7 @@ class Dispatcher:
         if len(topic.encode()) > MAX_TOPIC:
             return Outcome.REFUSED
         expires = monotonic() + time_to_live if time_to_live else inf
-        delivery = Delivery(message, topic, input_name, priority, expires)
+        delivery = Delivery(message, topic, priority, expires)
         if announce:
             self.on_routed(delivery)
         self.session.enqueue(delivery)

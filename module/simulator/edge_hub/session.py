@@ -28,7 +28,6 @@ class Delivery(msgspec.Struct):
     Attributes:
         message: the message.
         topic: the topic with input name and properties.
-        input: the input's name.
         priority: 0 first.
         expires: when its route's time to live ends (monotonic seconds).
         attempts: how often it was sent.
@@ -40,7 +39,6 @@ class Delivery(msgspec.Struct):
 
     message: RoutedMessage
     topic: str
-    input: str
     priority: int
     expires: float = math.inf
     attempts: int = 0

@@ -4,6 +4,7 @@ Sources: edgeHub `SystemProperties.cs`, `RoutingMessageConverter.cs`, `ProtocolG
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 import orjson
@@ -71,17 +72,12 @@ class RoutedMessage(msgspec.Struct):
     def document(self) -> dict[str, object] | None:
         """Give the JSON object in the body; None if type, encoding or body do not say so (`Message.GetQueryValue`)."""
         if self._document is _UNREAD:
-            self._document = self._read_document()
+            self._document = None
+            encoding = _ENCODINGS.get(self.system.get("content_encoding", "").lower())
+            if encoding is not None and self.system.get("content_type", "").lower() == "application/json":
+                with suppress(ValueError):
+                    self._document = orjson.loads(self.body.decode(encoding))
         return self._document if isinstance(self._document, dict) else None
-
-    def _read_document(self) -> object:
-        encoding = _ENCODINGS.get(self.system.get("content_encoding", "").lower())
-        if encoding is None or self.system.get("content_type", "").lower() != "application/json":
-            return None
-        try:
-            return orjson.loads(self.body if encoding == "utf-8" else self.body.decode(encoding))
-        except ValueError:
-            return None
 
     @property
     def oversize(self) -> bool:

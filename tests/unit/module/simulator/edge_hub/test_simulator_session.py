@@ -52,7 +52,7 @@ def make(*, max_in_flight: int = 1, bound: int = 100, listening: bool = True) ->
 
 def put(session: Session, *bodies: str, priority: int = 5, expires: float = float("inf")) -> None:
     for body in bodies:
-        session.enqueue(Delivery(RoutedMessage(body.encode(), "/", {}, {}), "topic", "in", priority, expires))
+        session.enqueue(Delivery(RoutedMessage(body.encode(), "/", {}, {}), "topic", priority, expires))
 
 
 def ack(session: Session, link: Link) -> None:
