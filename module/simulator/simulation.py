@@ -261,7 +261,7 @@ class Simulation:
         system = message.system
         ids = system.get("message_id", ""), system.get("correlation_id", "")
         name = system.get("output_name", "")
-        take = self._ledger.said_nothing if name == self._nothing_output else self._ledger.output
+        take = self._ledger.answered_with_nothing if name == self._nothing_output else self._ledger.output
         take(name, *ids, monotonic())
 
     def _reached_upstream(self, message: RoutedMessage) -> None:
