@@ -1,4 +1,4 @@
-"""Routes taken apart: where they come from and lead to, in deployments and in templates that still have placeholders."""
+"""Routes taken apart: where they come from and lead to; templates still have placeholders in them."""
 
 from pathlib import Path
 
