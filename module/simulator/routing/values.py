@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 
 class Kind(Enum):
@@ -43,14 +44,7 @@ NULL = Marker.NULL
 Value = float | str | bool | Marker
 
 
-def rank(value: Value) -> int:
-    """Give the order of kinds among values from the body (`QueryValueType`)."""
-    if isinstance(value, bool):
-        return 1
-    return 2 if isinstance(value, float) else 3 if isinstance(value, str) else 4
-
-
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<>": operator.ne,
@@ -66,18 +60,16 @@ def comparison(sign: str) -> Callable[[Value, Value], Value]:
     decide = _COMPARE[sign]
 
     def compare(left: Value, right: Value) -> Value:
-        if left is UNDEFINED or right is UNDEFINED:
-            return UNDEFINED
-        return decide(_order(left, right), 0)
+        return UNDEFINED if UNDEFINED in (left, right) else decide(_place(left), _place(right))
 
     return compare
 
 
-def _order(left: Value, right: Value) -> int:
-    ranks = rank(left) - rank(right)
-    if ranks or isinstance(left, Marker):
-        return ranks
-    return (left > right) - (left < right)  # type: ignore[operator] # of the same kind, as their ranks are equal
+def _place(value: Value) -> tuple[int, Value]:
+    """Give the place among all values: by kind, then by value; null and what is absent are one (`QueryValueType`)."""
+    if isinstance(value, Marker):
+        return 4, 0.0
+    return 1 if isinstance(value, bool) else 2 if isinstance(value, float) else 3, value
 
 
 def number(value: float) -> Value:
@@ -159,7 +151,7 @@ def _as_number(value: Value) -> Value:
     if isinstance(value, str):
         text = value.strip()
         return float(text.replace(",", "")) if _NUMBER_TEXT.fullmatch(text) else UNDEFINED
-    return value if rank(value) == 2 else UNDEFINED
+    return value if isinstance(value, float) else UNDEFINED
 
 
 def _substring(text: str, start: float, length: float | None = None) -> Value:
