@@ -179,7 +179,8 @@ def _endpoint(sink: Tree[Any]) -> Endpoint:
         return UPSTREAM
     name, address = str(sink.children[0]), str(sink.children[2])[1:-1].strip()
     parts = address.removeprefix("/").removesuffix("/").split("/")
-    if name.lower() != "brokeredendpoint" or len(parts) != 4:
+    words = [name, *parts[::2]]
+    if len(parts) != 4 or [word.lower() for word in words] != ["brokeredendpoint", "modules", "inputs"]:
         raise RouteSyntaxError(
             f'{name}("{address}") is not a place: write BrokeredEndpoint("/modules/NAME/inputs/INPUT")'
         )

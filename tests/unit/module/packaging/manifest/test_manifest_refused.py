@@ -63,6 +63,7 @@ def env(name: str, value: str) -> Edit:
             "route r in {} is wrong: 'AND' at character 40 is not expected",
         ),
         (route("FROM /messages/* WHERE (a INTO $upstream"), "route r in {} is wrong: 'INTO' at character 27 is not"),
+        (route("FROM /messages/* INTO BrokeredEndpoint('/module/scoring/input/i')"), "route r in {} is wrong: B"),
         (route("FROM /messages/* INTO $cloud"), "route r in {} is wrong: $cloud is not a place"),
         (route("FROM /messages/* INTO $upstream", "a.b"), "at modulesContent.$edgeHub.properties.desired.routes"),
         (route("FROM /messages/* WHERE ${LIMIT} < 3 INTO $upstream"), "${LIMIT} at $edgeHub.properties.desired.routes"),
