@@ -39,9 +39,6 @@ AGAIN = 300.0
 SOON = 10.0
 """Seconds of holding an ack back that no hub's ack time-out is shorter than (edgeHub: 30)."""
 
-_DUP = 0x08
-"""The flag of a PUBLISH that may have been sent before (MQTT 3.1.1, 3.3.1.1)."""
-
 _INSTANT_TURNS = 3
 """Turns of the loop within which an instant answer is there: an ack that waits for it leaves in the same write."""
 
@@ -146,8 +143,8 @@ class Tap:
         if packet.kind != PUBLISH or not data.startswith(self._inputs, packet.body + 2):
             return False
         arrived, now = published(data, start, packet), time.monotonic()
-        message, dup = input_message(arrived.topic, arrived.body), bool(data[start] & _DUP)
-        self._arrived.append(_Held(message, arrived.packet_id, now, now, dup))
+        message = input_message(arrived.topic, arrived.body)
+        self._arrived.append(_Held(message, arrived.packet_id, now, now, arrived.dup))
         return True
 
     def taken(self) -> None:
