@@ -5,11 +5,13 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from . import Add, Commands, settings_of
 
 # What the command needs is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -33,10 +35,8 @@ examples:
 """
 
 
-def register(
-    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
-) -> None:
-    """Add the sub-command with the command line's own ``add(commands, name, command, summary, epilog)``."""
+def register(commands: Commands, add: Add) -> None:
+    """Add the sub-command."""
     parser = add(commands, "check", _check, "load a scoring script, score a sample, say what was found", _EXAMPLES)
     parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
     parser.add_argument(
@@ -49,10 +49,9 @@ def _check(arguments: argparse.Namespace) -> int:
     from scoring.scripts.results import ResultOptions
     from scoring.scripts.trial import try_script
 
-    from .. import logs, settings
+    from .. import logs
 
-    directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
-    read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
+    read = settings_of(arguments.scoring_dir)
     logs.configure("warning", "text", sys.stderr)
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)

@@ -4,9 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from . import Add, Commands
 
 # What the command needs is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -19,10 +19,8 @@ examples:
 """
 
 
-def register(
-    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
-) -> None:
-    """Add the sub-command with the command line's own ``add(commands, name, command, summary, epilog)``."""
+def register(commands: Commands, add: Add) -> None:
+    """Add the sub-command."""
     summary = "messages that could not be scored: list them, put them back, drop them"
     parser = add(commands, "quarantine", _quarantine, summary, _EXAMPLES)
     parser.add_argument("what", choices=("list", "replay", "drop"))
