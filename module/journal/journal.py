@@ -18,16 +18,14 @@ from typing import Literal
 from ..errors import JournalDamagedError
 from ..messages import Accepted, InputMessage, Offer
 from . import database
-from .backlog import Backlog
+from .backlog import Backlog, Reading
 from .finished import Finished
 from .opening import opened
 from .place import lock
-from .reading import Reading
 from .records import encode
 from .redeliveries import fingerprint
 from .troubles import Troubles
-from .upkeep import Upkeep
-from .volume import Volume
+from .volume import Upkeep, Volume
 
 _RETRY, _IDLE = 1.0, 5.0
 """Seconds between two looks at the files while something cannot be done, and while nothing is to be done."""
@@ -66,7 +64,7 @@ class Journal:
             raise database.failure(self._path, error) from error
         self.uuid, self._next = found.uuid, found.up_to + 1
         self._appender, self._reader = found.appender, found.reader
-        self._note, self._suspects, self._redeliveries = found.note, found.suspects, found.redeliveries
+        self._crash_record, self._suspects, self._redeliveries = found.crash_record, found.suspects, found.redeliveries
         self._max_messages, self._max_bytes = max_messages, min(max_bytes, self._volume.most_messages)
         self._backlog = Backlog(found.sizes)
         bounds = (max_quarantined, self._volume.most_quarantined)
@@ -118,7 +116,7 @@ class Journal:
             return 0
         self._troubles.end("written")
         self._next = first + len(rows)
-        self._note.accepted(self._next - 1, len(rows))
+        self._crash_record.accepted(self._next - 1, len(rows))
         written = 0
         for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
             self._redeliveries.remember(seq, mark)
@@ -179,7 +177,7 @@ class Journal:
 
     def running(self, seqs: list[int]) -> None:
         """Note which messages run() is about to get; none when it has returned."""
-        self._note.running(seqs)
+        self._crash_record.running(seqs)
 
     def explain(self, why: str) -> None:
         """Leave word of why this process is about to end in the middle of a run()."""
@@ -197,7 +195,7 @@ class Journal:
         await asyncio.to_thread(self._thread.join, 5)
         _settle(self._finished.futures(), cancel=True)
         with self._appending:
-            for part in (self._note, self._appender, self._reader, self._suspects, self._lock_file):
+            for part in (self._crash_record, self._appender, self._reader, self._suspects, self._lock_file):
                 part.close()
             self._volume.keep_what_there_is()
 
@@ -247,7 +245,7 @@ class Journal:
                     return
                 self._backlog.grow(sizes)
                 self._next = max(sizes) + 1
-                self._note.accepted(self._next - 1, len(sizes))
+                self._crash_record.accepted(self._next - 1, len(sizes))
         except sqlite3.Error as error:
             self._failed("read", error)
             return
@@ -282,7 +280,7 @@ class Journal:
         if self._upkeep.is_log_full:
             return
         try:
-            seqs, futures = self._upkeep.delete(self._finished, self._note.finished)
+            seqs, futures = self._upkeep.delete(self._finished, self._crash_record.finished)
         except sqlite3.Error as error:
             self._failed("shortened", error)
             return

@@ -134,7 +134,7 @@ async def test_a_deletion_that_fails_once_is_tried_again(open_journal: Open, mon
     async with asyncio.timeout(5):
         await asyncio.gather(forgotten, journal.done([taken[1].seq]))
     assert (journal.trouble, journal.waiting()) == ("", 1)
-    assert journal._note._count - journal._note._finished == 1, "a loss is counted from this"
+    assert journal._crash_record._count - journal._crash_record._finished == 1, "a loss is counted from this"
 
 
 async def test_a_read_that_fails_once_is_tried_again(open_journal: Open) -> None:
