@@ -138,7 +138,7 @@ class _Module:
             self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, run_hangs(settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
-                inbox.offer_all,
+                inbox.offer,
                 self._environment,
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,

@@ -184,13 +184,24 @@ def skip_to(connection: sqlite3.Connection, last: int) -> None:
             connection.execute("DELETE FROM messages WHERE seq = ?", (last,))
 
 
-def append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> None:
-    """Append messages in one transaction, with seqs from ``first`` on.
+def append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> int:
+    """Append messages in one transaction, with seqs from ``first`` on, or higher ones if those are taken.
+
+    Returns:
+        The seq of the first one.
 
     Raises:
-        sqlite3.IntegrityError: another process has put back messages under these seqs; none of them is there.
         sqlite3.Error: none of them is there.
     """
+    try:
+        _append(connection, first, rows)
+    except sqlite3.IntegrityError:  # another process has put messages back
+        first = last_given(connection) + 1
+        _append(connection, first, rows)
+    return first
+
+
+def _append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> None:
     if len(rows) == 1:  # the statement is its own transaction
         ((size, encoded, mark),) = rows
         connection.execute(_APPEND, (first, size, pack(first, encoded), mark))

@@ -20,7 +20,7 @@ from typing import Any
 from azure.iot.device.aio import IoTHubModuleClient
 
 from ..errors import SettingsError, TransportError, UnsendableError
-from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
+from ..messages import InputMessage, Offer, OutputMessage
 from .edge_hub_tap import Tap
 
 VARIABLES = (
@@ -74,7 +74,7 @@ class EdgeHub:
 
     def __init__(
         self,
-        offer: OfferingAll,
+        offer: Offer,
         environment: Mapping[str, str],
         *,
         hub_timeout: float,
@@ -247,8 +247,8 @@ class EdgeHub:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(tap.make_room)
 
-    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
-        return self._offer(messages, maybe_again=maybe_again) if self._taking else [Offer.FULL] * len(messages)
+    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
+        return self._offer(messages, maybe_again=maybe_again) if self._taking else 0
 
     async def stop_taking(self) -> None:
         """Accept no further message: it stays un-acked with the hub."""

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import structs
 
 from ..errors import SettingsError
-from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
+from ..messages import InputMessage, Offer, OutputMessage
 from .mqtt_on_loop import MqttOnLoop
 from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, puback, publish, published
 from .topics import input_message, output_bag
@@ -76,7 +76,7 @@ class _Held(msgspec.Struct):
 class Tap:
     """One connection's input and output messages; dead for good once the connection is lost."""
 
-    def __init__(self, client: Any, offer: OfferingAll, lost: Callable[[], None], *, is_instant: bool = False) -> None:
+    def __init__(self, client: Any, offer: Offer, lost: Callable[[], None], *, is_instant: bool = False) -> None:
         """Attach to a client of the SDK that is not connected yet.
 
         Args:
@@ -169,8 +169,7 @@ class Tap:
     def _try(self, arrived: Sequence[_Held]) -> int:
         """Offer messages and ack the first ones, for which there is room; gives how many."""
         maybe_again = time.monotonic() < self._again_until
-        offers = self._offer([each.message for each in arrived], maybe_again=maybe_again)
-        accepted = offers.index(Offer.FULL) if Offer.FULL in offers else len(offers)
+        accepted = self._offer([each.message for each in arrived], maybe_again=maybe_again)
         for each in arrived[:accepted]:
             if each.packet_id:
                 self._line.write(puback(each.packet_id), self._ack_turns)

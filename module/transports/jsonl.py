@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from ..errors import SettingsError
-from ..messages import InputMessage, Offer, Offering, OutputMessage
+from ..messages import InputMessage, Offer, OutputMessage
 
 _JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
@@ -105,7 +105,7 @@ def _body_field(body: bytes, system: Mapping[str, str]) -> dict[str, object]:
 class JsonLines:
     """A transport between files: offers the messages that it is given, writes a line for each one published."""
 
-    def __init__(self, messages: Iterable[InputMessage], offer: Offering, out: BinaryIO) -> None:
+    def __init__(self, messages: Iterable[InputMessage], offer: Offer, out: BinaryIO) -> None:
         self._messages = messages
         self._offer = offer
         self._out = out
@@ -114,7 +114,7 @@ class JsonLines:
         """Offer every message, waiting where there is no room; gives their number."""
         count = 0
         for message in self._messages:
-            while self._offer(message) is Offer.FULL:  # noqa: ASYNC110 - the seam has no event for room
+            while not self._offer((message,)):  # noqa: ASYNC110 - the seam has no event for room
                 await asyncio.sleep(0.001)
             count += 1
         return count

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, fill, ids, killed
+from journals import Offer, Open, all_of, fill, ids, killed, offer
 
 from module.errors import JournalError
 from module.journal import Journal
 from module.journal import database as journal_file
-from module.messages import Accepted, Offer
+from module.messages import Accepted
 
 COUNT = 400
 NAME = "journal.sqlite3"
@@ -143,7 +143,7 @@ async def test_a_damaged_journal_keeps_its_identity_and_its_memory(open_journal:
     assert after.lost > 0
     assert after._reader.execute("SELECT reason FROM quarantine").fetchall() == [("it is bad",)]
     after.connected()
-    assert after.offer(taken[-1].message, maybe_again=True) is Offer.DUPLICATE
+    assert offer(after, taken[-1].message, maybe_again=True) is Offer.DUPLICATE
 
 
 @pytest.mark.parametrize("moment", range(4))
