@@ -37,8 +37,9 @@ from .process.watchdog import Watchdog, init_hangs, run_hangs
 from .process.watcher import Watcher
 from .routes import MAX_SIZE, Routes
 from .settings import Settings
-from .transports.edge_hub import EdgeHub, check_environment
+from .transports.edge_hub import EdgeHub
 from .transports.jsonl import JsonLines
+from .transports.sdk_client import check_environment
 
 _REPLAY_INPUT = "amlInput"
 _INSTANT = 0.0001
