@@ -71,9 +71,8 @@ class CrashRecord:
 
     def begin(self, last_seq: int, waiting: int) -> None:
         """Start a life of its own, with so many messages left from the last one."""
-        self._count = waiting
         self.finished(0)
-        self._accept(last_seq)
+        self.accepted(last_seq, waiting)
         self.running(())
 
     def running(self, seqs: Sequence[int]) -> None:
@@ -90,9 +89,6 @@ class CrashRecord:
     def accepted(self, seq: int, count: int) -> None:
         """Count accepted messages, the last one by its seq; after their commit: a death in between invents no loss."""
         self._count += count
-        self._accept(seq)
-
-    def _accept(self, seq: int) -> None:
         _ACCEPTED.pack_into(self._map, _ACCEPTED_AT, seq, self._count, _both(seq, self._count))
 
     def finished(self, count: int) -> None:

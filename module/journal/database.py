@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import uuid
+from collections.abc import Collection
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
@@ -64,7 +65,16 @@ _PATIENCE = 0.2
 _LEAST_BLOCKS = 16
 """A volume with fewer free blocks is full: a log needs an index."""
 
-_SURROUNDINGS = {
+DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""Result codes of a file that is broken: no retry helps."""
+
+BUSY = {sqlite3.SQLITE_BUSY}
+"""That of one which another process has locked."""
+
+FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""Those of a volume that may be full: some file systems report it as a failed write."""
+
+OUTSIDE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
@@ -115,7 +125,7 @@ def prepare(path: Path, last: int = 0) -> str:
             raise sqlite3.DatabaseError("the last process was told so while it ran")
         return _prepare(path)
     except UNREADABLE as error:
-        if is_from_outside(error):
+        if says(error, OUTSIDE):
             raise
         _log.error("the journal is damaged (%s): what can be read is saved", error)
         salvage.save(path, SCHEMA, last)
@@ -130,7 +140,7 @@ def suspect_damage(path: Path) -> None:
 
 def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
     """Give the sentence that says why a journal cannot be opened."""
-    busy = is_busy(error)
+    busy = says(error, BUSY)
     kind = JournalLockedError if busy else JournalError
     with suppress(OSError):
         if not busy and os.statvfs(path.parent).f_bavail < _LEAST_BLOCKS:
@@ -138,29 +148,9 @@ def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
     return kind(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)")
 
 
-def code_of(error: sqlite3.Error) -> int:
-    """Give SQLite's primary result code of an error (https://sqlite.org/rescode.html), 0 if it has none."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether an error means that the file itself is broken: no retry helps then."""
-    return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def is_busy(error: Exception) -> bool:
-    """Say whether an error means that another process has the file locked."""
-    return isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_BUSY
-
-
-def is_from_outside(error: Exception) -> bool:
-    """Say whether an error while opening blames the disk or another process, and not the file."""
-    return isinstance(error, sqlite3.Error) and code_of(error) in _SURROUNDINGS
-
-
-def is_full(error: sqlite3.Error) -> bool:
-    """Say whether an error may come from a full volume; some file systems report it as a failed write."""
-    return code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+def says(error: Exception | str, codes: Collection[int]) -> bool:
+    """Say whether an error is SQLite's with one of these primary result codes (https://sqlite.org/rescode.html)."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF in codes
 
 
 def sizes_after(connection: sqlite3.Connection, seq: int) -> dict[int, int]:

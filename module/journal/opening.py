@@ -58,7 +58,7 @@ def opened(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opene
             found = _open(path, volume, sync)
             break
         except (OSError, sqlite3.Error) as error:
-            if database.is_busy(error) and time.monotonic() < end:
+            if database.says(error, database.BUSY) and time.monotonic() < end:
                 continue  # it has waited in SQLite; signals are heard here
             if is_last or not _may_help(path, volume, error):
                 raise
@@ -70,10 +70,10 @@ def opened(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opene
 
 def _may_help(path: Path, volume: Volume, error: OSError | sqlite3.Error) -> bool:
     """Do what may let the next try succeed; False if nothing can."""
-    if isinstance(error, sqlite3.Error) and database.is_damage(error):
+    if database.says(error, database.DAMAGE):
         database.suspect_damage(path)  # a first look did not see it
         return True
-    return not database.is_busy(error) and volume.give_up_reserve()
+    return not database.says(error, database.BUSY) and volume.give_up_reserve()
 
 
 def _open(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opened:

@@ -53,7 +53,7 @@ def put_aside(path: Path) -> None:
         with closing(database.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except UNREADABLE as error:
-        if database.is_from_outside(error):
+        if database.says(error, database.OUTSIDE):
             raise
     if log.exists() and aside.exists() and log.samefile(aside):  # somebody else reads it: SQLite will write over it
         _copy(log, aside)

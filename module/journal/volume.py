@@ -204,13 +204,13 @@ class Upkeep:
         try:
             return finished.delete(before)
         except sqlite3.Error as error:
-            if not database.is_full(error):
+            if not database.says(error, database.FULL):
                 raise
             return finished.delete(before, quarantining=False)
 
     def _make_space(self, error: sqlite3.Error) -> bool:
         """Make space on a full volume; True if something may be possible now that was not. Once, until it helped."""
-        if self._has_made_space or not database.is_full(error):
+        if self._has_made_space or not database.says(error, database.FULL):
             return False
         self._has_made_space = True
         if self._volume.give_up_reserve():

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SettingsError, TransportError, UnsendableError
@@ -33,12 +32,8 @@ _STOP_TIMEOUT = 1.5
 _log = logging.getLogger(__name__)
 
 
-@dataclass(eq=False, slots=True)
-class _Pending:
-    """An output message on its way."""
-
-    message: OutputMessage
-    confirmation: asyncio.Future[None]
+_Pending = tuple[OutputMessage, asyncio.Future[None]]
+"""An output message on its way, and its confirmation."""
 
 
 class EdgeHub:
@@ -161,8 +156,8 @@ class EdgeHub:
         self.connects += 1
         self.trouble = ""
         self._tap, self._client = tap, client
-        for pending in self._unconfirmed():
-            _publish(tap, pending)
+        for message, confirmation in self._unconfirmed():
+            _publish(tap, message, confirmation)
         tap.make_room()  # what came before this was held if there was no room then
         return client
 
@@ -179,7 +174,7 @@ class EdgeHub:
                 async with asyncio.timeout(self._stall_timeout / _LOOKS):
                     await self._lost.wait()
             except TimeoutError:
-                if not waiting or any(pending.confirmation.done() for pending in waiting):
+                if not waiting or any(confirmation.done() for _, confirmation in waiting):
                     waiting, silent = self._unconfirmed(), 0
                     continue
                 silent += 1
@@ -189,16 +184,16 @@ class EdgeHub:
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Send a message; the future is done when the hub has it, on this connection or a later one."""
-        while self._pending and self._pending[0].confirmation.done():
+        while self._pending and self._pending[0][1].done():
             self._pending.popleft()
-        pending = _Pending(message, self._loop.create_future())
-        self._pending.append(pending)
+        confirmation: asyncio.Future[None] = self._loop.create_future()
+        self._pending.append((message, confirmation))
         if self._tap is not None:
-            _publish(self._tap, pending)
-        return pending.confirmation
+            _publish(self._tap, message, confirmation)
+        return confirmation
 
     def _unconfirmed(self) -> list[_Pending]:
-        return [pending for pending in self._pending if not pending.confirmation.done()]
+        return [pending for pending in self._pending if not pending[1].done()]
 
     @property
     def held(self) -> int:
@@ -232,8 +227,8 @@ class EdgeHub:
                 _log.warning("%s", error)
 
 
-def _publish(tap: Tap, pending: _Pending) -> None:
+def _publish(tap: Tap, message: OutputMessage, confirmation: asyncio.Future[None]) -> None:
     try:
-        tap.publish(pending.message, pending.confirmation)
+        tap.publish(message, confirmation)
     except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
-        pending.confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))
+        confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))

@@ -15,6 +15,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -226,7 +227,8 @@ class Tap:
     def _on_disconnect(self, paho: Any, userdata: Any, code: Any) -> None:
         self._arrived.clear()
         self._held.clear()  # the hub sends them again; their packet ids mean nothing on another connection
-        self._call_soon(self._end)
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._end)
         self._sdk_on_disconnect(paho, userdata, code)
 
     def _end(self) -> None:
@@ -238,12 +240,6 @@ class Tap:
             self._settling.cancel()
         self._unconfirmed.clear()
         self._lost()
-
-    def _call_soon(self, callback: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:
-            _log.debug("the event loop is closed: a callback of the MQTT client is dropped")
 
 
 def _is_marked(arrived: _Held) -> bool:

@@ -210,7 +210,7 @@ async def test_damage_while_running_ends_the_process_instead_of_waiting_for_ever
     fill(journal, range(10))
     error = sqlite3.DatabaseError("database disk image is malformed")
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    assert journal_file.is_damage(error)
+    assert journal_file.says(error, journal_file.DAMAGE)
     journal._failed("read", error)
     with pytest.raises(JournalError, match="next start"):
         await journal.take(1)
