@@ -1,4 +1,7 @@
-"""The sub-commands of the process on the device, a file each; what one needs is imported when it runs."""
+"""The sub-commands of the process on the device, a file each.
+
+What one needs is imported when it runs: the others start without it, and a signal before that ends nothing half-done.
+"""
 
 import argparse
 import os
@@ -22,6 +25,6 @@ def settings_of(scoring_dir: Path | None) -> "Settings":
     Raises:
         SettingsError: a value does not fit.
     """
-    from .. import settings  # noqa: PLC0415
+    from .. import settings
 
     return settings.read({**os.environ, **({"SCORING_DIR": str(scoring_dir)} if scoring_dir else {})})

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 
 from . import Add, Commands, settings_of
 
-# What the command needs is imported when it runs: `scoring-module run` starts without it.
-# ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from scoring.bodies.codecs import Body
     from scoring.scripts.trial import Trial

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from . import Add, Commands
 
-# What the command needs is imported when it runs: `scoring-module run` starts without it.
-# ruff: noqa: PLC0415
-
 _EXAMPLES = """\
 examples:
   scoring-module quarantine list

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from . import Add, Commands, settings_of
 
-# What the command needs is imported when it runs: `scoring-module run` starts without it.
-# ruff: noqa: PLC0415
 if TYPE_CHECKING:
     from ..messages import InputMessage
     from ..settings import Settings

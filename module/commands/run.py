@@ -6,9 +6,6 @@ import signal
 
 from . import Add, Commands
 
-# What the command needs is imported when it runs: a signal that comes before has nothing to put in order.
-# ruff: noqa: PLC0415
-
 
 def register(commands: Commands, add: Add) -> None:
     """Add the sub-command."""

@@ -13,6 +13,7 @@ from typing import Literal
 from ..errors import JournalError, JournalLockedError
 from . import salvage
 from .crash_record import PLAUSIBLE
+from .leaves import PAGE
 from .records import pack, readable
 from .salvage import UNREADABLE
 from .suspects import sealed
@@ -52,9 +53,6 @@ NAME = "journal.sqlite3"
 
 _SUSPECT_OF_DAMAGE = "damaged-while-running"
 """The file that a process leaves which was told of damage: the next one saves what can be read, without a look."""
-
-PAGE = 4096
-"""Bytes of a page: SQLite's own default."""
 
 BUSY_TIMEOUT = 5.0
 """Seconds that the journal's own thread, or a start, waits for another transaction."""
@@ -246,14 +244,11 @@ def _prepare(path: Path) -> str:
 def _keep_facts(connection: sqlite3.Connection) -> None:
     """Write the facts that are missing, or are none any more."""
     facts = dict(connection.execute("SELECT name, value FROM facts"))
-    right = {"uuid": _uuid(facts.get("uuid")), "version": str(VERSION)}
+    given = facts.get("uuid")
+    is_uuid = isinstance(given, str) and re.fullmatch("[0-9a-f]{32}", given)
+    right = {"uuid": given if is_uuid else uuid.uuid4().hex, "version": str(VERSION)}
     wrong = [(name, value) for name, value in right.items() if facts.get(name) != value]
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", wrong)
-
-
-def _uuid(value: object) -> str:
-    """Give the journal's uuid, a new one if this is none."""
-    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) else uuid.uuid4().hex
 
 
 def _keep_numbers(connection: sqlite3.Connection) -> None:

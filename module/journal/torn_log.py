@@ -24,7 +24,7 @@ from .salvage import UNREADABLE
 
 _HEADER = struct.Struct(">16x4s4s8x")  # two salts: they tell the frames of this log from those that it writes over
 _FRAME = struct.Struct(">II4s4s8x")  # the page's number, not 0 at the end of a transaction, the same two salts
-_STEP = _FRAME.size + database.PAGE
+_STEP = _FRAME.size + leaves.PAGE
 
 _TIME = 5.0
 """Seconds that the search may take."""
@@ -169,4 +169,4 @@ class _Search:
         yield from leaves.rows(self._image(frame), page, is_wanted)
 
     def _image(self, frame: int) -> bytes:
-        return os.pread(self._log, database.PAGE, _HEADER.size + frame * _STEP + _FRAME.size)
+        return os.pread(self._log, leaves.PAGE, _HEADER.size + frame * _STEP + _FRAME.size)

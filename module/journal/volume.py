@@ -16,6 +16,7 @@ from pathlib import Path
 
 from . import database
 from .finished import Finished
+from .leaves import PAGE
 from .place import allocate
 from .troubles import Troubles
 
@@ -165,7 +166,7 @@ class Upkeep:
 
     def is_due(self, written: int) -> bool:
         """Count bytes of messages in one transaction; True when it is time for a look."""
-        self._unseen += written + 2 * database.PAGE
+        self._unseen += written + 2 * PAGE
         if self._unseen <= self._volume.log_bytes // 4:
             return False
         self._unseen = 0
@@ -184,7 +185,7 @@ class Upkeep:
             self._volume.keep_reserve()
             with self._appending:
                 (pages,) = self._appender.execute("PRAGMA page_count").fetchone()
-                pages += self._volume.growth(pages * database.PAGE) // database.PAGE
+                pages += self._volume.growth(pages * PAGE) // PAGE
                 self._appender.execute(f"PRAGMA max_page_count = {min(pages, 1 << 30)}").fetchone()
         except (OSError, sqlite3.Error) as error:
             _log.debug("nothing is known of the journal's volume: %s", error)
