@@ -176,7 +176,7 @@ class _Module:
         watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping.wait(), *others)]
         ended, _ = await asyncio.wait((serving, *watching), return_when=asyncio.FIRST_COMPLETED)
         self._status.not_ready = "stopping"
-        await hub.stop_taking()
+        hub.stop_taking()
         inbox.close()
         failure = next((error for task in ended if (error := task.exception())), None)
         if failure is None:

@@ -34,7 +34,8 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     directory = Path(given) if given else Settings().journal_dir
     seqs = arguments.only
     if arguments.what == "list":
-        return _list(directory, seqs, as_json=arguments.json)
+        _list(directory, seqs, as_json=arguments.json)
+        return 0
     if arguments.what == "drop":
         print(f"{quarantine.drop(directory, seqs)} dropped")
         return 0
@@ -45,7 +46,7 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
+def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> None:
     from ..journal.quarantine import quarantined
 
     for each in quarantined(directory):
@@ -56,7 +57,6 @@ def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
             print(json.dumps({"seq": each.seq, "at": each.at, "message_id": name, "reason": each.reason}))
         else:
             print(f"{each.seq:>8}  {each.at}  {each.size:>7} B  {_line(name)}  {_line(each.reason)}")
-    return 0
 
 
 def _line(text: str) -> str:

@@ -210,7 +210,7 @@ class EdgeHub:
     def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
         return self._offer(messages, maybe_again=maybe_again) if self._taking else 0
 
-    async def stop_taking(self) -> None:
+    def stop_taking(self) -> None:
         """Accept no further message: it stays un-acked with the hub."""
         self._taking = False
 
