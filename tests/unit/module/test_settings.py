@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from module import runtime
+from module.commands import replay
 from module.errors import SettingsError
 from module.settings import Settings, describe, read
 from scoring.options import Options
@@ -147,5 +147,5 @@ async def test_measurements_are_kept_in_the_journals_folder_whatever_names_it(
 ) -> None:
     """SCORING_JOURNAL_DIR unset, the journal has a folder of its own; what a model costs is kept there, too."""
     process.delenv("SCORING_JOURNAL_DIR", raising=False)
-    await runtime.replay(Settings(dir=models / "affine", journal_dir=tmp_path), [], io.BytesIO())
+    await replay._score(Settings(dir=models / "affine", journal_dir=tmp_path), [], io.BytesIO())
     assert len(json.loads((tmp_path / "calibration.json").read_bytes())) == 1
