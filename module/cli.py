@@ -66,18 +66,24 @@ def _explain(error: ModuleError | ScoringError) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .commands import workshop
+
     parser = argparse.ArgumentParser(
         prog="scoring-module",
         description="Run a score.py or a bare model.onnx on an Azure IoT Edge device.",
-        epilog=f"Start here: scoring-module simulate --help. {_EXIT_CODES}.",
+        epilog=f"{workshop.where()}. {_EXIT_CODES}.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add(commands, "run", _run, "the module: what the image starts", _settings_help())
-    _add_simulate(commands)
+    if workshop.is_here():
+        _add_simulate(commands)
     _add_replay(commands)
     _add_checking(commands)
-    _add_deploying(commands)
+    if workshop.is_here():
+        _add_deploying(commands)
+    else:
+        workshop.register_absent(commands)
     return parser
 
 

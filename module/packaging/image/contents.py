@@ -19,6 +19,7 @@ USER = 10001
 IGNORE_FILES = (".amlignore", ".dockerignore")
 _TEXTS = {".py", ".json", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".txt", ".md", ".csv"}
 _SMALL = 256_000
+_WORKSHOP = ("module/packaging/", "module/simulator/")
 _NEVER = ("__pycache__", "*.lock", "*.pyc", "*.jsonl", "*.jsonl.gz", "*.pem", "*.key")
 """Left out beside everything hidden (``.env`` has passwords): locks, recorded telemetry, keys."""
 
@@ -86,13 +87,17 @@ def _beside(files: dict[str, Path]) -> Model | None:
 
 
 def runtime() -> list[Entry]:
-    """Give the entries of this runtime: the packages ``module`` and ``scoring``."""
-    entries = []
-    for package in ("module", "scoring"):
-        root = Path(str(resources.files(package)))
-        for name, file in walk(root):
-            if "__pycache__" not in name:
-                entries.append(Entry(f"{RUNTIME}/{package}/{name}", file))
+    """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images and plays edgeHub."""
+    names = {
+        f"{package}/{name}": file
+        for package in ("module", "scoring")
+        for name, file in walk(Path(str(resources.files(package))))
+    }
+    entries = [
+        Entry(f"{RUNTIME}/{name}", file)
+        for name, file in names.items()
+        if "__pycache__" not in name and not name.startswith(_WORKSHOP)
+    ]
     return [*entries, *folders_of(entries, RUNTIME)]
 
 
