@@ -130,7 +130,7 @@ def _build(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"--image {arguments.image} names a digest: give a tag, the build makes the digest")
     layout, access = Layout(arguments.layout), _access(arguments, name.host)
     model, path = _model(arguments, layout.folder)
-    wanted = image.Wanted(
+    options = image.BuildOptions(
         arguments.directory,
         name,
         model,
@@ -144,7 +144,7 @@ def _build(arguments: argparse.Namespace) -> int:
         upgrade=arguments.upgrade,
         any_python=arguments.any_python,
     )
-    built = image.build(layout, wanted, access)
+    built = image.build(layout, options, access)
     for note in built.notes:
         print(note, file=sys.stderr)
     for layer in built.layers:

@@ -87,7 +87,7 @@ def _manifest(arguments: argparse.Namespace) -> int:
     values |= os.environ
     values |= placeholders.module_images(template.parent, arguments.platform, values)
     pinned = pin(arguments.image, _asking(manifest.registry_entries(template, values), arguments), arguments.layout)
-    choices = manifest.Choices(
+    options = manifest.ManifestOptions(
         template=template,
         image=pinned.image,
         module=arguments.module,
@@ -96,9 +96,9 @@ def _manifest(arguments: argparse.Namespace) -> int:
         twin=tuple(_set(text) for text in arguments.set),
         layered=arguments.layered,
     )
-    deployment = manifest.build(choices, values)
+    deployment = manifest.build(options, values)
     manifest.write(deployment, arguments.output)
-    print(f"{arguments.output}: module {deployment.module} is {choices.image}, routes {', '.join(deployment.routes)}")
+    print(f"{arguments.output}: module {deployment.module} is {options.image}, routes {', '.join(deployment.routes)}")
     if pinned.note:
         print(pinned.note, file=sys.stderr)
     if pinned.registry not in deployment.registries:
@@ -129,13 +129,13 @@ def _set(text: str) -> tuple[str, str]:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
-    from .deployment import hub_access, rollout
+    from .deployment import deployment_file, hub_access
     from .deployment.iot_hub import IotHub
     from .manifest import placeholders
 
     _check(arguments)
     environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
-    ready = rollout.read(arguments.manifest, arguments.module)
+    ready = deployment_file.read(arguments.manifest, arguments.module)
     name = arguments.id or ready.name
     if arguments.print_commands:
         print("\n".join(_az(arguments, environment, ready, name)))

@@ -9,7 +9,8 @@ from deployments import CONDITION, READY, deployment, written
 from hub_stub import SECRET, TOKEN, Fault, HubStub, serving
 
 from module.errors import PackagingError, SettingsError
-from module.packaging.deployment import device, fleet, rollout, watch
+from module.packaging.deployment import device, fleet, watch
+from module.packaging.deployment.deployment_file import DeploymentFile
 from module.packaging.deployment.hub_access import access_from
 from module.packaging.deployment.iot_hub import ATTEMPTS, LONGEST_WAIT, HubError, IotHub
 
@@ -33,15 +34,15 @@ def hub(stub: HubStub, pauses: list[float]) -> IotHub:
 
 
 @pytest.fixture
-def ready(tmp_path: Path) -> rollout.Rollout:
+def ready(tmp_path: Path) -> DeploymentFile:
     return written(tmp_path, deployment())
 
 
-def start(hub: IotHub, ready: rollout.Rollout, priority: int = 10) -> str:
+def start(hub: IotHub, ready: DeploymentFile, priority: int = 10) -> str:
     return fleet.start(hub, ready, name=ready.name, condition=CONDITION, priority=priority)
 
 
-def test_a_device_gets_the_deployment_and_goes_back(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_a_device_gets_the_deployment_and_goes_back(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     """What the device had is kept, private, and is what it has again after the roll-back; twice is once."""
     before = {"modules": {"old": {"settings": {"image": "old:1"}}}}
     stub.add_device("edge 1", "old", **{"$edgeAgent": before})
@@ -55,7 +56,7 @@ def test_a_device_gets_the_deployment_and_goes_back(stub: HubStub, hub: IotHub, 
 
 
 def test_a_device_without_a_deployment_has_nothing_to_go_back_to(
-    stub: HubStub, hub: IotHub, ready: rollout.Rollout
+    stub: HubStub, hub: IotHub, ready: DeploymentFile
 ) -> None:
     stub.add_device("edge-1")
     device.apply(hub, "edge-1", ready)
@@ -63,7 +64,7 @@ def test_a_device_without_a_deployment_has_nothing_to_go_back_to(
         device.roll_back(hub, "edge-1", ready.path)
 
 
-def test_a_device_that_is_not_there(hub: IotHub, ready: rollout.Rollout) -> None:
+def test_a_device_that_is_not_there(hub: IotHub, ready: DeploymentFile) -> None:
     with pytest.raises(PackagingError, match=r"has no device edge-9: check --device"):
         device.apply(hub, "edge-9", ready)
 
@@ -73,7 +74,7 @@ def test_a_layer_is_not_for_one_device(hub: IotHub, tmp_path: Path) -> None:
         device.apply(hub, "edge-1", written(tmp_path, deployment(layered=True)))
 
 
-def test_a_fleet_gets_one_configuration(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_a_fleet_gets_one_configuration(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     assert start(hub, ready).startswith(f"created deployment {ready.name}")
     there = stub.configurations[ready.name]
     assert there["content"] == {"modulesContent": ready.content}
@@ -83,7 +84,7 @@ def test_a_fleet_gets_one_configuration(stub: HubStub, hub: IotHub, ready: rollo
     assert "already, unchanged" in start(hub, ready)
 
 
-def test_another_priority_changes_what_is_there_by_its_etag(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_another_priority_changes_what_is_there_by_its_etag(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     start(hub, ready)
     etag = stub.configurations[ready.name]["etag"]
     assert start(hub, ready, priority=11).startswith("changed")
@@ -91,14 +92,14 @@ def test_another_priority_changes_what_is_there_by_its_etag(stub: HubStub, hub: 
     assert stub.configurations[ready.name]["priority"] == 11
 
 
-def test_a_change_by_someone_else_is_said(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_a_change_by_someone_else_is_said(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     start(hub, ready)
     stub.faults = [Fault(200, after=True), Fault(412, message="the etag is another")]
     with pytest.raises(HubError, match=r"changed it on .* meanwhile \(the etag is another\): run the command again"):
         start(hub, ready, priority=11)
 
 
-def test_another_content_needs_another_name(hub: IotHub, ready: rollout.Rollout, tmp_path: Path) -> None:
+def test_another_content_needs_another_name(hub: IotHub, ready: DeploymentFile, tmp_path: Path) -> None:
     start(hub, ready)
     other = written(tmp_path, deployment(memory=1 << 30), "other.json")
     assert other.name != ready.name
@@ -107,7 +108,7 @@ def test_another_content_needs_another_name(hub: IotHub, ready: rollout.Rollout,
 
 
 def test_rolling_back_names_what_the_devices_go_back_to(
-    stub: HubStub, hub: IotHub, ready: rollout.Rollout, tmp_path: Path
+    stub: HubStub, hub: IotHub, ready: DeploymentFile, tmp_path: Path
 ) -> None:
     old = written(tmp_path, deployment(memory=1 << 30), "old.json")
     start(hub, old, priority=5)
@@ -116,19 +117,19 @@ def test_rolling_back_names_what_the_devices_go_back_to(
     assert list(stub.configurations) == [old.name]
 
 
-def test_the_only_deployment_is_not_taken_away(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_the_only_deployment_is_not_taken_away(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     start(hub, ready)
     with pytest.raises(PackagingError, match="is the only base deployment"):
         fleet.roll_back(hub, ready.name)
     assert ready.name in stub.configurations
 
 
-def test_an_entra_token_opens_the_hub(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_an_entra_token_opens_the_hub(stub: HubStub, ready: DeploymentFile) -> None:
     hub = IotHub(access_from({"IOTHUB_ACCESS_TOKEN": TOKEN}, stub.host))
     assert start(hub, ready).startswith("created")
 
 
-def test_a_wrong_key_is_refused_at_once(stub: HubStub, pauses: list[float], ready: rollout.Rollout) -> None:
+def test_a_wrong_key_is_refused_at_once(stub: HubStub, pauses: list[float], ready: DeploymentFile) -> None:
     wrong = {"IOTHUB_CONNECTION_STRING": stub.connection_string("d3Jvbmc=")}
     with pytest.raises(
         HubError, match=r"does not accept the credentials \(ErrorCode:ForThisTest;the signature is wrong"
@@ -163,7 +164,7 @@ def test_trying_again_has_an_end(stub: HubStub, hub: IotHub, pauses: list[float]
     assert (len(stub.asked), pauses) == (ATTEMPTS, [1, 2, 4, 8])
 
 
-def test_a_lost_answer_does_not_make_a_second_deployment(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_a_lost_answer_does_not_make_a_second_deployment(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     """The first PUT arrives and its answer is lost; the second one meets what the first has made."""
     stub.faults = [Fault(404), Fault(after=True)]
     assert start(hub, ready).startswith("created")
@@ -192,7 +193,7 @@ def test_an_untrusted_certificate(stub: HubStub, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_device_is_watched_until_its_module_says_ready(
-    stub: HubStub, hub: IotHub, ready: rollout.Rollout, capsys: pytest.CaptureFixture[str]
+    stub: HubStub, hub: IotHub, ready: DeploymentFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stub.add_device("edge-1", "scoring")
     device.apply(hub, "edge-1", ready)
@@ -211,7 +212,7 @@ def test_a_device_is_watched_until_its_module_says_ready(
     assert capsys.readouterr().out.endswith("edge-1: module scoring is running and says: ready\n")
 
 
-def test_a_fleet_is_watched_until_every_device_has_arrived(stub: HubStub, hub: IotHub, ready: rollout.Rollout) -> None:
+def test_a_fleet_is_watched_until_every_device_has_arrived(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     start(hub, ready)
     there = stub.configurations[ready.name]
     counts = {"targetedCount": 2, "appliedCount": 2, "reportedSuccessfulCount": 1, "reportedFailedCount": 1}

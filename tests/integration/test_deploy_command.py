@@ -10,7 +10,8 @@ import pytest
 from deployments import CONDITION, READY, deployment, written
 from hub_stub import KEY, SECRET, Fault, HubStub, serving
 
-from module.packaging.deployment import fleet, rollout
+from module.packaging.deployment import fleet
+from module.packaging.deployment.deployment_file import DeploymentFile
 from module.packaging.deployment.hub_access import access_from
 from module.packaging.deployment.iot_hub import IotHub
 
@@ -24,7 +25,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStub]:
 
 
 @pytest.fixture
-def ready(tmp_path: Path) -> rollout.Rollout:
+def ready(tmp_path: Path) -> DeploymentFile:
     return written(tmp_path, deployment())
 
 
@@ -35,7 +36,7 @@ def cli(*arguments: object, cwd: Path, **environment: str) -> subprocess.Complet
     )
 
 
-def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, ready: DeploymentFile) -> None:
     """Neither the hub's key nor the registry's password is in what is printed, with and without an error."""
     stub.add_device("edge-1", "scoring")
     stub.report("edge-1", "$edgeAgent", **READY)
@@ -55,7 +56,7 @@ def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, read
     assert all(secret not in said for secret in (SECRET, KEY))
 
 
-def test_no_secret_is_in_the_process_list(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_no_secret_is_in_the_process_list(stub: HubStub, ready: DeploymentFile) -> None:
     """While it runs, its arguments name no secret."""
     hub = IotHub(access_from({"IOTHUB_CONNECTION_STRING": stub.connection_string()}, None))
     fleet.start(hub, ready, name=ready.name, condition=CONDITION, priority=10)
@@ -86,13 +87,13 @@ def test_no_secret_is_in_the_process_list(stub: HubStub, ready: rollout.Rollout)
         (["--target-condition", CONDITION, "--priority", "1", "--id", "Not this"], "--id Not this may only have"),
     ],
 )
-def test_wrong_arguments_are_exit_code_2(ready: rollout.Rollout, arguments: list[str], sentence: str) -> None:
+def test_wrong_arguments_are_exit_code_2(ready: DeploymentFile, arguments: list[str], sentence: str) -> None:
     done = cli("deploy", *arguments, cwd=ready.path.parent, IOTHUB_CONNECTION_STRING="", IOTHUB_ACCESS_TOKEN="")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert sentence in done.stderr
 
 
-def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: DeploymentFile) -> None:
     arguments = ["--target-condition", CONDITION, "--priority", "10", "--print-commands", "--hub", "myhub"]
     done = cli("deploy", *arguments, cwd=ready.path.parent)
     assert done.stdout.startswith(f"az iot edge deployment create --deployment-id {ready.name} --hub-name myhub")

@@ -10,8 +10,8 @@ import orjson
 from ...errors import PackagingError, SettingsError
 from ..manifest import edge_manifest
 from ..manifest.manifest import write_private
+from .deployment_file import DeploymentFile
 from .iot_hub import HubError, IotHub
-from .rollout import Rollout
 
 _DESIRED = "properties.desired"
 _DONE = 200
@@ -30,26 +30,24 @@ class State:
     said: str
 
 
-def apply(hub: IotHub, name: str, rollout: Rollout) -> str:
+def apply(hub: IotHub, name: str, file: DeploymentFile) -> str:
     """Give a device this deployment; what it had before is kept in a file, for ``roll_back``. Says what was done.
 
     Raises:
         SettingsError: it is a layer, which one device alone cannot take.
         PackagingError: the hub has no such device, or refuses.
     """
-    if rollout.layered:
-        raise SettingsError(
-            f"{rollout.path} is a layer, which needs --target-condition: a device alone takes a whole one"
-        )
+    if file.layered:
+        raise SettingsError(f"{file.path} is a layer, which needs --target-condition: a device alone takes a whole one")
     before = _content_of(hub, name)
-    if all(before.get(module) == twin for module, twin in rollout.content.items()):
+    if all(before.get(module) == twin for module, twin in file.content.items()):
         return f"{name} has this deployment already"
     kept = ""
     if before.get("$edgeAgent", {}).get(_DESIRED):
-        write_private(previous(rollout.path, name), orjson.dumps({"modulesContent": before}))
-        kept = f"; what it had before is in {previous(rollout.path, name)}"
-    _send(hub, name, rollout.content)
-    return f"deployed {rollout.image} to {name}{kept}"
+        write_private(previous(file.path, name), orjson.dumps({"modulesContent": before}))
+        kept = f"; what it had before is in {previous(file.path, name)}"
+    _send(hub, name, file.content)
+    return f"deployed {file.image} to {name}{kept}"
 
 
 def roll_back(hub: IotHub, name: str, path: Path) -> str:
@@ -71,20 +69,20 @@ def previous(path: Path, name: str) -> Path:
     return path.with_name(f"{path.stem}.{quote(name, safe='')}.previous.json")
 
 
-def state(hub: IotHub, name: str, rollout: Rollout) -> State:
+def state(hub: IotHub, name: str, file: DeploymentFile) -> State:
     """Ask the twins of edgeAgent and of the scoring module how far the device is."""
     agent = _twin(hub, name, "$edgeAgent")["properties"]
     reported = agent.get("reported", {})
     if reported.get("lastDesiredVersion", -1) < agent["desired"]["$version"]:
         return State(done=False, said="edgeAgent has not taken it yet: is the device online?")
     status = reported.get("lastDesiredStatus", {})
-    module = reported.get("modules", {}).get(rollout.module, {})
+    module = reported.get("modules", {}).get(file.module, {})
     runs = module.get("runtimeStatus", "unknown")
     if status.get("code") != _DONE or runs != "running":
-        reasons = [status.get("description"), f"module {rollout.module} is {runs}", module.get("statusDescription")]
+        reasons = [status.get("description"), f"module {file.module} is {runs}", module.get("statusDescription")]
         return State(done=False, said=", ".join(" ".join(str(reason).split())[:300] for reason in reasons if reason))
-    says = _twin(hub, name, rollout.module)["properties"].get("reported", {}).get("status", "not reported yet")
-    return State(done=says == "ready", said=f"module {rollout.module} is running and says: {says}")
+    says = _twin(hub, name, file.module)["properties"].get("reported", {}).get("status", "not reported yet")
+    return State(done=says == "ready", said=f"module {file.module} is running and says: {says}")
 
 
 def _content_of(hub: IotHub, name: str) -> dict[str, Any]:

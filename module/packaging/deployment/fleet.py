@@ -9,8 +9,8 @@ from typing import Any
 
 from ...errors import PackagingError
 from . import device
+from .deployment_file import DeploymentFile, without_credentials
 from .iot_hub import HubError, IotHub
-from .rollout import Rollout, without_credentials
 
 _SHOWN = 5
 _NAMED = (  # what the hub counts for every Edge deployment, and our own
@@ -54,7 +54,7 @@ class Counts:
         return 0 < self.targeted == self.applied == self.success and self.ready >= self.targeted
 
 
-def start(hub: IotHub, rollout: Rollout, *, name: str, condition: str, priority: int) -> str:
+def start(hub: IotHub, file: DeploymentFile, *, name: str, condition: str, priority: int) -> str:
     """Create the configuration, or give the one that is there this condition and priority; says what was done.
 
     Raises:
@@ -63,13 +63,13 @@ def start(hub: IotHub, rollout: Rollout, *, name: str, condition: str, priority:
     there = _find(hub, name)
     if there is None:
         try:
-            hub.put("configurations", name, body=_configuration(rollout, name, condition, priority))
+            hub.put("configurations", name, body=_configuration(file, name, condition, priority))
         except HubError as error:
             # A lost answer to the first attempt, or somebody else: look what is there now.
-            if error.status not in {409, 412} or not _same(_find(hub, name), rollout):
+            if error.status not in {409, 412} or not _same(_find(hub, name), file):
                 raise
         return f"created deployment {name}, priority {priority}, for devices where {condition}"
-    if not _same(there, rollout):
+    if not _same(there, file):
         raise PackagingError(
             f"{hub.host} has another deployment {name}, whose content cannot change: choose another --id"
         )
@@ -115,30 +115,30 @@ def counts(hub: IotHub, name: str) -> Counts:
     return Counts(**found, ready=int(ours.get(_READY, 0)))
 
 
-def failures(hub: IotHub, rollout: Rollout, name: str) -> list[str]:
+def failures(hub: IotHub, file: DeploymentFile, name: str) -> list[str]:
     """Say why, for the first few devices that fail: the device and what its twins report."""
     query = (
         f"{_APPLIED.format(name)} AND properties.desired.$version = properties.reported.lastDesiredVersion"
         " AND properties.reported.lastDesiredStatus.code != 200"
     )
     rows = hub.post("devices", "query", body={"query": query}, headers={"x-ms-max-item-count": str(_SHOWN)})
-    return [f"{row['deviceId']}: {device.state(hub, row['deviceId'], rollout).said}" for row in rows[:_SHOWN]]
+    return [f"{row['deviceId']}: {device.state(hub, row['deviceId'], file).said}" for row in rows[:_SHOWN]]
 
 
-def metrics(rollout: Rollout) -> dict[str, str]:
+def metrics(file: DeploymentFile) -> dict[str, str]:
     """Give the queries that IoT Hub counts for us beside its own."""
-    return {_READY: _SAYS_READY.format(rollout.module)}
+    return {_READY: _SAYS_READY.format(file.module)}
 
 
-def _configuration(rollout: Rollout, name: str, condition: str, priority: int) -> dict[str, Any]:
+def _configuration(file: DeploymentFile, name: str, condition: str, priority: int) -> dict[str, Any]:
     return {
         "id": name,
         "schemaVersion": "2.0",
-        "labels": {"image": rollout.image, "module": rollout.module},
-        "content": {"modulesContent": rollout.content},
+        "labels": {"image": file.image, "module": file.module},
+        "content": {"modulesContent": file.content},
         "targetCondition": condition,
         "priority": priority,
-        "metrics": {"queries": metrics(rollout)},
+        "metrics": {"queries": metrics(file)},
     }
 
 
@@ -152,9 +152,9 @@ def _find(hub: IotHub, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _same(there: dict[str, Any] | None, rollout: Rollout) -> bool:
+def _same(there: dict[str, Any] | None, file: DeploymentFile) -> bool:
     content = (there or {}).get("content", {}).get("modulesContent")
-    return bool(without_credentials(content) == without_credentials(rollout.content))
+    return bool(without_credentials(content) == without_credentials(file.content))
 
 
 def _is_base(configuration: dict[str, Any]) -> bool:

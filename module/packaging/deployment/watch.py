@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from ...errors import PackagingError
 from . import device, fleet
+from .deployment_file import DeploymentFile
 from .iot_hub import IotHub
-from .rollout import Rollout
 
 
-def device_until_done(hub: IotHub, name: str, rollout: Rollout, *, timeout: float, every: float) -> None:
+def device_until_done(hub: IotHub, name: str, file: DeploymentFile, *, timeout: float, every: float) -> None:
     """Wait until one device runs the module and the module says that it serves.
 
     Raises:
@@ -17,13 +17,13 @@ def device_until_done(hub: IotHub, name: str, rollout: Rollout, *, timeout: floa
     """
 
     def look() -> tuple[bool, str]:
-        state = device.state(hub, name, rollout)
+        state = device.state(hub, name, file)
         return state.done, f"{name}: {state.said}"
 
     _until_done(look, timeout, every)
 
 
-def fleet_until_done(hub: IotHub, name: str, rollout: Rollout, *, timeout: float, every: float) -> None:
+def fleet_until_done(hub: IotHub, name: str, file: DeploymentFile, *, timeout: float, every: float) -> None:
     """Wait until every device that the rollout selects has arrived; says why the first few failing ones fail.
 
     Raises:
@@ -32,7 +32,7 @@ def fleet_until_done(hub: IotHub, name: str, rollout: Rollout, *, timeout: float
 
     def look() -> tuple[bool, str]:
         counts = fleet.counts(hub, name)
-        failing = fleet.failures(hub, rollout, name) if counts.failing else []
+        failing = fleet.failures(hub, file, name) if counts.failing else []
         return counts.done(), "; ".join([str(counts), *failing])
 
     _until_done(look, timeout, every)

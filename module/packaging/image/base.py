@@ -9,7 +9,7 @@ from ..registry.credentials import Access
 from ..registry.oci import LAYER, Descriptor, Layout
 from ..registry.pull import pull
 from .base_files import from_file, local_path
-from .inside import Inside, look
+from .base_info import BaseImageInfo, look
 
 _DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
@@ -22,7 +22,7 @@ class Base(NamedTuple):
         digest: of its manifest.
         config: its image configuration, decoded.
         layers: as its manifest lists them.
-        inside: its Python, glibc and system packages.
+        info: its Python, glibc and system packages.
         remote: whether it came from a registry.
     """
 
@@ -30,7 +30,7 @@ class Base(NamedTuple):
     digest: str
     config: dict[str, Any]
     layers: list[Descriptor]
-    inside: Inside
+    info: BaseImageInfo
     remote: bool
 
 
@@ -67,18 +67,18 @@ def _opened(layout: Layout, manifest: Descriptor, name: str, platform: str, *, r
     if have != platform:
         raise PackagingError(f"the base image {name} is for {have}: give one for {platform} with --base")
     layers = [_oci_layer(layer) for layer in document["layers"]]
-    inside = look(layout, manifest.digest, layers)
-    if inside.machine not in {0, ELF_MACHINE[platform]}:
+    info = look(layout, manifest.digest, layers)
+    if info.machine not in {0, ELF_MACHINE[platform]}:
         raise PackagingError(f"the base image {name} is not for {platform}: give one that is with --base")
-    if not inside.python:
+    if not info.python:
         raise PackagingError(f"the base image {name} has no Python: give one that has with --base")
-    if not inside.glibc:
+    if not info.glibc:
         raise PackagingError(
             f"the base image {name} has no glibc (Alpine?): ONNX Runtime's wheels need one, see --base"
         )
-    if not inside.libstdcxx:
+    if not info.libstdcxx:
         raise PackagingError(f"the base image {name} has no libstdc++.so.6: give one that has with --base")
-    return Base(name, manifest.digest, config, layers, inside, remote)
+    return Base(name, manifest.digest, config, layers, info, remote)
 
 
 def _oci_layer(layer: dict[str, Any]) -> Descriptor:

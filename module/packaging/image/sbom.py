@@ -21,7 +21,7 @@ def describe(name: str, base: Base, packages: Sequence[Package], contents: Conte
     image = re.sub(r"[:@][^/]*$", "", name)
     components = [
         {"type": "container", "name": base.name, "version": base.digest},
-        *(_debian(each, version, architecture) for each, version in sorted(base.inside.system_packages.items())),
+        *(_debian(each, version, architecture) for each, version in sorted(base.info.system_packages.items())),
         *(_python(each) for each in sorted(packages, key=lambda each: each.name.lower())),
         _python(Package("iotedge-scoring-module", __version__, "MIT")),
         *_ours(contents),

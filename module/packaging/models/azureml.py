@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import PackagingError
-from .model import Model, Reference, check_name, hash_of
+from .model import Model, ModelReference, check_name, hash_of
 from .trees import hash_tree
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class WorkspaceModels:
         Raises:
             PackagingError: there is none.
         """
-        wanted = Reference.parse(reference)
+        wanted = ModelReference.parse(reference)
         if wanted.version is not None:
             version = str(wanted.version)
             return _read(_asked(f"show {reference}", lambda: self._client.models.get(wanted.name, version=version)))

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ...errors import PackagingError
-from .model import Model, Reference, check_name, hash_of
+from .model import Model, ModelReference, check_name, hash_of
 from .trees import copy_tree, hash_tree
 
 DEFAULT_STORE = Path("~/.local/share/scoring-module/models")
@@ -61,7 +61,7 @@ class FolderModels:
         Raises:
             PackagingError: there is none, or its files are no longer those that were registered.
         """
-        model = self._find(Reference.parse(reference))
+        model = self._find(ModelReference.parse(reference))
         if hash_tree(self.path(model)) != model.files:
             raise PackagingError(f"{model} in {self.folder} is damaged: its files are not those that were registered")
         return model
@@ -110,7 +110,7 @@ class FolderModels:
                 raise
             return model
 
-    def _find(self, reference: Reference) -> Model:
+    def _find(self, reference: ModelReference) -> Model:
         versions = self._versions(reference.name)
         if reference.version is not None and reference.version in versions:
             return self._read(reference.name, reference.version)

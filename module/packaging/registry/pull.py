@@ -11,7 +11,7 @@ import requests
 from ...errors import PackagingError
 from .credentials import Access
 from .oci import Descriptor, Layout, Write
-from .reference import ImageName
+from .reference import ImageReference
 from .registry import Registry
 
 _CHUNK = 1 << 20
@@ -19,7 +19,7 @@ _AT_ONCE = 4
 _TRIES = 4
 
 
-def pull(layout: Layout, image: ImageName, platform: str, access: Access) -> Descriptor:
+def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
     """Give an image's manifest for a platform, with everything that it names in the layout.
 
     An image meant by its digest whose blobs are here needs no registry.
@@ -58,7 +58,7 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
     return chosen
 
 
-def _manifest(layout: Layout, registry: Registry, image: ImageName, platform: str) -> Descriptor:
+def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
     answer = _checked(registry, image.reference)
     document = orjson.loads(answer.content)
     if "manifests" in document:

@@ -16,7 +16,7 @@ from . import reference
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .progress import Progress
-from .reference import ImageName
+from .reference import ImageReference
 from .registry import BrokenConnectionError, Registry, next_location
 
 BASE_NAME = "org.opencontainers.image.base.name"
@@ -38,7 +38,7 @@ class Pushed(NamedTuple):
     mounted: int
 
 
-def push(layout: Layout, name: ImageName, access: Access, progress: Progress) -> Pushed:
+def push(layout: Layout, name: ImageReference, access: Access, progress: Progress) -> Pushed:
     """Push an image to the registry in its name.
 
     Raises:
@@ -75,7 +75,7 @@ def push(layout: Layout, name: ImageName, access: Access, progress: Progress) ->
     return Pushed(manifest.digest, sent, mounted)
 
 
-def _base_in_the_same_registry(base: str, name: ImageName) -> str:
+def _base_in_the_same_registry(base: str, name: ImageReference) -> str:
     """Give the repository of the base image if blobs can be mounted from it; empty if not."""
     if not base:
         return ""

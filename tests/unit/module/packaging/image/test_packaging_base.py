@@ -44,8 +44,8 @@ def test_a_root_file_system_is_a_base_image(layout: Layout, tmp_path: Path) -> N
     file = tmp_path / "base.tar"
     file.write_bytes(tar(_GOOD))
     base = open_base(layout, str(file), "", "linux/amd64", Access())
-    assert (base.inside.python, base.inside.glibc, base.inside.executable) == ("3.11", "2.36", "/usr/bin/python3.11")
-    assert base.inside.system_packages == {"libc6": "2.36-9", "zlib1g": "1:1.2"}
+    assert (base.info.python, base.info.glibc, base.info.executable) == ("3.11", "2.36", "/usr/bin/python3.11")
+    assert base.info.system_packages == {"libc6": "2.36-9", "zlib1g": "1:1.2"}
     assert base.config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(tar(_GOOD)).hexdigest()}"]
     assert not base.remote
     assert open_base(layout, str(file), "", "linux/amd64", Access()) == base
@@ -63,7 +63,7 @@ def test_what_docker_saved_is_a_base_image(layout: Layout, tmp_path: Path) -> No
     file.write_bytes(tar(parts, ""))
     base = open_base(layout, f"docker-archive:{file}", "", "linux/amd64", Access())
     assert base.config == config
-    assert base.inside.python == "3.11"
+    assert base.info.python == "3.11"
 
 
 def test_an_oci_layout_is_a_base_image(layout: Layout, tmp_path: Path) -> None:

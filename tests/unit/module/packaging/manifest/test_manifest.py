@@ -139,7 +139,7 @@ def test_each_setting_is_in_the_twin_or_fixed_when_the_container_starts() -> Non
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    made = manifest.build(manifest.Choices(template=TEMPLATE, image=IMAGE), VALUES)
+    made = manifest.build(manifest.ManifestOptions(template=TEMPLATE, image=IMAGE), VALUES)
     path = tmp_path / "deployment.json"
     path.write_text("older, and everyone may read it")
     manifest.write(made, path)

@@ -11,7 +11,7 @@ from module.errors import PackagingError, SettingsError
 from module.packaging.manifest import placeholders
 from module.packaging.registry.image_pin import Pinned, pin
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
-from module.packaging.registry.reference import ImageName
+from module.packaging.registry.reference import ImageReference
 
 
 def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
@@ -41,11 +41,11 @@ def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> Non
         placeholders.module_images(tmp_path, "amd64", VALUES)
 
 
-def knows(digest: str) -> Callable[[ImageName], str]:
+def knows(digest: str) -> Callable[[ImageReference], str]:
     return lambda name: digest
 
 
-def breaks(name: ImageName) -> str:
+def breaks(name: ImageReference) -> str:
     raise PackagingError(f"cannot reach {name.host}")
 
 
@@ -63,7 +63,7 @@ def test_what_is_pinned_stays_and_nothing_is_asked(tmp_path: Path) -> None:
     ("ask", "note"), [(knows(""), "r.azurecr.io has no scoring:7, push it"), (breaks, "cannot reach r.azurecr.io")]
 )
 def test_else_by_what_build_left_here_and_that_is_said(
-    tmp_path: Path, ask: Callable[[ImageName], str], note: str
+    tmp_path: Path, ask: Callable[[ImageReference], str], note: str
 ) -> None:
     Layout(tmp_path).tag("r.azurecr.io/scoring:7", Descriptor(MANIFEST, DIGEST, 1))
     pinned = pin("r.azurecr.io/scoring:7", ask, tmp_path)
