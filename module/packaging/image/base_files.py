@@ -1,5 +1,6 @@
 """A base image that lies in a file or folder: an OCI layout, what ``docker save`` wrote, a root file system's tar."""
 
+import shutil
 import tarfile
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +13,7 @@ from ..registry.oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout
 from ..registry.pull import choose_platform
 from .layers import Gzipped
 
+_CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
 
 
@@ -33,7 +35,7 @@ def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descripto
     path = Path(file).expanduser()
     try:
         state = (path / "index.json" if path.is_dir() else path).stat()
-        key = f"base {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
+        key = f"base 2 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
         if remembered := layout.note(key):
             manifest = msgspec.json.decode(remembered, type=Descriptor)
             if layout.has(manifest) and all(layout.has(_descriptor(each)) for each in _layers(layout, manifest)):
@@ -83,22 +85,23 @@ def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
     with tarfile.open(path) as archive:
         names = {member.name.removeprefix("./") for member in archive.getmembers()}
         if "manifest.json" not in names:
-            return _root_file_system(layout, path, platform)
+            return _root_file_system(layout, archive, path.name, platform)
         listed = orjson.loads(_member(archive, "manifest.json").read())[0]
         config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
-        layers = [_gzip(layout, _member(archive, each))[0] for each in listed["Layers"]]
+        layers = [_saved_layer(layout, _member(archive, each)) for each in listed["Layers"]]
         return _manifest(layout, config, layers)
 
 
-def _root_file_system(layout: Layout, path: Path, platform: str) -> Descriptor:
-    with path.open("rb") as file:
-        layer, diff_id = _gzip(layout, file)
+def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platform: str) -> Descriptor:
+    tar: Any = archive.fileobj  # what it reads from, decompressed: the digest of a layer's tar is in the configuration
+    tar.seek(0)
+    layer, diff_id = _gzip(layout, tar)
     os_name, _, architecture = platform.partition("/")
     config = {
         "os": os_name,
         "architecture": architecture,
         "config": {},
-        "history": [{"created_by": path.name}],
+        "history": [{"created_by": name}],
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
     }
     return _manifest(layout, layout.put_json(config, CONFIG), [layer])
@@ -124,18 +127,20 @@ def _copy(layout: Layout, file: IO[bytes], media_type: str, digest: str) -> Desc
     return layout.write(fill, media_type, digest)
 
 
-def _gzip(layout: Layout, file: IO[bytes]) -> tuple[Descriptor, str]:
-    """Store a tar as a layer; what is compressed already stays as it is, and its tar's digest is not asked for."""
-    head = file.read(2)
+def _saved_layer(layout: Layout, file: IO[bytes]) -> Descriptor:
+    """Store a layer of ``docker save``; what is compressed already stays as it is."""
+    compressed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
-    if head == b"\x1f\x8b":
-        return _copy(layout, file, LAYER, ""), ""
+    return _copy(layout, file, LAYER, "") if compressed else _gzip(layout, file)[0]
+
+
+def _gzip(layout: Layout, file: IO[bytes]) -> tuple[Descriptor, str]:
+    """Store a tar as a layer and give the digest of the tar with it."""
     gzipped = Gzipped()
 
     def fill(write: Write) -> None:
         gzipped.write_to = write
-        while chunk := file.read(1 << 20):
-            gzipped.write(chunk)
+        shutil.copyfileobj(file, gzipped, _CHUNK)
         gzipped.finish()
 
     return layout.write(fill, LAYER), gzipped.diff_id
