@@ -2,6 +2,7 @@
 
 import shutil
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -9,7 +10,7 @@ import msgspec
 import orjson
 
 from ...errors import PackagingError
-from ..registry.oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout, Write
+from ..registry.oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout
 from ..registry.pull import choose_platform
 from .layers import Gzipped
 
@@ -36,27 +37,14 @@ def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descripto
     try:
         state = (path / "index.json" if path.is_dir() else path).stat()
         key = f"base 2 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
-        if remembered := layout.note(key):
-            manifest = msgspec.json.decode(remembered, type=Descriptor)
-            if layout.has(manifest) and all(layout.has(_descriptor(each)) for each in _layers(layout, manifest)):
-                return manifest
-        manifest = _from_layout(layout, path, tag, platform) if path.is_dir() else _from_tar(layout, path, platform)
+        read = partial(_from_layout, layout, path, tag) if path.is_dir() else partial(_from_tar, layout, path)
+        return layout.once(key, Descriptor, lambda: read(platform), layout.parts)
     except OSError as error:
         raise PackagingError(f"cannot read the base image {name}: {error.strerror or error}") from error
     except (tarfile.TarError, KeyError, IndexError, ValueError) as error:
         raise PackagingError(
             f"the base image {name} is neither an OCI layout nor a tar of an image: {error}"
         ) from error
-    layout.remember(key, msgspec.json.encode(manifest))
-    return manifest
-
-
-def _descriptor(layer: dict[str, Any]) -> Descriptor:
-    return msgspec.convert({key: layer[key] for key in ("mediaType", "digest", "size")}, Descriptor)
-
-
-def _layers(layout: Layout, manifest: Descriptor) -> list[dict[str, Any]]:
-    return list(layout.read(manifest.digest)["layers"])
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
@@ -76,7 +64,7 @@ def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descr
         document = orjson.loads(blob(chosen["digest"]).read_bytes())
     for part in (document["config"], *document["layers"], chosen):
         with blob(part["digest"]).open("rb") as file:
-            _copy(layout, file, str(part["mediaType"]), str(part["digest"]))
+            _copy(layout, file, str(part["digest"]))
     return Descriptor(chosen["mediaType"], chosen["digest"], blob(chosen["digest"]).stat().st_size)
 
 
@@ -119,28 +107,23 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
-def _copy(layout: Layout, file: IO[bytes], media_type: str, digest: str) -> Descriptor:
-    def fill(write: Write) -> None:
-        while chunk := file.read(1 << 20):
-            write(chunk)
-
-    return layout.write(fill, media_type, digest)
+def _copy(layout: Layout, file: IO[bytes], expected: str = "") -> Descriptor:
+    with layout.writing(expected) as new:
+        shutil.copyfileobj(file, new, _CHUNK)
+    return Descriptor(LAYER, new.digest, new.size)
 
 
 def _saved_layer(layout: Layout, file: IO[bytes]) -> Descriptor:
     """Store a layer of ``docker save``; what is compressed already stays as it is."""
     compressed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
-    return _copy(layout, file, LAYER, "") if compressed else _gzip(layout, file)[0]
+    return _copy(layout, file) if compressed else _gzip(layout, file)[0]
 
 
 def _gzip(layout: Layout, file: IO[bytes]) -> tuple[Descriptor, str]:
     """Store a tar as a layer and give the digest of the tar with it."""
-    gzipped = Gzipped()
-
-    def fill(write: Write) -> None:
-        gzipped.write_to = write
+    with layout.writing() as new:
+        gzipped = Gzipped(new)
         shutil.copyfileobj(file, gzipped, _CHUNK)
         gzipped.finish()
-
-    return layout.write(fill, LAYER), gzipped.diff_id
+    return Descriptor(LAYER, new.digest, new.size), gzipped.diff_id

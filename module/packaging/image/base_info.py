@@ -44,9 +44,10 @@ def look(layout: Layout, digest: str, layers: list[Descriptor]) -> BaseImageInfo
     Raises:
         PackagingError: a layer is damaged or packed as this cannot read.
     """
-    key = f"inside 3 {digest}"
-    if remembered := layout.note(key):
-        return msgspec.json.decode(remembered, type=BaseImageInfo)
+    return layout.once(f"inside 3 {digest}", BaseImageInfo, lambda: _look(layout, layers), lambda _: [])
+
+
+def _look(layout: Layout, layers: list[Descriptor]) -> BaseImageInfo:
     info = BaseImageInfo()
     for layer in layers:
         try:
@@ -55,7 +56,6 @@ def look(layout: Layout, digest: str, layers: list[Descriptor]) -> BaseImageInfo
                     _see(info, archive, member)
         except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
             raise PackagingError(f"the base image's layer {layer.digest} cannot be read: {error}") from error
-    layout.remember(key, msgspec.json.encode(info))
     return info
 
 

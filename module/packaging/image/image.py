@@ -126,13 +126,7 @@ def _own_layers(layout: Layout, contents: Contents) -> list[Layer]:
 def _layer(layout: Layout, entries: Sequence[Entry], purpose: str) -> Layer:
     """Give a layer of these entries, the one of last time if nothing in it has changed."""
     key = f"layer 1 {purpose}\n{key_of(entries)}"
-    if remembered := layout.note(key):
-        layer = msgspec.json.decode(remembered, type=Layer)
-        if layout.has(layer.blob):
-            return layer
-    layer = pack(layout, entries, purpose)
-    layout.remember(key, msgspec.json.encode(layer))
-    return layer
+    return layout.once(key, Layer, lambda: pack(layout, entries, purpose), lambda layer: [layer.blob])
 
 
 def _labels(

@@ -56,42 +56,29 @@ def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Ins
         PackagingError: a wheel is not to be had for the platform, or what was slimmed does not work.
     """
     key = f"packages {_VERSION} {lock.digest} {target.uv_platform} {target.python} {no_slim}"
-    if remembered := layout.note(key):
-        made = msgspec.json.decode(remembered, type=Installed)
-        if all(layout.has(layer.blob) for layer in made.layers):
-            return made
-    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
-        made = _install(layout, Path(folder), lock, target, no_slim)
-    layout.remember(key, msgspec.json.encode(made))
-    return made
-
-
-def _install(layout: Layout, folder: Path, lock: Lock, target: Target, no_slim: bool) -> Installed:
-    packages, pins = folder / "packages", folder / "requirements.txt"
-    pins.write_text(lock.pins, encoding="utf-8")
-    run_uv(
-        "pip",
-        "install",
-        "--quiet",
-        "--target",
-        str(packages),
-        "--require-hashes",
-        "--no-deps",
-        "--link-mode",
-        "hardlink",
-        "--requirement",
-        str(pins),
-        *platform_options(target),
+    return layout.once(
+        key,
+        Installed,
+        lambda: _install(layout, lock, target, no_slim),
+        lambda made: [layer.blob for layer in made.layers],
     )
-    owners = _owners(packages)
-    slim(packages, everything=no_slim)
-    _check_machine(packages, target)
-    note = smoke_test(packages, target)
-    layers = [
-        pack(layout, [*group.entries, *folders_of(group.entries, PLACE)], group.name)
-        for group in _groups(packages, owners)
-    ]
-    return Installed(layers, list(_described(packages)), [note] if note else [])
+
+
+def _install(layout: Layout, lock: Lock, target: Target, no_slim: bool) -> Installed:
+    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
+        packages, pins = Path(folder, "packages"), Path(folder, "requirements.txt")
+        pins.write_text(lock.pins, encoding="utf-8")
+        options = ["--quiet", "--require-hashes", "--no-deps", "--link-mode", "hardlink", *platform_options(target)]
+        run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins))
+        owners = _owners(packages)
+        slim(packages, everything=no_slim)
+        _check_machine(packages, target)
+        note = smoke_test(packages, target)
+        layers = [
+            pack(layout, [*group.entries, *folders_of(group.entries, PLACE)], group.name)
+            for group in _groups(packages, owners)
+        ]
+        return Installed(layers, list(_described(packages)), [note] if note else [])
 
 
 def _groups(packages: Path, owners: dict[str, str]) -> Iterator[_Group]:

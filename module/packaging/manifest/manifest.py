@@ -1,6 +1,5 @@
 """Turns a deployment template into a deployment: values in place, the image pinned, everything checked by name."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import orjson
 
 from ...errors import SettingsError
 from ...settings import Settings
+from ..models.trees import write_whole
 from . import checks, create_options, edge_manifest, layered, module_twin, schema
 from .edge_manifest import DEFAULT_PRIORITY, RouteSpec
 from .placeholders import Expansion
@@ -104,13 +104,9 @@ def write_private(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        unfinished.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import requests
 
 from ...errors import PackagingError
 from .credentials import Access
-from .oci import Descriptor, Layout, Write
+from .oci import Descriptor, Layout
 from .reference import ImageReference
 from .registry import Registry
 
@@ -27,17 +28,21 @@ def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -
     Raises:
         PackagingError: the registry does not have it or does not let us have it, or a blob arrives damaged.
     """
-    if image.digest and (remembered := layout.note(f"pulled {image} {platform}")):
-        manifest = msgspec.json.decode(remembered, type=Descriptor)
-        if layout.has(manifest) and all(layout.has(blob) for blob in _blobs(layout.read(manifest.digest))):
-            return manifest
-    registry = Registry(image.host, image.repository, access)
-    manifest = _manifest(layout, registry, image, platform)
-    missing = [blob for blob in _blobs(layout.read(manifest.digest)) if not layout.has(blob)]
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
+    fetch = partial(_pull, layout, image, platform, access)
+    if image.digest:
+        return layout.once(f"pulled {image} {platform}", Descriptor, fetch, layout.parts)
+    manifest = fetch()
     pinned = image._replace(digest=manifest.digest)
     layout.remember(f"pulled {pinned} {platform}", msgspec.json.encode(manifest))
+    return manifest
+
+
+def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
+    registry = Registry(image.host, image.repository, access)
+    manifest = _manifest(layout, registry, image, platform)
+    missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
     return manifest
 
 
@@ -78,13 +83,6 @@ def _checked(registry: Registry, reference: str) -> requests.Response:
     return answer
 
 
-def _blobs(manifest: dict[str, Any]) -> list[Descriptor]:
-    return [
-        Descriptor(each["mediaType"], each["digest"], each["size"])
-        for each in (manifest["config"], *manifest["layers"])
-    ]
-
-
 def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
     for attempt in range(_TRIES):
         answer = registry.request(
@@ -95,13 +93,10 @@ def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
             stream=True,
             doing=f"pull the blob {blob.digest}",
         )
-
-        def fill(write: Write, answer: requests.Response = answer) -> None:
-            for chunk in answer.iter_content(_CHUNK):
-                write(chunk)
-
         try:
-            layout.write(fill, blob.media_type, blob.digest)
+            with layout.writing(blob.digest) as new:
+                for chunk in answer.iter_content(_CHUNK):
+                    new.write(chunk)
         except requests.RequestException as error:
             if attempt == _TRIES - 1:
                 raise PackagingError(f"the connection to {registry.host} broke {_TRIES} times while pulling") from error

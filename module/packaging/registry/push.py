@@ -50,10 +50,7 @@ def push(layout: Layout, name: ImageReference, access: Access, progress: Progres
     registry = Registry(name.host, name.repository, access, push=True, mounts=base)
     if registry.digest_of(name.tag) == manifest.digest:
         return Pushed(manifest.digest, 0, 0)
-    blobs = {
-        each["digest"]: Descriptor(each["mediaType"], each["digest"], each["size"])
-        for each in (*document["layers"], document["config"])
-    }
+    blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
     pushing = _Pushing(layout, registry, base, progress)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         done = [threads.submit(pushing.blob, blob) for blob in blobs.values()]
