@@ -12,7 +12,8 @@ from module.errors import PackagingError, SettingsError
 from module.packaging.deployment import device, fleet, watch
 from module.packaging.deployment.deployment_file import DeploymentFile
 from module.packaging.deployment.hub_access import access_from
-from module.packaging.deployment.iot_hub import ATTEMPTS, LONGEST_WAIT, HubError, IotHub
+from module.packaging.deployment.iot_hub import PAUSES_S, HubError, IotHub
+from module.packaging.http_client import LONGEST_WAIT
 
 
 @pytest.fixture
@@ -153,15 +154,15 @@ def test_a_refusal_is_one_sentence(stub: HubStub, hub: IotHub, status: int, sent
 def test_a_throttled_request_waits_as_long_as_the_hub_says(stub: HubStub, hub: IotHub, pauses: list[float]) -> None:
     stub.faults = [Fault(429, {"Retry-After": "7"}), Fault(429, {"Retry-After": "9999"}), Fault(503)]
     assert hub.get("configurations") == []
-    assert pauses == [7, LONGEST_WAIT, 4]
+    assert pauses == [7, LONGEST_WAIT, PAUSES_S[2]]
 
 
 @pytest.mark.parametrize(("fault", "sentence"), [(Fault(429), "is throttling"), (Fault(), "cannot be reached")])
 def test_trying_again_has_an_end(stub: HubStub, hub: IotHub, pauses: list[float], fault: Fault, sentence: str) -> None:
     stub.faults = [fault] * 100
-    with pytest.raises(HubError, match=rf"{sentence} \(.*\), {ATTEMPTS} times: try again later"):
+    with pytest.raises(PackagingError, match=rf"{sentence} \(.*\), 5 times: try again later"):
         hub.get("configurations")
-    assert (len(stub.asked), pauses) == (ATTEMPTS, [1, 2, 4, 8])
+    assert (len(stub.asked), pauses) == (5, [1, 2, 4, 8])
 
 
 def test_a_lost_answer_does_not_make_a_second_deployment(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
@@ -173,13 +174,13 @@ def test_a_lost_answer_does_not_make_a_second_deployment(stub: HubStub, hub: Iot
 
 def test_nobody_listens(stub: HubStub, pauses: list[float]) -> None:
     text = stub.connection_string().replace(stub.host, "localhost:1")
-    with pytest.raises(HubError, match=r"localhost:1 cannot be reached \(Connection refused\), 5 times"):
+    with pytest.raises(PackagingError, match=r"localhost:1 cannot be reached \(Connection refused\), 5 times"):
         IotHub(access_from({"IOTHUB_CONNECTION_STRING": text}, None), pauses.append).get("configurations")
 
 
 def test_a_host_that_does_not_exist_is_not_tried_again(pauses: list[float]) -> None:
     hub = IotHub(access_from({"IOTHUB_ACCESS_TOKEN": TOKEN}, "hub.invalid"), pauses.append)
-    with pytest.raises(HubError, match=r"there is no host hub.invalid, or no name server is reached"):
+    with pytest.raises(PackagingError, match=r"there is no host hub.invalid, or no name server is reached"):
         hub.get("configurations")
     assert pauses == []
 
@@ -187,7 +188,7 @@ def test_a_host_that_does_not_exist_is_not_tried_again(pauses: list[float]) -> N
 def test_an_untrusted_certificate(stub: HubStub, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     hub = IotHub(access_from({"IOTHUB_CONNECTION_STRING": stub.connection_string()}, None), pauses.append)
-    with pytest.raises(HubError, match=r"certificate of .* is not trusted .*: set SSL_CERT_FILE"):
+    with pytest.raises(PackagingError, match=r"certificate of .* is not trusted .*: set SSL_CERT_FILE"):
         hub.get("configurations")
     assert pauses == []
 

@@ -10,14 +10,13 @@ import orjson
 import requests
 
 from ...errors import PackagingError
+from ..http_client import tried
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .reference import ImageReference
-from .registry import Registry
+from .registry import PAUSES_S, Registry
 
-_CHUNK = 1 << 20
 _AT_ONCE = 4
-_TRIES = 4
 
 
 def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
@@ -84,21 +83,18 @@ def _checked(registry: Registry, reference: str) -> requests.Response:
 
 
 def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
-    for attempt in range(_TRIES):
+    def fetch() -> None:
         answer = registry.request(
             "GET",
             f"blobs/{blob.digest}",
             expected={200},
             headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
             stream=True,
+            again=False,
             doing=f"pull the blob {blob.digest}",
         )
-        try:
-            with layout.writing(blob.digest) as new:
-                for chunk in answer.iter_content(_CHUNK):
-                    new.write(chunk)
-        except requests.RequestException as error:
-            if attempt == _TRIES - 1:
-                raise PackagingError(f"the connection to {registry.host} broke {_TRIES} times while pulling") from error
-        else:
-            return
+        with layout.writing(blob.digest) as new:
+            for chunk in registry.chunks(answer):
+                new.write(chunk)
+
+    tried(fetch, PAUSES_S)

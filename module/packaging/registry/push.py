@@ -4,24 +4,24 @@ A tag is written when everything that it means is there, so that nothing is ever
 hundreds of times slower than one PUT (dotnet/sdk-container-builds#412).
 """
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from rich.progress import Progress
+
 from ...errors import PackagingError
+from ..http_client import BusyError, tried
 from ..models.trees import hash_file
 from . import reference
 from .credentials import Access
 from .oci import Descriptor, Layout
-from .progress import Progress
 from .reference import ImageReference
-from .registry import BrokenConnectionError, Registry, next_location
+from .registry import PAUSES_S, Registry, next_location
 
 BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
-_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 
 class Pushed(NamedTuple):
@@ -113,20 +113,21 @@ class _Pushing:
 
     def _send(self, blob: Descriptor, body: "BlobBody", location: str) -> None:
         """Send a blob with one PUT; after a break go on where the registry says, or begin again."""
-        for pause in (*_PAUSES_S, None):
+        place = ""
+
+        def attempt() -> None:
+            nonlocal place
+            place = self._resume(blob, body, place) if place else location
             try:
-                self._put(blob, body, location)
-            except BrokenConnectionError:
-                if pause is None:
-                    raise
+                self._put(blob, body, place)
+            except BusyError:
+                raise
             except PackagingError:
                 if f"sha256:{hash_file(body.path)}" != blob.digest:
                     raise PackagingError(f"{body.path} is damaged: delete it and build the image again") from None
                 raise
-            else:
-                return
-            time.sleep(pause)
-            location = self._resume(blob, body, location)
+
+        tried(attempt, PAUSES_S)
 
     def _put(self, blob: Descriptor, body: "BlobBody", location: str) -> None:
         headers = {"Content-Type": "application/octet-stream"}
@@ -139,12 +140,15 @@ class _Pushing:
             expected={201},
             headers=headers,
             body=body,
+            again=False,
             doing=f"push the blob {blob.digest}",
         )
 
     def _resume(self, blob: Descriptor, body: "BlobBody", location: str) -> str:
         """Ask how much arrived and set the body to go on there; a registry that has forgotten gets all of it."""
-        answer = self.registry.request("GET", location, expected=range(200, 500), doing="go on with an upload")
+        answer = self.registry.request(
+            "GET", location, expected=range(200, 500), again=False, doing="go on with an upload"
+        )
         _, _, last = answer.headers.get("Range", "").rpartition("-")
         arrived = int(last) + 1 if answer.status_code == 204 and last.isdigit() and last != "0" else 0
         body.start_at(arrived if arrived < blob.size else 0)
@@ -159,7 +163,7 @@ class BlobBody:
         self.path, self.start = path, 0
         self._size, self._progress = blob.size, progress
         self._file = path.open("rb")
-        self._row = progress.begin(blob.digest, blob.size)
+        self._row = progress.add_task(blob.digest.removeprefix("sha256:")[:12], total=blob.size)
 
     def __enter__(self) -> "BlobBody":
         return self
@@ -173,7 +177,7 @@ class BlobBody:
     def read(self, size: int = -1) -> bytes:
         """Give the next bytes."""
         data = self._file.read(size if size < 0 else max(size, 1 << 18))
-        self._progress.at(self._row, self._file.tell())
+        self._progress.update(self._row, completed=self._file.tell())
         return data
 
     def start_at(self, offset: int) -> None:
@@ -184,4 +188,4 @@ class BlobBody:
     def rewind(self) -> None:
         """Begin again."""
         self._file.seek(self.start)
-        self._progress.at(self._row, self.start)
+        self._progress.update(self._row, completed=self.start)
