@@ -9,8 +9,10 @@ from deployments import CONDITION, READY, deployment, written
 from hub_stub import SECRET, TOKEN, Fault, HubStub, serving
 
 from module.errors import PackagingError, SettingsError
-from module.packaging.deployment import device, fleet, watch
+from module.packaging.deployment import watch
 from module.packaging.deployment.deployment_file import DeploymentFile
+from module.packaging.deployment.device import DeviceRollout
+from module.packaging.deployment.fleet import FleetRollout
 from module.packaging.deployment.hub_access import access_from
 from module.packaging.deployment.iot_hub import PAUSES_S, HubError, IotHub
 from module.packaging.http_client import LONGEST_WAIT
@@ -40,19 +42,23 @@ def ready(tmp_path: Path) -> DeploymentFile:
 
 
 def start(hub: IotHub, ready: DeploymentFile, priority: int = 10) -> str:
-    return fleet.start(hub, ready, name=ready.name, condition=CONDITION, priority=priority)
+    return fleet(hub, ready, priority=priority).start()
+
+
+def fleet(hub: IotHub, ready: DeploymentFile, name: str = "", priority: int = 10) -> FleetRollout:
+    return FleetRollout(hub, name or ready.name, ready, condition=CONDITION, priority=priority)
 
 
 def test_a_device_gets_the_deployment_and_goes_back(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     """What the device had is kept, private, and is what it has again after the roll-back; twice is once."""
     before = {"modules": {"old": {"settings": {"image": "old:1"}}}}
     stub.add_device("edge 1", "old", **{"$edgeAgent": before})
-    assert "deployed" in device.apply(hub, "edge 1", ready)
+    assert "deployed" in DeviceRollout(hub, "edge 1", ready).start()
     assert stub.bodies[-1] == {"modulesContent": ready.content}
-    kept = device.previous(ready.path, "edge 1")
+    kept = DeviceRollout(hub, "edge 1", ready).kept
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert "already" in device.apply(hub, "edge 1", ready)
-    device.roll_back(hub, "edge 1", ready.path)
+    assert "already" in DeviceRollout(hub, "edge 1", ready).start()
+    DeviceRollout(hub, "edge 1", ready).roll_back()
     assert stub.twins["edge 1", "$edgeAgent"]["desired"]["modules"] == before["modules"]
 
 
@@ -60,19 +66,19 @@ def test_a_device_without_a_deployment_has_nothing_to_go_back_to(
     stub: HubStub, hub: IotHub, ready: DeploymentFile
 ) -> None:
     stub.add_device("edge-1")
-    device.apply(hub, "edge-1", ready)
+    DeviceRollout(hub, "edge-1", ready).start()
     with pytest.raises(SettingsError, match=r"edge-1\.previous\.json is not there"):
-        device.roll_back(hub, "edge-1", ready.path)
+        DeviceRollout(hub, "edge-1", ready).roll_back()
 
 
 def test_a_device_that_is_not_there(hub: IotHub, ready: DeploymentFile) -> None:
     with pytest.raises(PackagingError, match=r"has no device edge-9: check --device"):
-        device.apply(hub, "edge-9", ready)
+        DeviceRollout(hub, "edge-9", ready).start()
 
 
 def test_a_layer_is_not_for_one_device(hub: IotHub, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is a layer, which needs --target-condition"):
-        device.apply(hub, "edge-1", written(tmp_path, deployment(layered=True)))
+        DeviceRollout(hub, "edge-1", written(tmp_path, deployment(layered=True))).start()
 
 
 def test_a_fleet_gets_one_configuration(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
@@ -105,7 +111,7 @@ def test_another_content_needs_another_name(hub: IotHub, ready: DeploymentFile, 
     other = written(tmp_path, deployment(memory=1 << 30), "other.json")
     assert other.name != ready.name
     with pytest.raises(PackagingError, match="whose content cannot change: choose another --id"):
-        fleet.start(hub, other, name=ready.name, condition=CONDITION, priority=1)
+        fleet(hub, other, ready.name).start()
 
 
 def test_rolling_back_names_what_the_devices_go_back_to(
@@ -114,14 +120,14 @@ def test_rolling_back_names_what_the_devices_go_back_to(
     old = written(tmp_path, deployment(memory=1 << 30), "old.json")
     start(hub, old, priority=5)
     start(hub, ready)
-    assert fleet.roll_back(hub, ready.name).endswith(f"{old.name} (priority 5)")
+    assert fleet(hub, ready).roll_back().endswith(f"{old.name} (priority 5)")
     assert list(stub.configurations) == [old.name]
 
 
 def test_the_only_deployment_is_not_taken_away(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     start(hub, ready)
     with pytest.raises(PackagingError, match="is the only base deployment"):
-        fleet.roll_back(hub, ready.name)
+        fleet(hub, ready).roll_back()
     assert ready.name in stub.configurations
 
 
@@ -197,19 +203,20 @@ def test_a_device_is_watched_until_its_module_says_ready(
     stub: HubStub, hub: IotHub, ready: DeploymentFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stub.add_device("edge-1", "scoring")
-    device.apply(hub, "edge-1", ready)
+    rollout = DeviceRollout(hub, "edge-1", ready)
+    rollout.start()
     with pytest.raises(PackagingError, match=r"not done within 0.05 s: edge-1: edgeAgent has not taken it yet"):
-        watch.device_until_done(hub, "edge-1", ready, timeout=0.05, every=0.02)
+        watch.until_done(rollout.look, timeout=0.05, every=0.02)
     failed = {"scoring": {"runtimeStatus": "failed", "statusDescription": "exit code 3"}}
     stub.report("edge-1", "$edgeAgent", **{**READY, "modules": failed})
     with pytest.raises(PackagingError, match="module scoring is failed, exit code 3"):
-        watch.device_until_done(hub, "edge-1", ready, timeout=0.01, every=0.02)
+        watch.until_done(rollout.look, timeout=0.01, every=0.02)
     stub.report("edge-1", "$edgeAgent", **READY)
     stub.report("edge-1", "scoring", status="the journal cannot be written")
     with pytest.raises(PackagingError, match="running and says: the journal cannot be written"):
-        watch.device_until_done(hub, "edge-1", ready, timeout=0.01, every=0.02)
+        watch.until_done(rollout.look, timeout=0.01, every=0.02)
     stub.report("edge-1", "scoring", status="ready")
-    watch.device_until_done(hub, "edge-1", ready, timeout=1, every=0.02)
+    watch.until_done(rollout.look, timeout=1, every=0.02)
     assert capsys.readouterr().out.endswith("edge-1: module scoring is running and says: ready\n")
 
 
@@ -224,7 +231,7 @@ def test_a_fleet_is_watched_until_every_device_has_arrived(stub: HubStub, hub: I
     stub.report("edge-2", "$edgeAgent", **{**READY, "lastDesiredStatus": pulled, "modules": {}})
     expected = "2 targeted, 2 applied, 1 success, 1 failing, 0 ready; edge-2: image pull failed: 401, module scoring is"
     with pytest.raises(PackagingError, match=expected):
-        watch.fleet_until_done(hub, ready.name, ready, timeout=0.01, every=0.02)
+        watch.until_done(fleet(hub, ready).look, timeout=0.01, every=0.02)
     there["systemMetrics"] = {"results": {**counts, "reportedSuccessfulCount": 2, "reportedFailedCount": 0}}
     there["metrics"]["results"] = {"scoringReady": 2}
-    watch.fleet_until_done(hub, ready.name, ready, timeout=1, every=0.02)
+    watch.until_done(fleet(hub, ready).look, timeout=1, every=0.02)

@@ -30,10 +30,14 @@ class HubError(PackagingError):
 
 
 class IotHub:
-    """A hub, and how to ask it; ``HTTPS_PROXY`` and ``SSL_CERT_FILE`` are obeyed."""
+    """A hub, and how to ask it; ``HTTPS_PROXY`` and ``SSL_CERT_FILE`` are obeyed.
+
+    Attributes:
+        host, name: its host name, and the first part of that.
+    """
 
     def __init__(self, access: HubAccess, pause: Callable[[float], None] = time.sleep) -> None:
-        self.host = access.host
+        self.host, self.name = access.host, access.host.partition(".")[0]
         self._authorization = access.authorization
         self._pause = pause
         trust_by = "set SSL_CERT_FILE if it is signed by a company's own authority"

@@ -10,10 +10,12 @@ import pytest
 from template_edits import IMAGE, TEMPLATE, VALUES
 
 from module.errors import PackagingError, SettingsError
-from module.packaging.deployment import az_commands, deployment_file, hub_access
+from module.packaging.deployment import deployment_file, hub_access
 from module.packaging.deployment.deployment_file import DeploymentFile
-from module.packaging.deployment.fleet import Counts
-from module.packaging.deployment.hub_access import access_from, signature
+from module.packaging.deployment.device import DeviceRollout
+from module.packaging.deployment.fleet import Counts, FleetRollout
+from module.packaging.deployment.hub_access import HubAccess, access_from, signature
+from module.packaging.deployment.iot_hub import IotHub
 from module.packaging.manifest import manifest
 from module.simulator.edge_hub import sas
 
@@ -125,13 +127,12 @@ def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:
 
 def test_the_commands_of_the_azure_cli(tmp_path: Path) -> None:
     layer = ready(tmp_path, layered=True)
-    asked = {"name": "n", "condition": "tags.a='b c'", "priority": 3}
-    create, show = az_commands.for_fleet("hub", layer, **asked, roll_back=False)  # type: ignore[arg-type]
+    hub = IotHub(HubAccess("hub.azure-devices.net", str))
+    fleet = FleetRollout(hub, "n", layer, condition="tags.a='b c'", priority=3)
+    create, show = fleet.az_commands(roll_back=False)
     assert create.endswith("--layered")
     assert "--priority 3" in create
     assert show == "az iot edge deployment show --deployment-id n --hub-name hub --query systemMetrics.results"
-    assert az_commands.for_fleet("hub", layer, **asked, roll_back=True) == [  # type: ignore[arg-type]
-        "az iot edge deployment delete --deployment-id n --hub-name hub"
-    ]
-    back = az_commands.for_device("hub", "edge-1", layer, roll_back=True)
+    assert fleet.az_commands(roll_back=True) == ["az iot edge deployment delete --deployment-id n --hub-name hub"]
+    back = DeviceRollout(hub, "edge-1", layer).az_commands(roll_back=True)
     assert back[0].endswith("deployment.edge-1.previous.json")

@@ -20,8 +20,21 @@ def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
         placeholders.read_env(tmp_path / "gone.env")
     found = placeholders.read_env(tmp_path / ".env")
     assert found == {"A": "1", "B": "two $A", "C": "", "D": "a=b", "E": "x"}
-    (tmp_path / ".env").write_text("A=1\nsecret without a name\n")
-    with pytest.raises(SettingsError, match=r"\.env line 2 is not NAME=value$"):
+
+
+def test_escapes_in_a_dot_env_file_are_those_of_its_quotes(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(r"""A="say \"hi\"\n" # why
+B='it\'s \n' # why
+C=C:\new # why
+""")
+    found = placeholders.read_env(tmp_path / ".env")
+    assert found == {"A": 'say "hi"\n', "B": r"it's \n", "C": r"C:\new"}
+
+
+@pytest.mark.parametrize("line", ["secret without a name", "secret", "A='never closed", "=secret"])
+def test_a_line_that_is_no_variable_is_named_by_its_number(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(f"A=1\n\n# why\n{line}\n")
+    with pytest.raises(SettingsError, match=r"\.env line 4 is not NAME=value$"):
         placeholders.read_env(tmp_path / ".env")
 
 
