@@ -1,4 +1,4 @@
-"""The commands of the extra ``[package]``: what the command line takes of them, and what is said where it is missing."""
+"""What the commands of the extra ``[package]`` share: their form, and what is said where a library is missing."""
 
 import argparse
 from collections.abc import Callable
