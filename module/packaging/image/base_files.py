@@ -6,11 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
 import orjson
 
 from ...errors import PackagingError
-from ..registry.oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout
+from ..registry.oci import CONFIG, LAYER, REF_NAME, Descriptor, Layout
 from ..registry.pull import choose_platform
 from .layers import Gzipped
 
@@ -77,7 +76,7 @@ def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
         listed = orjson.loads(_member(archive, "manifest.json").read())[0]
         config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
         layers = [_saved_layer(layout, _member(archive, each)) for each in listed["Layers"]]
-        return _manifest(layout, config, layers)
+        return layout.put_manifest(config, layers)
 
 
 def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platform: str) -> Descriptor:
@@ -92,12 +91,7 @@ def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platf
         "history": [{"created_by": name}],
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
     }
-    return _manifest(layout, layout.put_json(config, CONFIG), [layer])
-
-
-def _manifest(layout: Layout, config: Descriptor, layers: list[Descriptor]) -> Descriptor:
-    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
-    return layout.put_json(msgspec.to_builtins(document), MANIFEST)
+    return layout.put_manifest(layout.put_json(config, CONFIG), [layer])
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -4,23 +4,22 @@ From the base up: onnxruntime, numpy, other packages, this runtime, the model, s
 most often comes last, and what has not changed is not made again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-
-import msgspec
 
 from ... import __version__
 from ..environment import environment, lock
 from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
 from ..models.model import Model
 from ..registry.credentials import Access
-from ..registry.oci import CONFIG, MANIFEST, Descriptor, Layer, Layout
+from ..registry.oci import CONFIG, Descriptor, Layer, Layout
 from ..registry.reference import ImageReference
 from . import sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
-from .layers import Entry, pack
+from .layers import pack
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
@@ -105,7 +104,9 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
         sbom.describe(str(options.name), base, installed.packages, contents, target.architecture), sbom.MEDIA_TYPE
     )
     labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
-    manifest = _manifest(layout, base, layers, _config(base, layers, contents, labels, options.variant), labels)
+    config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
+    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
+    manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
     layout.tag(str(options.name), manifest)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
@@ -118,15 +119,16 @@ def _default_base(python: str) -> str:
     return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
 
 
-def _own_layers(layout: Layout, contents: Contents) -> list[Layer]:
-    parts = [(runtime(), "this runtime"), (contents.model, "model"), (contents.script, "score.py and configuration")]
-    return [_layer(layout, entries, purpose) for entries, purpose in parts if entries]
-
-
-def _layer(layout: Layout, entries: Sequence[Entry], purpose: str) -> Layer:
-    """Give a layer of these entries, the one of last time if nothing in it has changed."""
-    key = f"layer 1 {purpose}\n{key_of(entries)}"
-    return layout.once(key, Layer, lambda: pack(layout, entries, purpose), lambda layer: [layer.blob])
+def _own_layers(layout: Layout, contents: Contents) -> Iterator[Layer]:
+    """Give the layers of what is not from a package index, those of last time where nothing in them has changed."""
+    for entries, purpose in (
+        (runtime(), "this runtime"),
+        (contents.model, "model"),
+        (contents.script, "score.py and configuration"),
+    ):
+        if entries:
+            make = partial(pack, layout, entries, purpose)
+            yield layout.once(f"layer 1 {purpose}\n{key_of(entries)}", Layer, make, lambda layer: [layer.blob])
 
 
 def _labels(
@@ -199,17 +201,3 @@ def _environment(contents: Contents, variant: str) -> dict[str, str]:
     if variant == "gpu":
         variables |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
     return variables
-
-
-def _manifest(
-    layout: Layout, base: Base, layers: Sequence[Layer], config: dict[str, object], labels: Mapping[str, str]
-) -> Descriptor:
-    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
-    document = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": layout.put_json(config, CONFIG),
-        "layers": [*base.layers, *(layer.blob for layer in layers)],
-        "annotations": annotations,
-    }
-    return layout.put_json(msgspec.to_builtins(document), MANIFEST)

@@ -9,9 +9,8 @@ import re
 import struct
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -44,11 +43,6 @@ class Installed(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
-class _Group(NamedTuple):
-    name: str
-    entries: list[Entry]
-
-
 def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Installed:
     """Give the layers of a lock's packages, from the layout if they were made before.
 
@@ -75,24 +69,24 @@ def _install(layout: Layout, lock: Lock, target: Target, no_slim: bool) -> Insta
         _check_machine(packages, target)
         note = smoke_test(packages, target)
         layers = [
-            pack(layout, [*group.entries, *folders_of(group.entries, PLACE)], group.name)
-            for group in _groups(packages, owners)
+            pack(layout, [*entries, *folders_of(entries, PLACE)], name) for name, entries in _groups(packages, owners)
         ]
         return Installed(layers, list(_described(packages)), [note] if note else [])
 
 
-def _groups(packages: Path, owners: dict[str, str]) -> Iterator[_Group]:
-    """Give the big distributions, the biggest first, and then the rest together."""
-    files: dict[str, list[tuple[str, Path]]] = defaultdict(list)
+def _groups(packages: Path, owners: dict[str, str]) -> Iterator[tuple[str, list[Entry]]]:
+    """Give the big distributions, the biggest first, and then the rest together; each a name and its files."""
+    files: dict[str, list[Entry]] = defaultdict(list)
+    sizes: dict[str, int] = defaultdict(int)
     for name, file in walk(packages):
-        files[owners.get(name, "")].append((name, file))
-    sizes = {each: sum(file.stat().st_size for _, file in found) for each, found in files.items()}
+        owner = owners.get(name, "")
+        files[owner].append(file_entry(f"{PLACE}/{name}", file))
+        sizes[owner] += file.stat().st_size
     big = sorted((each for each in files if each and sizes[each] >= _BIG), key=lambda each: (-sizes[each], each))
     for each in big:
-        yield _Group(each, _entries(files[each]))
-    rest = [found for each in sorted(files) if each not in big for found in files[each]]
-    if rest:
-        yield _Group("other packages", _entries(rest))
+        yield each, files.pop(each)
+    if files:
+        yield "other packages", [entry for each in sorted(files) for entry in files[each]]
 
 
 def _owners(packages: Path) -> dict[str, str]:
@@ -103,10 +97,6 @@ def _owners(packages: Path) -> dict[str, str]:
         with record.open(encoding="utf-8", newline="") as lines:
             owners |= {row[0]: name for row in csv.reader(lines) if row}
     return owners
-
-
-def _entries(files: Iterable[tuple[str, Path]]) -> list[Entry]:
-    return [file_entry(f"{PLACE}/{name}", file) for name, file in files]
 
 
 def _check_machine(packages: Path, target: Target) -> None:

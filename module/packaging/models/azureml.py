@@ -5,15 +5,13 @@ checked when it is downloaded; a model that somebody registered without them is 
 """
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import PackagingError
 from .model import Model, ModelReference, check_name, hash_of
-from .trees import hash_tree
+from .trees import draft_folder, hash_tree
 
 T = TypeVar("T")
 _SHA256, _SIZE = "scoring_sha256", "scoring_size"
@@ -103,8 +101,7 @@ class WorkspaceModels:
         """
         model = self.show(reference)
         target.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
-        try:
+        with draft_folder(target) as draft:
             _asked(
                 f"download {model}",
                 lambda: self._client.models.download(model.name, str(model.version), download_path=str(draft)),
@@ -116,8 +113,6 @@ class WorkspaceModels:
             if wanted.exists():
                 raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
             return came.rename(wanted)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _only(folder: Path) -> Path:

@@ -38,6 +38,13 @@ def copy_tree(source: Path, target: Path) -> dict[str, str]:
 
 
 @contextmanager
+def draft_folder(parent: Path) -> Iterator[Path]:
+    """Give a new folder, hidden; after the block it is gone, unless it has another name then."""
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def unfinished(folder: Path) -> Iterator[IO[bytes]]:
     """Give a new file that only its owner can read; after the block it is gone, unless it has another name then."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as file:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -128,6 +128,14 @@ class Layout:
         """Store a JSON document as a blob, its keys sorted."""
         return self.put(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), media_type)
 
+    def put_manifest(
+        self, config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str] | None = None
+    ) -> Descriptor:
+        """Store the manifest of an image."""
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
+        document |= {"annotations": annotations} if annotations else {}
+        return self.put_json(msgspec.to_builtins(document), MANIFEST)
+
     @contextlib.contextmanager
     def writing(self, expected: str = "") -> Iterator[NewBlob]:
         """Store what is written within the block as a blob; nothing if the block raises.
@@ -176,10 +184,9 @@ class Layout:
 
     def tag(self, name: str, manifest: Descriptor) -> None:
         """Let a name mean a manifest from now on."""
-        entry = {**msgspec.to_builtins(manifest), "annotations": {REF_NAME: name}}
         with self._explained(), self._locked():
-            others = [each for each in self._entries() if each["annotations"][REF_NAME] != name]
-            entries = sorted([*others, entry], key=lambda each: str(each["annotations"][REF_NAME]))
+            tags = self._tags() | {name: manifest}
+            entries = [{**msgspec.to_builtins(tags[each]), "annotations": {REF_NAME: each}} for each in sorted(tags)]
             index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}
             write_whole(self.folder / "index.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
 
@@ -189,18 +196,18 @@ class Layout:
         Raises:
             PackagingError: there is none.
         """
-        for entry in self._entries():
-            if entry["annotations"][REF_NAME] == name:
-                return msgspec.convert(entry, Descriptor)
-        known = ", ".join(str(entry["annotations"][REF_NAME]) for entry in self._entries()) or "none"
-        raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
+        tags = self._tags()
+        if name not in tags:
+            known = ", ".join(tags) or "none"
+            raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
+        return tags[name]
 
     def sweep(self) -> None:
         """Delete notes and blobs that no image uses and that nothing has needed for 30 days."""
         used = set()
-        for entry in self._entries():
+        for manifest in self._tags().values():
             with contextlib.suppress(PackagingError):
-                for blob in self.parts(msgspec.convert(entry, Descriptor)):
+                for blob in self.parts(manifest):
                     used.add(blob.digest)
         before = time.time() - _UNUSED_S
         for path in (*self._blobs.iterdir(), *self._notes.iterdir()):
@@ -209,12 +216,13 @@ class Layout:
                     if path.stat().st_mtime < before:
                         path.unlink()
 
-    def _entries(self) -> list[dict[str, Any]]:
+    def _tags(self) -> dict[str, Descriptor]:
         try:
-            return list(orjson.loads((self.folder / "index.json").read_bytes())["manifests"])
+            entries = orjson.loads((self.folder / "index.json").read_bytes())["manifests"]
+            return {each["annotations"][REF_NAME]: msgspec.convert(each, Descriptor) for each in entries}
         except FileNotFoundError:
-            return []
-        except (OSError, KeyError, orjson.JSONDecodeError) as error:
+            return {}
+        except (OSError, KeyError, ValueError) as error:
             raise PackagingError(f"{self.folder / 'index.json'} is damaged: delete it and build again") from error
 
     def _note(self, key: str) -> Path:
