@@ -56,7 +56,7 @@ def gather(directory: Path, model: Model | None, model_path: Path | None) -> Con
     if not directory.is_dir():
         raise PackagingError(f"there is no scoring directory {directory}: give the folder with score.py")
     files = dict(_files(directory, model.entry if model else ""))
-    beside = {name: file for name, file in files.items() if not _is_text(file)}
+    beside = {name: file for name, file in files.items() if file.suffix not in _TEXTS or file.stat().st_size > _SMALL}
     score = directory / "score.py"
     if not (score.is_file() or beside or model):
         raise PackagingError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
@@ -103,12 +103,12 @@ def runtime() -> list[Entry]:
 
 def key_of(entries: Sequence[Entry]) -> str:
     """Give a text that is the same for the same layer: paths, modes, owners and contents."""
-    lines = [f"{each.path} {each.mode:o} {each.owner} {_hash(each)}" for each in sorted(entries)]
+    lines = (
+        f"{each.path} {each.mode:o} {each.owner} "
+        + (hash_file(each.source) if isinstance(each.source, Path) else repr(each.source))
+        for each in sorted(entries)
+    )
     return "\n".join(lines)
-
-
-def _hash(entry: Entry) -> str:
-    return hash_file(entry.source) if isinstance(entry.source, Path) else repr(entry.source)
 
 
 def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:
@@ -126,7 +126,3 @@ def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:
             continue
         if not any(fnmatch(name, each) or fnmatch(parts[0], each) or fnmatch(parts[-1], each) for each in patterns):
             yield name, file
-
-
-def _is_text(file: Path) -> bool:
-    return file.suffix in _TEXTS and file.stat().st_size <= _SMALL

@@ -94,7 +94,7 @@ def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
             doing=f"pull the blob {blob.digest}",
         )
         with layout.writing(blob.digest) as new:
-            for chunk in registry.chunks(answer):
+            for chunk in registry.client.chunks(answer):
                 new.write(chunk)
 
     tried(fetch, PAUSES_S)

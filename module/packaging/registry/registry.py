@@ -1,14 +1,17 @@
 """A container registry's HTTP API, version 2 (OCI distribution specification 1.1), as far as pull and push need it."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from rich.progress import Progress
 
 from ...errors import PackagingError
 from ..http_client import AGAIN, BusyError, HttpClient, NotTlsError, tried
 from .credentials import Access
+from .oci import Descriptor
 from .registry_auth import Authorization, read_challenge, reason_of
 
 _LOOPBACK = ("localhost", "127.", "[::1]")
@@ -21,21 +24,41 @@ _MANIFESTS = (
 _API_HOST = {"docker.io": "registry-1.docker.io"}
 
 
-class Body(Protocol):
-    """What can be sent, and sent again."""
+class BlobBody:
+    """A blob's file as a request's body, which can be sent again and tells the progress what was read of it."""
+
+    def __init__(self, path: Path, blob: Descriptor, progress: Progress) -> None:
+        """Open it."""
+        self.path, self.start = path, 0
+        self._size, self._progress = blob.size, progress
+        self._file = path.open("rb")
+        self._row = progress.add_task(blob.digest.removeprefix("sha256:")[:12], total=blob.size)
+        self.close = self._file.close
 
     def __len__(self) -> int:
-        """Give the bytes that are left."""
+        return self._size - self._file.tell()
 
     def read(self, size: int = -1) -> bytes:
         """Give the next bytes."""
+        data = self._file.read(size if size < 0 else max(size, 1 << 18))
+        self._progress.update(self._row, completed=self._file.tell())
+        return data
 
-    def rewind(self) -> None:
-        """Begin again."""
+    def rewind(self, start: int | None = None) -> None:
+        """Begin again; from ``start`` on from now on, if it is given."""
+        self.start = self.start if start is None else start
+        self._file.seek(self.start)
+        self._progress.update(self._row, completed=self.start)
 
 
 class Registry:
-    """One repository of a registry, and the repositories that blobs may be mounted from."""
+    """One repository of a registry, and the repositories that blobs may be mounted from.
+
+    Attributes:
+        host: the registry.
+        repository: the name in it.
+        client: the connections to it.
+    """
 
     def __init__(self, host: str, repository: str, access: Access, *, push: bool = False, mounts: str = "") -> None:
         """Know the repository; nothing is asked yet.
@@ -51,7 +74,7 @@ class Registry:
         scopes = [f"repository:{repository}:{'pull,push' if push else 'pull'}"]
         self._scopes = (*scopes, *([f"repository:{mounts}:pull"] if mounts else []))
         trust_by = "give its issuer's with --ca-file"
-        self._client = HttpClient(
+        self.client = HttpClient(
             host, named_by="the image's name", trust_by=trust_by, timeout=_TIMEOUT_S, ca_file=access.ca_file
         )
         self._scheme = "https"
@@ -68,7 +91,7 @@ class Registry:
         *,
         expected: Collection[int],
         headers: Mapping[str, str] | None = None,
-        body: Body | bytes | None = None,
+        body: BlobBody | bytes | None = None,
         stream: bool = False,
         again: bool = True,
         doing: str,
@@ -81,7 +104,7 @@ class Registry:
             expected: the answers that are fine.
             headers: besides Authorization.
             body: what to send.
-            stream: leave the answer's body to be read bit by bit, by chunks().
+            stream: leave the answer's body to be read bit by bit, by the client.
             again: send it again if that may help; not where only part of it may have to be sent again.
             doing: words for the error, such as ``push the blob sha256:…``.
 
@@ -99,40 +122,27 @@ class Registry:
 
         return tried(attempt, PAUSES_S if again else ())
 
-    def chunks(self, answer: requests.Response) -> Iterator[bytes]:
-        """Read an answer's body bit by bit.
-
-        Raises:
-            BusyError: the connection broke.
-        """
-        return self._client.chunks(answer)
-
-    def manifest(self, reference: str) -> requests.Response:
-        """Get a manifest by tag or digest."""
+    def manifest(self, reference: str, *, expected: Collection[int] = (200,), doing: str = "pull") -> requests.Response:
+        """Get a manifest by tag or digest; raises as ``request()`` does."""
         return self.request(
             "GET",
             f"manifests/{reference}",
-            expected={200},
+            expected=expected,
             headers={"Accept": _MANIFESTS},
-            doing=f"pull {self.repository} {reference}",
+            doing=f"{doing} {self.repository} {reference}",
         )
 
     def digest_of(self, reference: str) -> str:
         """Give the digest that a tag means; empty if there is no such tag."""
-        answer = self.request(
-            "GET",  # not HEAD: a refusal has its reason in the body
-            f"manifests/{reference}",
-            expected={200, 404},
-            headers={"Accept": _MANIFESTS},
-            doing=f"look for {self.repository} {reference}",
-        )
+        # Not by HEAD: a refusal has its reason in the body.
+        answer = self.manifest(reference, expected=(200, 404), doing="look for")
         return answer.headers.get("Docker-Content-Digest", "") if answer.status_code == 200 else ""
 
     def _authorized(
-        self, method: str, path: str, headers: dict[str, str], body: Body | bytes | None, stream: bool
+        self, method: str, path: str, headers: dict[str, str], body: BlobBody | bytes | None, stream: bool
     ) -> requests.Response:
         for attempt in range(3):
-            if body is not None and not isinstance(body, bytes):
+            if isinstance(body, BlobBody):
                 body.rewind()
             url = path if "://" in path else self.url(path)
             ours = urlsplit(url).hostname == urlsplit(self.url("")).hostname
@@ -148,12 +158,12 @@ class Registry:
     def _ask(self, method: str, url: str, **more: Any) -> requests.Response:
         """Send one request; plain HTTP only to a registry on this machine that does not speak TLS."""
         try:
-            return self._client.ask(method, url, **more)
+            return self.client.ask(method, url, **more)
         except NotTlsError:
             if self._scheme == "http" or not self.host.startswith(_LOOPBACK):
                 raise
             self._scheme = "http"
-            return self._client.ask(method, url.replace("https://", "http://", 1), **more)
+            return self.client.ask(method, url.replace("https://", "http://", 1), **more)
 
 
 def next_location(registry: Registry, answer: requests.Response) -> str:
