@@ -11,7 +11,7 @@ from ...errors import PackagingError, SettingsError
 from ..manifest import edge_manifest
 from ..manifest.manifest import write_private
 from .deployment_file import DeploymentFile
-from .iot_hub import HubError, IotHub
+from .iot_hub import IotHub
 
 _DESIRED = "properties.desired"
 _DONE = 200
@@ -82,13 +82,11 @@ class DeviceRollout:
 
     def _content(self) -> dict[str, Any]:
         """Give what the device has, as a deployment's content."""
-        try:
-            modules = [found["moduleId"] for found in self._hub.get("devices", self._name, "modules")]
-        except HubError as error:
-            if error.status == 404:
-                raise PackagingError(f"{self._hub.host} has no device {self._name}: check --device") from error
-            raise
-        twins = {module: _twin(self._hub, self._name, module).get("desired", {}) for module in modules}
+        modules = self._hub.find("devices", self._name, "modules")
+        if modules is None:
+            raise PackagingError(f"{self._hub.host} has no device {self._name}: check --device")
+        names = [str(each["moduleId"]) for each in modules]
+        twins = {module: _twin(self._hub, self._name, module).get("desired", {}) for module in names}
         return {
             module: {_DESIRED: {key: value for key, value in desired.items() if not key.startswith("$")}}
             for module, desired in twins.items()
@@ -119,12 +117,8 @@ def state(hub: IotHub, name: str, file: DeploymentFile) -> tuple[bool, str]:
 
 def _twin(hub: IotHub, name: str, module: str) -> dict[str, Any]:
     """Give the properties of a module's twin."""
-    try:
-        properties: dict[str, Any] = hub.get("twins", name, "modules", module)["properties"]
-    except HubError as error:
-        if error.status == 404:
-            raise PackagingError(
-                f"{hub.host} has no module {module} on device {name}, is it an Edge device?"
-            ) from error
-        raise
+    twin = hub.find("twins", name, "modules", module)
+    if twin is None:
+        raise PackagingError(f"{hub.host} has no module {module} on device {name}, is it an Edge device?")
+    properties: dict[str, Any] = twin["properties"]
     return properties

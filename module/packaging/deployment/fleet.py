@@ -159,12 +159,7 @@ class FleetRollout:
         }
 
     def _find(self) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._hub.get("configurations", self._name)
-        except HubError as error:
-            if error.status == 404:
-                return None
-            raise
+        found: dict[str, Any] | None = self._hub.find("configurations", self._name)
         return found
 
     def _same(self, there: dict[str, Any] | None) -> bool:

@@ -47,6 +47,15 @@ class IotHub:
         """Give the JSON document at a path, written as its parts."""
         return self._ask("GET", path)
 
+    def find(self, *path: str) -> Any:
+        """Give the JSON document at a path; None if the hub does not have it."""
+        try:
+            return self._ask("GET", path)
+        except HubError as error:
+            if error.status == 404:
+                return None
+            raise
+
     def post(self, *path: str, body: object, headers: Mapping[str, str] | None = None) -> Any:
         """Send a document; only for requests that may be made twice."""
         return self._ask("POST", path, body, headers or {})
