@@ -80,10 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_simulate(commands)
     _add_replay(commands)
     _add_checking(commands)
-    if workshop.is_here():
-        _add_deploying(commands)
-    else:
-        workshop.register_absent(commands)
+    workshop.register(commands, _add)
     return parser
 
 
@@ -118,14 +115,6 @@ def _add_checking(commands: _Commands) -> None:
 
     check.register(commands, _add)
     quarantine.register(commands, _add)
-
-
-def _add_deploying(commands: _Commands) -> None:
-    from .packaging import commands as package_commands
-    from .packaging import deploy_commands
-
-    package_commands.register(commands, _add)
-    deploy_commands.register(commands, _add)
 
 
 def _add_replay(commands: _Commands) -> None:

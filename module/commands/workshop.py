@@ -1,10 +1,14 @@
 """The sub-commands of the workshop, which a device's image does not carry: there each says so in one sentence."""
 
 import argparse
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 from ..errors import SettingsError
+
+# Packaging is imported where it is: a device has none.
+# ruff: noqa: PLC0415
 
 _ROOMS = ("module.packaging", "module.simulator")
 _COMMANDS = ("simulate", "models", "build", "push", "manifest", "deploy")
@@ -23,13 +27,22 @@ def where() -> str:
     return f"Not in this image: {', '.join(_COMMANDS)}; for these {_INSTALL}"
 
 
-def register_absent(commands: Any) -> None:
-    """Add the sub-commands that are not here, without a line in ``--help``; each ends with exit code 2."""
+def register(
+    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+) -> None:
+    """Add packaging's sub-commands; where they are not, they and ``simulate`` end with exit code 2, unlisted."""
+    if is_here():
+        from ..packaging import commands as package_commands
+        from ..packaging import deploy_commands
+
+        package_commands.register(commands, add)
+        deploy_commands.register(commands, add)
+        return
     for name in _COMMANDS:
         # No argument of theirs looks like an option, not even --help: all that is said is where the command is.
         parser = commands.add_parser(name, add_help=False, prefix_chars="\0")
         parser.add_argument("arguments", nargs=argparse.REMAINDER)
-        parser.set_defaults(command=_refuse, name=name, debug=False)
+        parser.set_defaults(command=_refuse, name=name, debug=False, terminated=143)
 
 
 def _refuse(arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import msgspec
 
 from ...errors import SettingsError
 from ...settings import Settings
-from .edge_manifest import EdgeManifest
+from .edge_manifest import EdgeManifest, RouteSpec
 
 _DESIRED = "properties.desired"
 
@@ -49,22 +49,26 @@ def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> 
     """
     deployed = set(content["$edgeAgent"][_DESIRED]["modules"])
     inputs = _inputs_of(ours, content)
-    known = f"which is not deployed: there are {', '.join(sorted(deployed)) or 'none'}"
     for name, spec in manifest.routes.items():
-        place, endpoint = f"route {name} in {manifest.path}", spec.endpoint()
-        if endpoint is None:
-            raise SettingsError(f"{place} leads neither INTO $upstream nor INTO BrokeredEndpoint(/modules/M/inputs/I)")
-        module, input_name = endpoint
-        if module and module not in deployed:
-            raise SettingsError(f"{place} leads to module {module}, {known}")
-        source = spec.source_module()
-        if source and source not in deployed:
-            raise SettingsError(f"{place} takes messages from module {source}, {known}")
-        if module == ours and inputs and input_name not in inputs:
-            raise SettingsError(
-                f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
-                f"it has {', '.join(sorted(inputs))}"
-            )
+        _check_route(f"route {name} in {manifest.path}", spec, deployed, inputs or None, ours)
+
+
+def _check_route(place: str, spec: RouteSpec, deployed: set[str], inputs: set[str] | None, ours: str) -> None:
+    known = ", ".join(sorted(deployed)) or "none"
+    endpoint = spec.endpoint()
+    if endpoint is None:
+        raise SettingsError(f"{place} leads neither INTO $upstream nor INTO BrokeredEndpoint(/modules/M/inputs/I)")
+    module, input_name = endpoint
+    if module and module not in deployed:
+        raise SettingsError(f"{place} leads to module {module}, which is not deployed: there are {known}")
+    source = spec.source_module()
+    if source and source not in deployed:
+        raise SettingsError(f"{place} takes messages from module {source}, which is not deployed: there are {known}")
+    if module == ours and inputs is not None and input_name not in inputs:
+        raise SettingsError(
+            f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
+            f"it has {', '.join(sorted(inputs))}"
+        )
 
 
 def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
