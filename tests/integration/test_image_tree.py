@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from module_process import SCRIPTS, Answers, Module, send
-from simulator_client import addresses
 
 from module.messages import InputMessage
 from module.packaging.image.contents import RUNTIME, runtime
 from module.simulator.edge_hub.hub import EdgeHub
 
-ADDRESSES = addresses(group=61)
+ADDRESS = f"127.61.{os.getpid() % 250 + 1}.1"
 ELSEWHERE = "is not in a device's image: pip install 'iotedge-scoring-module[package,simulator]' where images are built"
 
 
@@ -49,7 +48,7 @@ async def test_the_module_runs_and_its_quarantine_is_listed(tree: Path, tmp_path
     """Scored, answered with an error, stopped; then what could not be scored is listed."""
     answers = Answers()
     async with (
-        EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub,
+        EdgeHub(listen=ADDRESS, on_upstream=answers.take) as hub,
         Module(hub.environment, tmp_path, "doubling", PYTHONPATH=tree) as module,
     ):
         await send(hub, range(20))
