@@ -1,4 +1,4 @@
-"""Who may use the hub: a shared access signature from a connection string, or a token of Microsoft Entra ID."""
+"""The ``Authorization`` header for IoT Hub: a signature by a connection string's key, or a token of Microsoft Entra ID."""
 
 import binascii
 import hmac
@@ -28,7 +28,7 @@ class HubAccess:
 
 
 def access_from(environment: Mapping[str, str], hub: str | None) -> HubAccess:
-    """Find out which hub is meant and how to prove who asks; nothing secret is ever an argument of a process.
+    """Find out which hub is meant and what its requests are authorized by; no secret is ever an argument of a process.
 
     Args:
         environment: ``IOTHUB_CONNECTION_STRING``, else ``IOTHUB_ACCESS_TOKEN``, else ``az account get-access-token``.

@@ -87,7 +87,7 @@ def _beside(files: dict[str, Path]) -> Model | None:
 
 
 def runtime() -> list[Entry]:
-    """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images and plays edgeHub."""
+    """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images or simulates edgeHub."""
     names = {
         f"{package}/{name}": file
         for package in ("module", "scoring")

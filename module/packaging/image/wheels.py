@@ -36,7 +36,7 @@ class Package(msgspec.Struct, frozen=True):
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """Layers of packages, what is in them, and sentences worth saying."""
+    """Layers of packages, the distributions in them, and notes for the user."""
 
     layers: list[Layer]
     packages: list[Package]

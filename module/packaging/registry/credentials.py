@@ -1,4 +1,4 @@
-"""Whose word a registry takes: what was given, the environment, docker's or podman's credential store, ``az``.
+"""Credentials for a registry: those given, else the environment's, docker's or podman's stored ones, or those of ``az``.
 
 A secret comes by standard input, environment, file or a helper's output, never by an argument, and goes nowhere but
 to the registry that it is for.
@@ -21,7 +21,7 @@ _TIMEOUT_S = 30
 
 
 class Credentials(NamedTuple):
-    """What proves who we are; all empty: nobody.
+    """Credentials for a registry; all empty: it is asked anonymously.
 
     Attributes:
         username, password: for basic authentication, and to ask for a token.
