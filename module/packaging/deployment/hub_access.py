@@ -1,4 +1,4 @@
-"""The ``Authorization`` header for IoT Hub: a signature by a connection string's key, or a token of Microsoft Entra ID."""
+"""The ``Authorization`` header for IoT Hub: a signature by a connection string's key, or a token of Microsoft Entra."""
 
 import binascii
 import hmac

@@ -1,4 +1,4 @@
-"""Credentials for a registry: those given, else the environment's, docker's or podman's stored ones, or those of ``az``.
+"""Credentials for a registry: those given, else the environment's, docker's or podman's stored ones, or ``az``'s.
 
 A secret comes by standard input, environment, file or a helper's output, never by an argument, and goes nowhere but
 to the registry that it is for.

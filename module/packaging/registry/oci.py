@@ -230,7 +230,7 @@ class Layout:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold index.json for a moment, by a folder that only one process can make; after 10 s it is named as in the way."""
+        """Hold index.json for a moment, by a folder that only one can make; what is in the way for 10 s is named."""
         lock = self.folder / ".lock"
         until = time.monotonic() + 10
         while True:
