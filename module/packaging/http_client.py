@@ -4,6 +4,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -73,7 +74,12 @@ class HttpClient:
             trust_by: what makes a certificate trusted, as an imperative.
             timeout: seconds to connect, and between two bytes.
             ca_file: certificates to trust beside the system's.
+
+        Raises:
+            PackagingError: the file is not there.
         """
+        if ca_file and not Path(ca_file).is_file():
+            raise PackagingError(f"there is no certificate file {ca_file}")
         self._host, self._named_by, self._trust_by, self._timeout = host, named_by, trust_by, timeout
         self._verify: bool | str = ca_file or True
         self._session = requests.Session()

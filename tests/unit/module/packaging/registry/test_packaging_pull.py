@@ -116,3 +116,8 @@ def test_what_cannot_be_pulled_is_told(stub: RegistryStub, layout: Layout) -> No
     stub.manifest({"schemaVersion": 1, "mediaType": "application/vnd.docker.distribution.manifest.v1+json"}, "old")
     with pytest.raises(PackagingError, match="a form that no engine writes any more"):
         pulled(stub, layout, ":old")
+
+
+def test_certificates_that_are_not_there_are_named(layout: Layout) -> None:
+    with pytest.raises(PackagingError, match=r"there is no certificate file /gone/ca\.pem"):
+        pull(layout, parse("localhost:1/a:1"), "linux/amd64", Access(ca_file="/gone/ca.pem"))
