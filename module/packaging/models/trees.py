@@ -58,7 +58,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file with this mode, whole or not at all."""
     with unfinished(path.parent) as file:
         file.write(content)
-        file.flush()
+        file.close()  # Windows renames no open file
         os.chmod(file.name, mode)
         os.replace(file.name, path)
 

@@ -146,7 +146,7 @@ class Layout:
         with self._explained(), unfinished(self._blobs) as file:
             new = NewBlob(file)
             yield new
-            file.flush()
+            file.close()  # Windows renames no open file
             if expected not in {"", new.digest}:
                 raise PackagingError(f"the blob {expected} arrived damaged, try again: it is {new.digest}")
             os.replace(file.name, self.path(new.digest))
