@@ -4,7 +4,8 @@
 #
 # DIRECTORY is in this folder and holds score.py (with other .py, .json and .yml files beside it), the model, and the
 # requirements.lock that `scoring-module build` writes. A change of the model or of score.py rebuilds only the last
-# layers. For an index of your own put pip.conf, and ca.pem if it needs one, beside this file: they stay in the stage
+# layers. Of module/ the image gets what a device runs; .dockerignore keeps back what builds images, and the simulator.
+# For an index of your own put pip.conf, and ca.pem if it needs one, beside this file: they stay in the stage
 # that is thrown away.
 ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
 ARG BUILD_IMAGE=docker.io/library/python:3.11-slim-bookworm

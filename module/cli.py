@@ -17,7 +17,7 @@ from contextlib import suppress
 from scoring.errors import ModelError, ScoringError, ScriptError
 
 from . import __version__
-from .commands import Commands, check, quarantine, replay, run
+from .commands import Commands, check, quarantine, replay, run, workshop
 from .errors import ModuleError
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
@@ -57,19 +57,17 @@ def _explain(error: ModuleError | ScoringError) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from .packaging import commands as package_commands
-    from .packaging import deploy_commands
-
     parser = argparse.ArgumentParser(
         prog="scoring-module",
         description="Run a score.py or a bare model.onnx on an Azure IoT Edge device.",
-        epilog=f"Start here: scoring-module simulate --help. {_EXIT_CODES}.",
+        epilog=f"{workshop.where()}. {_EXIT_CODES}.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.register(commands, _add)
-    _add_simulate(commands)
-    for each in (replay, check, quarantine, package_commands, deploy_commands):
+    if workshop.is_here():
+        _add_simulate(commands)
+    for each in (replay, check, quarantine, workshop):
         each.register(commands, _add)
     return parser
 

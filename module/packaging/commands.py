@@ -5,16 +5,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import PackagingError, SettingsError
+from .extra import Add, with_extra
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
 
-_Add = Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
 _MODELS = """\
 examples:
   scoring-module models register --name turbofan-rul --path model.onnx --tag data=FD001 --description "RMSE 15.2"
@@ -34,11 +33,11 @@ example: scoring-module push myregistry.azurecr.io/scoring:7
 """
 
 
-def register(commands: Any, add: _Add) -> None:
+def register(commands: Any, add: Add) -> None:
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
-    _models_arguments(add(commands, "models", _models, "a registry of models", _MODELS))
-    _build_arguments(add(commands, "build", _build, "build an image without a container engine", _BUILD))
-    _push_arguments(add(commands, "push", _push, "push an image to its registry", _PUSH))
+    _models_arguments(add(commands, "models", with_extra(_models), "a registry of models", _MODELS))
+    _build_arguments(add(commands, "build", with_extra(_build), "build an image without a container engine", _BUILD))
+    _push_arguments(add(commands, "push", with_extra(_push), "push an image to its registry", _PUSH))
 
 
 def _models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,7 +129,7 @@ def _build(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"--image {arguments.image} names a digest: give a tag, the build makes the digest")
     layout, access = Layout(arguments.layout), _access(arguments, name.host)
     model, path = _model(arguments, layout.folder)
-    wanted = image.Wanted(
+    options = image.BuildOptions(
         arguments.directory,
         name,
         model,
@@ -144,7 +143,7 @@ def _build(arguments: argparse.Namespace) -> int:
         upgrade=arguments.upgrade,
         any_python=arguments.any_python,
     )
-    built = image.build(layout, wanted, access)
+    built = image.build(layout, options, access)
     for note in built.notes:
         print(note, file=sys.stderr)
     for layer in built.layers:

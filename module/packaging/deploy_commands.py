@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
+from .extra import Add, with_extra
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -29,14 +30,12 @@ examples:
 """
 
 
-def register(
-    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
-) -> None:
+def register(commands: Any, add: Add) -> None:
     """Add the two sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
-    _manifest_arguments(
-        add(commands, "manifest", _manifest, "write the deployment of a template and an image", _MANIFEST)
-    )
-    _deploy_arguments(add(commands, "deploy", _deploy, "roll a deployment out to a device or a fleet", _DEPLOY))
+    summary = "write the deployment of a template and an image"
+    _manifest_arguments(add(commands, "manifest", with_extra(_manifest), summary, _MANIFEST))
+    summary = "roll a deployment out to a device or a fleet"
+    _deploy_arguments(add(commands, "deploy", with_extra(_deploy), summary, _DEPLOY))
 
 
 def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +86,7 @@ def _manifest(arguments: argparse.Namespace) -> int:
     values |= os.environ
     values |= placeholders.module_images(template.parent, arguments.platform, values)
     pinned = pin(arguments.image, _asking(manifest.registry_entries(template, values), arguments), arguments.layout)
-    choices = manifest.Choices(
+    options = manifest.ManifestOptions(
         template=template,
         image=pinned.image,
         module=arguments.module,
@@ -96,9 +95,9 @@ def _manifest(arguments: argparse.Namespace) -> int:
         twin=tuple(_set(text) for text in arguments.set),
         layered=arguments.layered,
     )
-    deployment = manifest.build(choices, values)
+    deployment = manifest.build(options, values)
     manifest.write(deployment, arguments.output)
-    print(f"{arguments.output}: module {deployment.module} is {choices.image}, routes {', '.join(deployment.routes)}")
+    print(f"{arguments.output}: module {deployment.module} is {options.image}, routes {', '.join(deployment.routes)}")
     if pinned.note:
         print(pinned.note, file=sys.stderr)
     if pinned.registry not in deployment.registries:
@@ -129,22 +128,34 @@ def _set(text: str) -> tuple[str, str]:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
-    from .deployment import hub_access, rollout
-    from .deployment.iot_hub import IotHub
+    from .deployment import deployment_file, watch
     from .manifest import placeholders
 
     _check(arguments)
     environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
-    ready = rollout.read(arguments.manifest, arguments.module)
-    name = arguments.id or ready.name
+    rollout = _rollout(arguments, environment, deployment_file.read(arguments.manifest, arguments.module))
     if arguments.print_commands:
-        print("\n".join(_az(arguments, environment, ready, name)))
+        print("\n".join(rollout.az_commands(roll_back=arguments.rollback)))
         return 0
-    hub = IotHub(hub_access.access_from(environment, arguments.hub))
-    print(_on_device(hub, arguments, ready) if arguments.device else _on_fleet(hub, arguments, ready, name), flush=True)
+    print(rollout.roll_back() if arguments.rollback else rollout.start(), flush=True)
     if arguments.watch:
-        _follow(hub, arguments, ready, name)
+        watch.until_done(rollout.look, timeout=arguments.timeout, every=arguments.every)
     return 0
+
+
+def _rollout(arguments: argparse.Namespace, environment: dict[str, str], file: Any) -> Any:
+    """Give the rollout that is meant; what only prints commands needs a hub's name, but no leave to use it."""
+    from .deployment.device import DeviceRollout
+    from .deployment.fleet import FleetRollout
+    from .deployment.hub_access import HubAccess, access_from
+    from .deployment.iot_hub import IotHub
+
+    named = arguments.print_commands and arguments.hub
+    hub = IotHub(HubAccess(arguments.hub, str) if named else access_from(environment, arguments.hub))
+    if arguments.device:
+        return DeviceRollout(hub, arguments.device, file)
+    condition, priority = arguments.target_condition, arguments.priority or 0
+    return FleetRollout(hub, arguments.id or file.name, file, condition=condition, priority=priority)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -160,46 +171,3 @@ def _check(arguments: argparse.Namespace) -> None:
         raise SettingsError("--timeout and --every must be more than 0 seconds")
     if arguments.watch and arguments.rollback and not arguments.device:
         raise SettingsError("--watch cannot follow the --rollback of a fleet: its devices go to other deployments")
-
-
-def _az(arguments: argparse.Namespace, environment: dict[str, str], ready: Any, name: str) -> list[str]:
-    from .deployment import az_commands, hub_access
-
-    host = arguments.hub or hub_access.access_from(environment, None).host
-    hub = host.partition(".")[0]
-    if arguments.device:
-        return az_commands.for_device(hub, arguments.device, ready, roll_back=arguments.rollback)
-    return az_commands.for_fleet(
-        hub,
-        ready,
-        name=name,
-        condition=arguments.target_condition,
-        priority=arguments.priority or 0,
-        roll_back=arguments.rollback,
-    )
-
-
-def _on_device(hub: Any, arguments: argparse.Namespace, ready: Any) -> str:
-    from .deployment import device
-
-    if arguments.rollback:
-        return device.roll_back(hub, arguments.device, arguments.manifest)
-    return device.apply(hub, arguments.device, ready)
-
-
-def _on_fleet(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) -> str:
-    from .deployment import fleet
-
-    if arguments.rollback:
-        return fleet.roll_back(hub, name)
-    return fleet.start(hub, ready, name=name, condition=arguments.target_condition, priority=arguments.priority)
-
-
-def _follow(hub: Any, arguments: argparse.Namespace, ready: Any, name: str) -> None:
-    from .deployment import watch
-
-    limits = {"timeout": arguments.timeout, "every": arguments.every}
-    if arguments.device:
-        watch.device_until_done(hub, arguments.device, ready, **limits)
-    else:
-        watch.fleet_until_done(hub, name, ready, **limits)

@@ -87,7 +87,7 @@ def test_a_registry_that_restarts(turbofan: Path, base: str, tmp_path: Path, cer
     starting.join()
     registry.stop()
     assert ended.code == 0, ended.err
-    refused(push(registry, image), "cannot reach", "refused")
+    refused(push(registry, image), "cannot be reached", "refused")
 
 
 @pytest.mark.parametrize("cuts", [1, 1000])

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,6 +65,19 @@ async def test_it_scores_on_a_hub_and_stops_in_time(
     assert max(seconds, again) < 2, log
     assert set(answered) == {f"m-{number}" for number in range(_COUNT)}, "nothing lost"
     assert "Traceback" not in log
+
+
+def test_the_workshop_is_not_in_it(engine: Engine, registry: Registry, turbofan: Path, base: str) -> None:
+    image = f"{registry.host}/{engine.name}/workshop:1"
+    build(turbofan, image, base)
+    assert push(registry, image).code == 0
+    engine("login", "--username", USER, "--password-stdin", registry.host, text=PASSWORD)
+    command = [*engine.command, "run", "--rm", "--network", "host", image, "build", ".", "--image", "r.io/x:1"]
+    done = subprocess.run(command, env=engine.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert (
+        done.stderr.strip().splitlines()[-1].startswith("scoring-module: build is not in a device's image: pip install")
+    )
 
 
 _SCRIPTS = {

@@ -5,8 +5,9 @@ from typing import Any
 
 from hub_stub import SECRET
 
-from module.packaging.deployment import rollout
-from module.packaging.manifest.manifest import Choices, Deployment, build, write
+from module.packaging.deployment import deployment_file
+from module.packaging.deployment.deployment_file import DeploymentFile
+from module.packaging.manifest.manifest import Deployment, ManifestOptions, build, write
 
 TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
 IMAGE = "myregistry.azurecr.io/scoring@sha256:" + "a" * 64
@@ -24,9 +25,9 @@ READY = {
 
 
 def deployment(**changes: Any) -> Deployment:
-    return build(Choices(**{"template": TEMPLATE, "image": IMAGE, **changes}), VALUES)
+    return build(ManifestOptions(**{"template": TEMPLATE, "image": IMAGE, **changes}), VALUES)
 
 
-def written(folder: Path, what: Deployment, name: str = "deployment.json") -> rollout.Rollout:
+def written(folder: Path, what: Deployment, name: str = "deployment.json") -> DeploymentFile:
     write(what, folder / name)
-    return rollout.read(folder / name)
+    return deployment_file.read(folder / name)

@@ -10,7 +10,8 @@ import pytest
 from deployments import CONDITION, READY, deployment, written
 from hub_stub import KEY, SECRET, Fault, HubStub, serving
 
-from module.packaging.deployment import fleet, rollout
+from module.packaging.deployment.deployment_file import DeploymentFile
+from module.packaging.deployment.fleet import FleetRollout
 from module.packaging.deployment.hub_access import access_from
 from module.packaging.deployment.iot_hub import IotHub
 
@@ -24,7 +25,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStub]:
 
 
 @pytest.fixture
-def ready(tmp_path: Path) -> rollout.Rollout:
+def ready(tmp_path: Path) -> DeploymentFile:
     return written(tmp_path, deployment())
 
 
@@ -35,7 +36,7 @@ def cli(*arguments: object, cwd: Path, **environment: str) -> subprocess.Complet
     )
 
 
-def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, ready: DeploymentFile) -> None:
     """Neither the hub's key nor the registry's password is in what is printed, with and without an error."""
     stub.add_device("edge-1", "scoring")
     stub.report("edge-1", "$edgeAgent", **READY)
@@ -55,10 +56,10 @@ def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, read
     assert all(secret not in said for secret in (SECRET, KEY))
 
 
-def test_no_secret_is_in_the_process_list(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_no_secret_is_in_the_process_list(stub: HubStub, ready: DeploymentFile) -> None:
     """While it runs, its arguments name no secret."""
     hub = IotHub(access_from({"IOTHUB_CONNECTION_STRING": stub.connection_string()}, None))
-    fleet.start(hub, ready, name=ready.name, condition=CONDITION, priority=10)
+    FleetRollout(hub, ready.name, ready, condition=CONDITION, priority=10).start()
     command = [sys.executable, "-P", "-m", "module.cli", "deploy", "--target-condition", CONDITION, "--priority", "10"]
     command += ["--watch", "--timeout", "30", "--every", "0.1"]
     environment = {**os.environ, "IOTHUB_CONNECTION_STRING": stub.connection_string()}
@@ -86,13 +87,13 @@ def test_no_secret_is_in_the_process_list(stub: HubStub, ready: rollout.Rollout)
         (["--target-condition", CONDITION, "--priority", "1", "--id", "Not this"], "--id Not this may only have"),
     ],
 )
-def test_wrong_arguments_are_exit_code_2(ready: rollout.Rollout, arguments: list[str], sentence: str) -> None:
+def test_wrong_arguments_are_exit_code_2(ready: DeploymentFile, arguments: list[str], sentence: str) -> None:
     done = cli("deploy", *arguments, cwd=ready.path.parent, IOTHUB_CONNECTION_STRING="", IOTHUB_ACCESS_TOKEN="")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert sentence in done.stderr
 
 
-def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: rollout.Rollout) -> None:
+def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: DeploymentFile) -> None:
     arguments = ["--target-condition", CONDITION, "--priority", "10", "--print-commands", "--hub", "myhub"]
     done = cli("deploy", *arguments, cwd=ready.path.parent)
     assert done.stdout.startswith(f"az iot edge deployment create --deployment-id {ready.name} --hub-name myhub")
@@ -102,3 +103,19 @@ def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: rollout
     )
     assert stub.asked == []
     assert SECRET not in done.stdout + one.stdout
+
+
+@pytest.mark.parametrize(
+    ("library", "arguments"),
+    [("requests", ["push", "r.io/scoring:7"]), ("dotenv.parser", ["manifest", "--image", "r.io/scoring:7"])],
+)
+def test_a_library_of_the_extra_that_is_missing_is_named(tmp_path: Path, library: str, arguments: list[str]) -> None:
+    """As after a pip install without [package]."""
+    code = f"import sys; sys.modules['{library}'] = None; from module.cli import main; main()"
+    command = [sys.executable, "-P", "-c", code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"scoring-module: this command needs {library}, which is not installed: "
+        "pip install 'iotedge-scoring-module[package]'\n"
+    )

@@ -15,7 +15,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from module.errors import SettingsError
-from module.packaging.deployment import rollout
+from module.packaging.deployment import deployment_file
 from module.packaging.manifest import manifest, schema
 from module.packaging.manifest.create_options import join
 
@@ -86,8 +86,8 @@ def test_iotedgedev_takes_the_template(iotedgedev: Path, solution: Path) -> None
     theirs = genconfig(iotedgedev, solution)
     schema.check(TEMPLATE, theirs)
     values = dict(line.split("=") for line in ENV.splitlines())
-    choices = manifest.Choices(template=TEMPLATE, image=f"myregistry.azurecr.io/scoring@{DIGEST}")
-    ours = manifest.build(choices, values).document
+    options = manifest.ManifestOptions(template=TEMPLATE, image=f"myregistry.azurecr.io/scoring@{DIGEST}")
+    ours = manifest.build(options, values).document
     for document in (theirs, ours):
         modules = document["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]
         modules["scoring"]["settings"] = join("scoring", modules["scoring"]["settings"])
@@ -101,7 +101,7 @@ def test_without_dot_env_iotedgedev_leaves_placeholders_which_we_refuse(iotedged
     path = solution / "config" / "deployment.amd64.json"
     assert "$CONTAINER_REGISTRY_SERVER" in json.dumps(left)
     with pytest.raises(SettingsError, match=r"is \$CONTAINER_REGISTRY_SERVER.*: a placeholder has no value"):
-        rollout.read(path)
+        deployment_file.read(path)
     command = [
         sys.executable,
         "-P",

@@ -21,8 +21,8 @@ TO_SCORING = 'FROM /messages/* INTO BrokeredEndpoint("/modules/scoring/inputs/am
 Edit = Callable[[dict[str, Any]], None]
 
 
-def build(template: Path = TEMPLATE, values: dict[str, str] = VALUES, **choices: Any) -> dict[str, Any]:
-    made = manifest.build(manifest.Choices(**{"template": template, "image": IMAGE, **choices}), values)
+def build(template: Path = TEMPLATE, values: dict[str, str] = VALUES, **options: Any) -> dict[str, Any]:
+    made = manifest.build(manifest.ManifestOptions(**{"template": template, "image": IMAGE, **options}), values)
     content: dict[str, Any] = made.document["modulesContent"]
     return content
 

@@ -4,13 +4,16 @@ IoT Hub never changes a configuration's content: each new one is a configuration
 on each device, among equals the youngest. So rolling back is deleting the newest.
 """
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from ...errors import PackagingError
-from . import device
+from .deployment_file import DeploymentFile, without_credentials
+from .device import state
 from .iot_hub import HubError, IotHub
-from .rollout import Rollout, without_credentials
 
 _SHOWN = 5
 _NAMED = (  # what the hub counts for every Edge deployment, and our own
@@ -54,107 +57,114 @@ class Counts:
         return 0 < self.targeted == self.applied == self.success and self.ready >= self.targeted
 
 
-def start(hub: IotHub, rollout: Rollout, *, name: str, condition: str, priority: int) -> str:
-    """Create the configuration, or give the one that is there this condition and priority; says what was done.
+class FleetRollout:
+    """A deployment on its way to all devices that a condition selects."""
 
-    Raises:
-        PackagingError: another content has this name, or the hub refuses.
-    """
-    there = _find(hub, name)
-    if there is None:
-        try:
-            hub.put("configurations", name, body=_configuration(rollout, name, condition, priority))
-        except HubError as error:
-            # A lost answer to the first attempt, or somebody else: look what is there now.
-            if error.status not in {409, 412} or not _same(_find(hub, name), rollout):
-                raise
-        return f"created deployment {name}, priority {priority}, for devices where {condition}"
-    if not _same(there, rollout):
-        raise PackagingError(
-            f"{hub.host} has another deployment {name}, whose content cannot change: choose another --id"
+    def __init__(self, hub: IotHub, name: str, file: DeploymentFile, *, condition: str, priority: int) -> None:
+        """Know hub, configuration and deployment; nothing is asked yet."""
+        self._hub, self._name, self._file = hub, name, file
+        self._condition, self._priority = condition, priority
+        self._queries = {_READY: _SAYS_READY.format(file.module)}  # what IoT Hub counts for us beside its own
+
+    def start(self) -> str:
+        """Create the configuration, or give the one that is there this condition and priority; says what was done.
+
+        Raises:
+            PackagingError: another content has this name, or the hub refuses.
+        """
+        name, goal = self._name, f"priority {self._priority}, for devices where {self._condition}"
+        there = self._find()
+        if there is None:
+            try:
+                self._hub.put("configurations", name, body=self._configuration())
+            except HubError as error:
+                # A lost answer to the first attempt, or somebody else: look what is there now.
+                if error.status not in {409, 412} or not self._same(self._find()):
+                    raise
+            return f"created deployment {name}, {goal}"
+        if not self._same(there):
+            raise PackagingError(
+                f"{self._hub.host} has another deployment {name}, whose content cannot change: choose another --id"
+            )
+        if (there["targetCondition"], there["priority"]) == (self._condition, self._priority):
+            return f"deployment {name} is there already, unchanged"
+        changed = {**there, "targetCondition": self._condition, "priority": self._priority}
+        self._hub.put("configurations", name, body=changed, etag=there["etag"])
+        return f"changed deployment {name}: {goal}"
+
+    def roll_back(self) -> str:
+        """Delete the configuration, so that each device goes back to the next one that selects it; says to which.
+
+        Raises:
+            PackagingError: it is not there, or there is none to go back to.
+        """
+        hub, name, there = self._hub, self._name, self._find()
+        if there is None:
+            raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
+        others = [other for other in hub.get("configurations") if other["id"] != name and _is_base(other)]
+        if _is_base(there) and not others:
+            raise PackagingError(
+                f"{name} is the only base deployment of {hub.host}: without it devices would stay as they are"
+            )
+        hub.delete("configurations", name, etag=there["etag"])
+        others.sort(key=lambda other: (other["priority"], other.get("createdTimeUtc", "")), reverse=True)
+        candidates = ", ".join(f"{other['id']} (priority {other['priority']})" for other in others[:_SHOWN])
+        return f"deleted deployment {name}; each device goes back to the first that selects it of: {candidates}"
+
+    def look(self) -> tuple[bool, str]:
+        """Say whether every device has arrived, the counts, and why the first few fail that do.
+
+        Raises:
+            PackagingError: the configuration is not there.
+        """
+        there = self._find()
+        if there is None:
+            raise PackagingError(f"{self._hub.host} has no deployment {self._name} any more")
+        system = there.get("systemMetrics", {}).get("results", {})
+        ours = there.get("metrics", {}).get("results", {})
+        found = {field: int(system.get(result, 0)) for field, result in _NAMED}
+        counts = Counts(**found, ready=int(ours.get(_READY, 0)))
+        return counts.done(), "; ".join([str(counts), *(self._failures() if counts.failing else [])])
+
+    def az_commands(self, *, roll_back: bool) -> list[str]:
+        """Give the Azure CLI's commands for the same; nothing secret is in them."""
+        common = ["--deployment-id", self._name, "--hub-name", self._hub.name]
+        deployment = ["az", "iot", "edge", "deployment"]
+        if roll_back:
+            return [shlex.join([*deployment, "delete", *common])]
+        queries = orjson.dumps({"queries": self._queries}).decode()
+        create = [*deployment, "create", *common, "--content", str(self._file.path)]
+        create += ["--target-condition", self._condition, "--priority", str(self._priority), "--metrics", queries]
+        show = [*deployment, "show", *common, "--query", "systemMetrics.results"]
+        return [shlex.join([*create, *(["--layered"] if self._file.layered else [])]), shlex.join(show)]
+
+    def _failures(self) -> list[str]:
+        """Say why, for the first few devices that fail: the device and what its twins report."""
+        query = (
+            f"{_APPLIED.format(self._name)} AND properties.desired.$version = properties.reported.lastDesiredVersion"
+            " AND properties.reported.lastDesiredStatus.code != 200"
         )
-    if (there["targetCondition"], there["priority"]) == (condition, priority):
-        return f"deployment {name} is there already, unchanged"
-    changed = {**there, "targetCondition": condition, "priority": priority}
-    hub.put("configurations", name, body=changed, etag=there["etag"])
-    return f"changed deployment {name}: priority {priority}, for devices where {condition}"
+        rows = self._hub.post("devices", "query", body={"query": query}, headers={"x-ms-max-item-count": str(_SHOWN)})
+        return [f"{row['deviceId']}: {state(self._hub, row['deviceId'], self._file)[1]}" for row in rows[:_SHOWN]]
 
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            "id": self._name,
+            "schemaVersion": "2.0",
+            "labels": {"image": self._file.image, "module": self._file.module},
+            "content": {"modulesContent": self._file.content},
+            "targetCondition": self._condition,
+            "priority": self._priority,
+            "metrics": {"queries": self._queries},
+        }
 
-def roll_back(hub: IotHub, name: str) -> str:
-    """Delete the configuration, so that each device goes back to the next one that selects it; says to which.
+    def _find(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._hub.find("configurations", self._name)
+        return found
 
-    Raises:
-        PackagingError: it is not there, or there is none to go back to.
-    """
-    there = _find(hub, name)
-    if there is None:
-        raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
-    others = [other for other in hub.get("configurations") if other["id"] != name and _is_base(other)]
-    if _is_base(there) and not others:
-        raise PackagingError(
-            f"{name} is the only base deployment of {hub.host}: without it devices would stay as they are"
-        )
-    hub.delete("configurations", name, etag=there["etag"])
-    others.sort(key=lambda other: (other["priority"], other.get("createdTimeUtc", "")), reverse=True)
-    candidates = ", ".join(f"{other['id']} (priority {other['priority']})" for other in others[:_SHOWN])
-    return f"deleted deployment {name}; each device goes back to the first that selects it of: {candidates}"
-
-
-def counts(hub: IotHub, name: str) -> Counts:
-    """Ask how far a rollout is.
-
-    Raises:
-        PackagingError: it is not there.
-    """
-    there = _find(hub, name)
-    if there is None:
-        raise PackagingError(f"{hub.host} has no deployment {name} any more")
-    system = there.get("systemMetrics", {}).get("results", {})
-    ours = there.get("metrics", {}).get("results", {})
-    found = {field: int(system.get(result, 0)) for field, result in _NAMED}
-    return Counts(**found, ready=int(ours.get(_READY, 0)))
-
-
-def failures(hub: IotHub, rollout: Rollout, name: str) -> list[str]:
-    """Say why, for the first few devices that fail: the device and what its twins report."""
-    query = (
-        f"{_APPLIED.format(name)} AND properties.desired.$version = properties.reported.lastDesiredVersion"
-        " AND properties.reported.lastDesiredStatus.code != 200"
-    )
-    rows = hub.post("devices", "query", body={"query": query}, headers={"x-ms-max-item-count": str(_SHOWN)})
-    return [f"{row['deviceId']}: {device.state(hub, row['deviceId'], rollout).said}" for row in rows[:_SHOWN]]
-
-
-def metrics(rollout: Rollout) -> dict[str, str]:
-    """Give the queries that IoT Hub counts for us beside its own."""
-    return {_READY: _SAYS_READY.format(rollout.module)}
-
-
-def _configuration(rollout: Rollout, name: str, condition: str, priority: int) -> dict[str, Any]:
-    return {
-        "id": name,
-        "schemaVersion": "2.0",
-        "labels": {"image": rollout.image, "module": rollout.module},
-        "content": {"modulesContent": rollout.content},
-        "targetCondition": condition,
-        "priority": priority,
-        "metrics": {"queries": metrics(rollout)},
-    }
-
-
-def _find(hub: IotHub, name: str) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = hub.get("configurations", name)
-    except HubError as error:
-        if error.status == 404:
-            return None
-        raise
-    return found
-
-
-def _same(there: dict[str, Any] | None, rollout: Rollout) -> bool:
-    content = (there or {}).get("content", {}).get("modulesContent")
-    return bool(without_credentials(content) == without_credentials(rollout.content))
+    def _same(self, there: dict[str, Any] | None) -> bool:
+        content = (there or {}).get("content", {}).get("modulesContent")
+        return bool(without_credentials(content) == without_credentials(self._file.content))
 
 
 def _is_base(configuration: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Who may use the hub: a shared access signature from a connection string, or a token of Microsoft Entra ID."""
+"""The ``Authorization`` header for IoT Hub: a signature by a connection string's key, or a token of Microsoft Entra."""
 
 import binascii
 import hmac
@@ -7,7 +7,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from urllib.parse import quote
 
 from ...errors import PackagingError, SettingsError
@@ -28,7 +28,7 @@ class HubAccess:
 
 
 def access_from(environment: Mapping[str, str], hub: str | None) -> HubAccess:
-    """Find out which hub is meant and how to prove who asks; nothing secret is ever an argument of a process.
+    """Find out which hub is meant and what its requests are authorized by; no secret is ever an argument of a process.
 
     Args:
         environment: ``IOTHUB_CONNECTION_STRING``, else ``IOTHUB_ACCESS_TOKEN``, else ``az account get-access-token``.
@@ -43,7 +43,8 @@ def access_from(environment: Mapping[str, str], hub: str | None) -> HubAccess:
     if not hub:
         raise SettingsError(f"no IoT Hub is named: set {CONNECTION_STRING}, or give --hub NAME and log in with az")
     token = environment.get(TOKEN, "")
-    return HubAccess(host_name(hub), partial(str, f"Bearer {token}") if token else _AzToken())
+    ask = cache(_ask_az)
+    return HubAccess(host_name(hub), lambda: f"Bearer {token or ask()}")
 
 
 def host_name(hub: str) -> str:
@@ -72,17 +73,6 @@ def _from_connection_string(text: str, hub: str | None) -> HubAccess:
     if hub and host_name(hub).lower() != host.lower():
         raise SettingsError(f"--hub {hub} is not the hub of {CONNECTION_STRING}, {host}: leave one of them out")
     return HubAccess(host, lambda: signature(host, policy, key, int(time.time()) + _LIFETIME))
-
-
-class _AzToken:
-    """Asks the Azure CLI for a token, once."""
-
-    def __init__(self) -> None:
-        self._token = ""
-
-    def __call__(self) -> str:
-        self._token = self._token or _ask_az()
-        return f"Bearer {self._token}"
 
 
 def _ask_az() -> str:

@@ -4,41 +4,19 @@ import time
 from collections.abc import Callable
 
 from ...errors import PackagingError
-from . import device, fleet
-from .iot_hub import IotHub
-from .rollout import Rollout
 
 
-def device_until_done(hub: IotHub, name: str, rollout: Rollout, *, timeout: float, every: float) -> None:
-    """Wait until one device runs the module and the module says that it serves.
+def until_done(look: Callable[[], tuple[bool, str]], *, timeout: float, every: float) -> None:
+    """Look every few seconds, and print what is new, until the rollout is done.
 
-    Raises:
-        PackagingError: it does not within ``timeout`` seconds; the sentence says where it stands.
-    """
-
-    def look() -> tuple[bool, str]:
-        state = device.state(hub, name, rollout)
-        return state.done, f"{name}: {state.said}"
-
-    _until_done(look, timeout, every)
-
-
-def fleet_until_done(hub: IotHub, name: str, rollout: Rollout, *, timeout: float, every: float) -> None:
-    """Wait until every device that the rollout selects has arrived; says why the first few failing ones fail.
+    Args:
+        look: says whether it is done, and where it stands.
+        timeout: seconds.
+        every: seconds between two looks.
 
     Raises:
-        PackagingError: they have not within ``timeout`` seconds.
+        PackagingError: it is not done in time; the sentence says where it stands.
     """
-
-    def look() -> tuple[bool, str]:
-        counts = fleet.counts(hub, name)
-        failing = fleet.failures(hub, rollout, name) if counts.failing else []
-        return counts.done(), "; ".join([str(counts), *failing])
-
-    _until_done(look, timeout, every)
-
-
-def _until_done(look: Callable[[], tuple[bool, str]], timeout: float, every: float) -> None:
     end, last = time.monotonic() + timeout, ""
     while True:
         done, said = look()

@@ -1,7 +1,6 @@
 """Requirements locked with hashes beside score.py, so that the same inputs give the same image next month."""
 
 import hashlib
-import os
 import re
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ import uv
 from packaging.requirements import Requirement
 
 from ...errors import PackagingError
+from ..models.trees import write_whole
 from .target import Target
 
 _DISTRIBUTION = "iotedge-scoring-module"
@@ -42,9 +42,8 @@ class Lock(NamedTuple):
 
     def write(self) -> None:
         """Write the file, whole or not at all."""
-        draft = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        draft.write_text(f"{_HEAD}{_INPUTS}{self.inputs}\n{_BASE}{self.base}\n{self.pins}", encoding="utf-8")
-        draft.replace(self.file)
+        content = f"{_HEAD}{_INPUTS}{self.inputs}\n{_BASE}{self.base}\n{self.pins}"
+        write_whole(self.file, content.encode(), 0o644)
 
 
 def read(file: Path) -> Lock:
@@ -96,18 +95,8 @@ def _compile(requirements: list[str], target: Target, pins: str) -> str:
         asked, locked = Path(folder, "requirements.in"), Path(folder, "requirements.lock")
         asked.write_text("\n".join(requirements) + "\n", encoding="utf-8")
         locked.write_text(pins, encoding="utf-8")  # uv keeps the versions that it finds there
-        run_uv(
-            "pip",
-            "compile",
-            "--generate-hashes",
-            "--no-annotate",
-            "--no-header",
-            "--quiet",
-            str(asked),
-            "--output-file",
-            str(locked),
-            *platform_options(target),
-        )
+        options = ["--generate-hashes", "--no-annotate", "--no-header", "--quiet", *platform_options(target)]
+        run_uv("pip", "compile", *options, str(asked), "--output-file", str(locked))
         return locked.read_text(encoding="utf-8")
 
 

@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import structs
+
 from ...errors import PackagingError
 from ..environment.target import ELF_MACHINE
 from ..registry import reference
@@ -9,9 +12,9 @@ from ..registry.credentials import Access
 from ..registry.oci import LAYER, Descriptor, Layout
 from ..registry.pull import pull
 from .base_files import from_file, local_path
-from .inside import Inside, look
+from .base_info import BaseImageInfo, look
 
-_DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+_OCI = {"application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER}
 
 
 class Base(NamedTuple):
@@ -22,7 +25,7 @@ class Base(NamedTuple):
         digest: of its manifest.
         config: its image configuration, decoded.
         layers: as its manifest lists them.
-        inside: its Python, glibc and system packages.
+        info: its Python, glibc and system packages.
         remote: whether it came from a registry.
     """
 
@@ -30,7 +33,7 @@ class Base(NamedTuple):
     digest: str
     config: dict[str, Any]
     layers: list[Descriptor]
-    inside: Inside
+    info: BaseImageInfo
     remote: bool
 
 
@@ -66,21 +69,15 @@ def _opened(layout: Layout, manifest: Descriptor, name: str, platform: str, *, r
     have = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
     if have != platform:
         raise PackagingError(f"the base image {name} is for {have}: give one for {platform} with --base")
-    layers = [_oci_layer(layer) for layer in document["layers"]]
-    inside = look(layout, manifest.digest, layers)
-    if inside.machine not in {0, ELF_MACHINE[platform]}:
-        raise PackagingError(f"the base image {name} is not for {platform}: give one that is with --base")
-    if not inside.python:
-        raise PackagingError(f"the base image {name} has no Python: give one that has with --base")
-    if not inside.glibc:
-        raise PackagingError(
-            f"the base image {name} has no glibc (Alpine?): ONNX Runtime's wheels need one, see --base"
-        )
-    if not inside.libstdcxx:
-        raise PackagingError(f"the base image {name} has no libstdc++.so.6: give one that has with --base")
-    return Base(name, manifest.digest, config, layers, inside, remote)
-
-
-def _oci_layer(layer: dict[str, Any]) -> Descriptor:
-    media_type = LAYER if layer["mediaType"] == _DOCKER_LAYER else str(layer["mediaType"])
-    return Descriptor(media_type, str(layer["digest"]), int(layer["size"]))
+    layers = [msgspec.convert(layer, Descriptor) for layer in document["layers"]]
+    layers = [structs.replace(each, media_type=_OCI.get(each.media_type, each.media_type)) for each in layers]
+    info = look(layout, manifest.digest, layers)
+    for good, what in (
+        (info.machine in {0, ELF_MACHINE[platform]}, f"is not for {platform}"),
+        (info.python, "has no Python"),
+        (info.glibc, "has no glibc (Alpine?), which ONNX Runtime's wheels need"),
+        (info.libstdcxx, "has no libstdc++.so.6"),
+    ):
+        if not good:
+            raise PackagingError(f"the base image {name} {what}: give another with --base")
+    return Base(name, manifest.digest, config, layers, info, remote)

@@ -1,17 +1,19 @@
 """A base image that lies in a file or folder: an OCI layout, what ``docker save`` wrote, a root file system's tar."""
 
+import shutil
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
 import orjson
 
 from ...errors import PackagingError
-from ..registry.oci import CONFIG, LAYER, MANIFEST, REF_NAME, Descriptor, Layout, Write
+from ..registry.oci import CONFIG, LAYER, REF_NAME, Descriptor, Layout
 from ..registry.pull import choose_platform
 from .layers import Gzipped
 
+_CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
 
 
@@ -33,28 +35,15 @@ def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descripto
     path = Path(file).expanduser()
     try:
         state = (path / "index.json" if path.is_dir() else path).stat()
-        key = f"base {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
-        if remembered := layout.note(key):
-            manifest = msgspec.json.decode(remembered, type=Descriptor)
-            if layout.has(manifest) and all(layout.has(_descriptor(each)) for each in _layers(layout, manifest)):
-                return manifest
-        manifest = _from_layout(layout, path, tag, platform) if path.is_dir() else _from_tar(layout, path, platform)
+        key = f"base 2 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
+        read = partial(_from_layout, layout, path, tag) if path.is_dir() else partial(_from_tar, layout, path)
+        return layout.once(key, Descriptor, lambda: read(platform), layout.parts)
     except OSError as error:
         raise PackagingError(f"cannot read the base image {name}: {error.strerror or error}") from error
     except (tarfile.TarError, KeyError, IndexError, ValueError) as error:
         raise PackagingError(
             f"the base image {name} is neither an OCI layout nor a tar of an image: {error}"
         ) from error
-    layout.remember(key, msgspec.json.encode(manifest))
-    return manifest
-
-
-def _descriptor(layer: dict[str, Any]) -> Descriptor:
-    return msgspec.convert({key: layer[key] for key in ("mediaType", "digest", "size")}, Descriptor)
-
-
-def _layers(layout: Layout, manifest: Descriptor) -> list[dict[str, Any]]:
-    return list(layout.read(manifest.digest)["layers"])
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
@@ -74,7 +63,7 @@ def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descr
         document = orjson.loads(blob(chosen["digest"]).read_bytes())
     for part in (document["config"], *document["layers"], chosen):
         with blob(part["digest"]).open("rb") as file:
-            _copy(layout, file, str(part["mediaType"]), str(part["digest"]))
+            _copy(layout, file, str(part["digest"]))
     return Descriptor(chosen["mediaType"], chosen["digest"], blob(chosen["digest"]).stat().st_size)
 
 
@@ -83,30 +72,26 @@ def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
     with tarfile.open(path) as archive:
         names = {member.name.removeprefix("./") for member in archive.getmembers()}
         if "manifest.json" not in names:
-            return _root_file_system(layout, path, platform)
+            return _root_file_system(layout, archive, path.name, platform)
         listed = orjson.loads(_member(archive, "manifest.json").read())[0]
         config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
-        layers = [_gzip(layout, _member(archive, each))[0] for each in listed["Layers"]]
-        return _manifest(layout, config, layers)
+        layers = [_saved_layer(layout, _member(archive, each)) for each in listed["Layers"]]
+        return layout.put_manifest(config, layers)
 
 
-def _root_file_system(layout: Layout, path: Path, platform: str) -> Descriptor:
-    with path.open("rb") as file:
-        layer, diff_id = _gzip(layout, file)
+def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platform: str) -> Descriptor:
+    tar: Any = archive.fileobj  # what it reads from, decompressed: the digest of a layer's tar is in the configuration
+    tar.seek(0)
+    layer, diff_id = _gzip(layout, tar)
     os_name, _, architecture = platform.partition("/")
     config = {
         "os": os_name,
         "architecture": architecture,
         "config": {},
-        "history": [{"created_by": path.name}],
+        "history": [{"created_by": name}],
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
     }
-    return _manifest(layout, layout.put_json(config, CONFIG), [layer])
-
-
-def _manifest(layout: Layout, config: Descriptor, layers: list[Descriptor]) -> Descriptor:
-    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
-    return layout.put_json(msgspec.to_builtins(document), MANIFEST)
+    return layout.put_manifest(layout.put_json(config, CONFIG), [layer])
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -116,26 +101,23 @@ def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
-def _copy(layout: Layout, file: IO[bytes], media_type: str, digest: str) -> Descriptor:
-    def fill(write: Write) -> None:
-        while chunk := file.read(1 << 20):
-            write(chunk)
+def _copy(layout: Layout, file: IO[bytes], expected: str = "") -> Descriptor:
+    with layout.writing(expected) as new:
+        shutil.copyfileobj(file, new, _CHUNK)
+    return Descriptor(LAYER, new.digest, new.size)
 
-    return layout.write(fill, media_type, digest)
+
+def _saved_layer(layout: Layout, file: IO[bytes]) -> Descriptor:
+    """Store a layer of ``docker save``; what is compressed already stays as it is."""
+    compressed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return _copy(layout, file) if compressed else _gzip(layout, file)[0]
 
 
 def _gzip(layout: Layout, file: IO[bytes]) -> tuple[Descriptor, str]:
-    """Store a tar as a layer; what is compressed already stays as it is, and its tar's digest is not asked for."""
-    head = file.read(2)
-    file.seek(0)
-    if head == b"\x1f\x8b":
-        return _copy(layout, file, LAYER, ""), ""
-    gzipped = Gzipped()
-
-    def fill(write: Write) -> None:
-        gzipped.write_to = write
-        while chunk := file.read(1 << 20):
-            gzipped.write(chunk)
+    """Store a tar as a layer and give the digest of the tar with it."""
+    with layout.writing() as new:
+        gzipped = Gzipped(new)
+        shutil.copyfileobj(file, gzipped, _CHUNK)
         gzipped.finish()
-
-    return layout.write(fill, LAYER), gzipped.diff_id
+    return Descriptor(LAYER, new.digest, new.size), gzipped.diff_id

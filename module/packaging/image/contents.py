@@ -19,6 +19,7 @@ USER = 10001
 IGNORE_FILES = (".amlignore", ".dockerignore")
 _TEXTS = {".py", ".json", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".txt", ".md", ".csv"}
 _SMALL = 256_000
+_WORKSHOP = ("module/packaging/", "module/simulator/")
 _NEVER = ("__pycache__", "*.lock", "*.pyc", "*.jsonl", "*.jsonl.gz", "*.pem", "*.key")
 """Left out beside everything hidden (``.env`` has passwords): locks, recorded telemetry, keys."""
 
@@ -55,7 +56,7 @@ def gather(directory: Path, model: Model | None, model_path: Path | None) -> Con
     if not directory.is_dir():
         raise PackagingError(f"there is no scoring directory {directory}: give the folder with score.py")
     files = dict(_files(directory, model.entry if model else ""))
-    beside = {name: file for name, file in files.items() if not _is_text(file)}
+    beside = {name: file for name, file in files.items() if file.suffix not in _TEXTS or file.stat().st_size > _SMALL}
     score = directory / "score.py"
     if not (score.is_file() or beside or model):
         raise PackagingError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
@@ -86,24 +87,28 @@ def _beside(files: dict[str, Path]) -> Model | None:
 
 
 def runtime() -> list[Entry]:
-    """Give the entries of this runtime: the packages ``module`` and ``scoring``."""
-    entries = []
-    for package in ("module", "scoring"):
-        root = Path(str(resources.files(package)))
-        for name, file in walk(root):
-            if "__pycache__" not in name:
-                entries.append(Entry(f"{RUNTIME}/{package}/{name}", file))
+    """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images or simulates edgeHub."""
+    names = {
+        f"{package}/{name}": file
+        for package in ("module", "scoring")
+        for name, file in walk(Path(str(resources.files(package))))
+    }
+    entries = [
+        Entry(f"{RUNTIME}/{name}", file)
+        for name, file in names.items()
+        if "__pycache__" not in name and not name.startswith(_WORKSHOP)
+    ]
     return [*entries, *folders_of(entries, RUNTIME)]
 
 
 def key_of(entries: Sequence[Entry]) -> str:
     """Give a text that is the same for the same layer: paths, modes, owners and contents."""
-    lines = [f"{each.path} {each.mode:o} {each.owner} {_hash(each)}" for each in sorted(entries)]
+    lines = (
+        f"{each.path} {each.mode:o} {each.owner} "
+        + (hash_file(each.source) if isinstance(each.source, Path) else repr(each.source))
+        for each in sorted(entries)
+    )
     return "\n".join(lines)
-
-
-def _hash(entry: Entry) -> str:
-    return hash_file(entry.source) if isinstance(entry.source, Path) else repr(entry.source)
 
 
 def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:
@@ -121,7 +126,3 @@ def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:
             continue
         if not any(fnmatch(name, each) or fnmatch(parts[0], each) or fnmatch(parts[-1], each) for each in patterns):
             yield name, file
-
-
-def _is_text(file: Path) -> bool:
-    return file.suffix in _TEXTS and file.stat().st_size <= _SMALL

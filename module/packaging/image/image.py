@@ -4,23 +4,22 @@ From the base up: onnxruntime, numpy, other packages, this runtime, the model, s
 most often comes last, and what has not changed is not made again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-
-import msgspec
 
 from ... import __version__
 from ..environment import environment, lock
 from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
 from ..models.model import Model
 from ..registry.credentials import Access
-from ..registry.oci import CONFIG, MANIFEST, Descriptor, Layer, Layout
-from ..registry.reference import ImageName
+from ..registry.oci import CONFIG, Descriptor, Layer, Layout
+from ..registry.reference import ImageReference
 from . import sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
-from .layers import Entry, pack
+from .layers import pack
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
@@ -29,7 +28,7 @@ _EPOCH = "1970-01-01T00:00:00Z"
 _LABEL = "scoring"
 
 
-class Wanted(NamedTuple):
+class BuildOptions(NamedTuple):
     """What to build.
 
     Attributes:
@@ -46,7 +45,7 @@ class Wanted(NamedTuple):
     """
 
     directory: Path
-    name: ImageName
+    name: ImageReference
     model: Model | None = None
     model_path: Path | None = None
     base: str = ""
@@ -79,34 +78,36 @@ class Built(NamedTuple):
     notes: list[str]
 
 
-def build(layout: Layout, wanted: Wanted, access: Access) -> Built:
+def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     """Build an image and let its name mean it in the layout.
 
     Raises:
         PackagingError: something that it needs is not there or does not fit; the sentence names it.
         SettingsError: the platform is none that an image can be built for.
     """
-    check_platform(wanted.platform)
-    contents = gather(wanted.directory, wanted.model, wanted.model_path)
-    file = environment.find(wanted.directory)
-    asked = environment.read(file, gpu=wanted.variant == "gpu") if file else environment.Environment()
-    rough = Target(wanted.platform, wanted.variant, "", "")
-    before = lock.read(wanted.directory / rough.lock_name)
-    base_name = wanted.base or _default_base(asked.python)
-    base = open_base(layout, base_name, "" if wanted.upgrade else before.base, wanted.platform, access)
-    target = rough._replace(python=base.inside.python, glibc=base.inside.glibc)
-    note = check_python(asked.python, target.python, base.name, any_python=wanted.any_python)
-    requirements = [*lock.runtime_requirements(wanted.variant), *asked.requirements]
+    check_platform(options.platform)
+    contents = gather(options.directory, options.model, options.model_path)
+    file = environment.find(options.directory)
+    asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
+    rough = Target(options.platform, options.variant, "", "")
+    before = lock.read(options.directory / rough.lock_name)
+    base_name = options.base or _default_base(asked.python)
+    base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
+    target = rough._replace(python=base.info.python, glibc=base.info.glibc)
+    note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
+    requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
-    locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=wanted.upgrade)
-    installed = install(layout, locked, target, no_slim=wanted.no_slim)
+    locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
+    installed = install(layout, locked, target, no_slim=options.no_slim)
     layers = [*installed.layers, *_own_layers(layout, contents)]
     bill = layout.put(
-        sbom.describe(str(wanted.name), base, installed.packages, contents, target.architecture), sbom.MEDIA_TYPE
+        sbom.describe(str(options.name), base, installed.packages, contents, target.architecture), sbom.MEDIA_TYPE
     )
-    labels = _labels(wanted, contents, base, installed, locked=locked.digest, bill=bill.digest)
-    manifest = _manifest(layout, base, layers, _config(base, layers, contents, labels, wanted.variant), labels)
-    layout.tag(str(wanted.name), manifest)
+    labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
+    config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
+    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
+    manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
+    layout.tag(str(options.name), manifest)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
     return Built(manifest, layers, base, bill, locked.file, notes)
@@ -118,37 +119,32 @@ def _default_base(python: str) -> str:
     return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
 
 
-def _own_layers(layout: Layout, contents: Contents) -> list[Layer]:
-    parts = [(runtime(), "this runtime"), (contents.model, "model"), (contents.script, "score.py and configuration")]
-    return [_layer(layout, entries, purpose) for entries, purpose in parts if entries]
-
-
-def _layer(layout: Layout, entries: Sequence[Entry], purpose: str) -> Layer:
-    """Give a layer of these entries, the one of last time if nothing in it has changed."""
-    key = f"layer 1 {purpose}\n{key_of(entries)}"
-    if remembered := layout.note(key):
-        layer = msgspec.json.decode(remembered, type=Layer)
-        if layout.has(layer.blob):
-            return layer
-    layer = pack(layout, entries, purpose)
-    layout.remember(key, msgspec.json.encode(layer))
-    return layer
+def _own_layers(layout: Layout, contents: Contents) -> Iterator[Layer]:
+    """Give the layers of what is not from a package index, those of last time where nothing in them has changed."""
+    for entries, purpose in (
+        (runtime(), "this runtime"),
+        (contents.model, "model"),
+        (contents.script, "score.py and configuration"),
+    ):
+        if entries:
+            make = partial(pack, layout, entries, purpose)
+            yield layout.once(f"layer 1 {purpose}\n{key_of(entries)}", Layer, make, lambda layer: [layer.blob])
 
 
 def _labels(
-    wanted: Wanted, contents: Contents, base: Base, installed: Installed, *, locked: str, bill: str
+    options: BuildOptions, contents: Contents, base: Base, installed: Installed, *, locked: str, bill: str
 ) -> dict[str, str]:
     """Say on the image what is in it: readable by ``podman inspect`` and by a registry, without running it."""
     model = contents.registered
     versions = {each.name.lower(): each.version for each in installed.packages}
     labels = {
-        "org.opencontainers.image.title": wanted.name.repository,
-        "org.opencontainers.image.version": wanted.name.tag,
-        "org.opencontainers.image.description": wanted.description or (model.description if model else ""),
+        "org.opencontainers.image.title": options.name.repository,
+        "org.opencontainers.image.version": options.name.tag,
+        "org.opencontainers.image.description": options.description or (model.description if model else ""),
         "org.opencontainers.image.base.name": base.name if base.remote else "",
         "org.opencontainers.image.base.digest": base.digest,
         f"{_LABEL}.runtime.version": __version__,
-        f"{_LABEL}.python.version": base.inside.python,
+        f"{_LABEL}.python.version": base.info.python,
         f"{_LABEL}.onnxruntime.version": versions.get("onnxruntime") or versions.get("onnxruntime-gpu", ""),
         f"{_LABEL}.script.sha256": contents.script_sha256,
         f"{_LABEL}.requirements.sha256": locked,
@@ -157,7 +153,7 @@ def _labels(
         f"{_LABEL}.model.version": str(model.version) if model and model.version else "",
         f"{_LABEL}.model.sha256": model.sha256 if model else "",
     }
-    tags = {**(model.tags if model else {}), **wanted.tags}
+    tags = {**(model.tags if model else {}), **options.tags}
     labels |= {f"{_LABEL}.tag.{name}": value for name, value in tags.items()}
     return {name: value for name, value in labels.items() if value}
 
@@ -178,7 +174,7 @@ def _config(
         "config": {
             "User": f"{USER}:{USER}",
             "Env": [f"{name}={value}" for name, value in variables.items()],
-            "Entrypoint": [base.inside.executable, "-m", "module.cli"],
+            "Entrypoint": [base.info.executable, "-m", "module.cli"],
             "Cmd": ["run"],
             "WorkingDir": "/var/azureml-app",
             "ExposedPorts": {"9600/tcp": {}},
@@ -205,17 +201,3 @@ def _environment(contents: Contents, variant: str) -> dict[str, str]:
     if variant == "gpu":
         variables |= {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
     return variables
-
-
-def _manifest(
-    layout: Layout, base: Base, layers: Sequence[Layer], config: dict[str, object], labels: Mapping[str, str]
-) -> Descriptor:
-    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
-    document = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": layout.put_json(config, CONFIG),
-        "layers": [*base.layers, *(layer.blob for layer in layers)],
-        "annotations": annotations,
-    }
-    return layout.put_json(msgspec.to_builtins(document), MANIFEST)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from isal import isal_zlib
 
-from ..registry.oci import LAYER, Layer, Layout, Write
+from ..registry.oci import LAYER, Descriptor, Layer, Layout, NewBlob
 
 _LEVEL = 1
 _GZIP = 31  # zlib's wbits for a gzip header, which has no time in it
@@ -38,17 +38,13 @@ class Entry(NamedTuple):
 
 def pack(layout: Layout, entries: Iterable[Entry], purpose: str) -> Layer:
     """Write a layer with these entries and the folders that they are in."""
-    gzipped = Gzipped()
-
-    def fill(write: Write) -> None:
-        gzipped.write_to = write
+    with layout.writing() as new:
+        gzipped = Gzipped(new)
         with tarfile.open(fileobj=gzipped, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
             for entry in sorted(entries, key=lambda each: each.path):
                 _add(archive, entry)
         gzipped.finish()
-
-    blob = layout.write(fill, LAYER)
-    return Layer(blob, gzipped.diff_id, purpose)
+    return Layer(Descriptor(LAYER, new.digest, new.size), gzipped.diff_id, purpose)
 
 
 def folders_of(entries: Iterable[Entry], root: str) -> list[Entry]:
@@ -68,10 +64,9 @@ def file_entry(path: str, source: Path) -> Entry:
 class Gzipped(io.RawIOBase):
     """A file that compresses what it is given and keeps the digest of it."""
 
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
+    def __init__(self, target: NewBlob) -> None:
+        self._target, self._digest = target, hashlib.sha256()
         self._gzip = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
-        self.write_to: Write = lambda _: None
 
     @property
     def diff_id(self) -> str:
@@ -81,12 +76,12 @@ class Gzipped(io.RawIOBase):
     def write(self, data: bytes) -> int:  # type: ignore[override]
         """Take bytes of the tar."""
         self._digest.update(data)
-        self.write_to(self._gzip.compress(data))
+        self._target.write(self._gzip.compress(data))
         return len(data)
 
     def finish(self) -> None:
         """Write what the compressor still holds."""
-        self.write_to(self._gzip.flush())
+        self._target.write(self._gzip.flush())
 
 
 def _add(archive: tarfile.TarFile, entry: Entry) -> None:

@@ -21,7 +21,10 @@ def describe(name: str, base: Base, packages: Sequence[Package], contents: Conte
     image = re.sub(r"[:@][^/]*$", "", name)
     components = [
         {"type": "container", "name": base.name, "version": base.digest},
-        *(_debian(each, version, architecture) for each, version in sorted(base.inside.system_packages.items())),
+        *(
+            _library(each, version, f"deb/debian/{each}@{version}?arch={architecture}")
+            for each, version in sorted(base.info.system_packages.items())
+        ),
         *(_python(each) for each in sorted(packages, key=lambda each: each.name.lower())),
         _python(Package("iotedge-scoring-module", __version__, "MIT")),
         *_ours(contents),
@@ -38,28 +41,18 @@ def describe(name: str, base: Base, packages: Sequence[Package], contents: Conte
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
 
-def _debian(name: str, version: str, architecture: str) -> dict[str, object]:
-    return {
-        "type": "library",
-        "name": name,
-        "version": version,
-        "purl": f"pkg:deb/debian/{name}@{version}?arch={architecture}",
-    }
-
-
 def _python(package: Package) -> dict[str, object]:
     name = re.sub(r"[-_.]+", "-", package.name).lower()
-    component: dict[str, object] = {
-        "type": "library",
-        "name": package.name,
-        "version": package.version,
-        "purl": f"pkg:pypi/{name}@{package.version}",
-    }
+    component = _library(package.name, package.version, f"pypi/{name}@{package.version}")
     if package.license:
         simple = _SPDX.fullmatch(package.license)
         said = {"expression": package.license} if simple else {"license": {"name": package.license}}
         component["licenses"] = [said]
     return component
+
+
+def _library(name: str, version: str, url: str) -> dict[str, object]:
+    return {"type": "library", "name": name, "version": version, "purl": f"pkg:{url}"}
 
 
 def _ours(contents: Contents) -> list[dict[str, object]]:

@@ -9,9 +9,8 @@ import re
 import struct
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -37,16 +36,11 @@ class Package(msgspec.Struct, frozen=True):
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """Layers of packages, what is in them, and sentences worth saying."""
+    """Layers of packages, the distributions in them, and notes for the user."""
 
     layers: list[Layer]
     packages: list[Package]
     notes: list[str]
-
-
-class _Group(NamedTuple):
-    name: str
-    entries: list[Entry]
 
 
 def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Installed:
@@ -56,56 +50,43 @@ def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Ins
         PackagingError: a wheel is not to be had for the platform, or what was slimmed does not work.
     """
     key = f"packages {_VERSION} {lock.digest} {target.uv_platform} {target.python} {no_slim}"
-    if remembered := layout.note(key):
-        made = msgspec.json.decode(remembered, type=Installed)
-        if all(layout.has(layer.blob) for layer in made.layers):
-            return made
-    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
-        made = _install(layout, Path(folder), lock, target, no_slim)
-    layout.remember(key, msgspec.json.encode(made))
-    return made
-
-
-def _install(layout: Layout, folder: Path, lock: Lock, target: Target, no_slim: bool) -> Installed:
-    packages, pins = folder / "packages", folder / "requirements.txt"
-    pins.write_text(lock.pins, encoding="utf-8")
-    run_uv(
-        "pip",
-        "install",
-        "--quiet",
-        "--target",
-        str(packages),
-        "--require-hashes",
-        "--no-deps",
-        "--link-mode",
-        "hardlink",
-        "--requirement",
-        str(pins),
-        *platform_options(target),
+    return layout.once(
+        key,
+        Installed,
+        lambda: _install(layout, lock, target, no_slim),
+        lambda made: [layer.blob for layer in made.layers],
     )
-    owners = _owners(packages)
-    slim(packages, everything=no_slim)
-    _check_machine(packages, target)
-    note = smoke_test(packages, target)
-    layers = [
-        pack(layout, [*group.entries, *folders_of(group.entries, PLACE)], group.name)
-        for group in _groups(packages, owners)
-    ]
-    return Installed(layers, list(_described(packages)), [note] if note else [])
 
 
-def _groups(packages: Path, owners: dict[str, str]) -> Iterator[_Group]:
-    """Give the big distributions, the biggest first, and then the rest together."""
-    files: dict[str, list[tuple[str, Path]]] = defaultdict(list)
+def _install(layout: Layout, lock: Lock, target: Target, no_slim: bool) -> Installed:
+    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
+        packages, pins = Path(folder, "packages"), Path(folder, "requirements.txt")
+        pins.write_text(lock.pins, encoding="utf-8")
+        options = ["--quiet", "--require-hashes", "--no-deps", "--link-mode", "hardlink", *platform_options(target)]
+        run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins))
+        owners = _owners(packages)
+        slim(packages, everything=no_slim)
+        _check_machine(packages, target)
+        note = smoke_test(packages, target)
+        layers = [
+            pack(layout, [*entries, *folders_of(entries, PLACE)], name) for name, entries in _groups(packages, owners)
+        ]
+        return Installed(layers, list(_described(packages)), [note] if note else [])
+
+
+def _groups(packages: Path, owners: dict[str, str]) -> Iterator[tuple[str, list[Entry]]]:
+    """Give the big distributions, the biggest first, and then the rest together; each a name and its files."""
+    files: dict[str, list[Entry]] = defaultdict(list)
+    sizes: dict[str, int] = defaultdict(int)
     for name, file in walk(packages):
-        files[owners.get(name, "")].append((name, file))
-    sizes = {each: sum(file.stat().st_size for _, file in found) for each, found in files.items()}
+        owner = owners.get(name, "")
+        files[owner].append(file_entry(f"{PLACE}/{name}", file))
+        sizes[owner] += file.stat().st_size
     big = sorted((each for each in files if each and sizes[each] >= _BIG), key=lambda each: (-sizes[each], each))
     for each in big:
-        yield _Group(each, _entries(files[each]))
-    rest = [found for each in sorted(files) if each not in big for found in files[each]]
-    if rest:
-        yield _Group("other packages", _entries(rest))
+        yield each, files.pop(each)
+    if files:
+        yield "other packages", [entry for each in sorted(files) for entry in files[each]]
 
 
 def _owners(packages: Path) -> dict[str, str]:
@@ -116,10 +97,6 @@ def _owners(packages: Path) -> dict[str, str]:
         with record.open(encoding="utf-8", newline="") as lines:
             owners |= {row[0]: name for row in csv.reader(lines) if row}
     return owners
-
-
-def _entries(files: Iterable[tuple[str, Path]]) -> list[Entry]:
-    return [file_entry(f"{PLACE}/{name}", file) for name, file in files]
 
 
 def _check_machine(packages: Path, target: Target) -> None:

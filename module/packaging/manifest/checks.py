@@ -74,15 +74,13 @@ def _check_route(place: str, spec: RouteSpec, deployed: set[str], inputs: set[st
 
 
 def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
-    """Give the inputs that the module answers on; none if it takes any."""
+    """Give the inputs that the module answers on, by its environment alone; none if it takes any."""
     env = content["$edgeAgent"][_DESIRED]["modules"][ours].get("env", {})
     text = env.get("SCORING_ROUTES", {}).get("value", "")
-    routes: dict[str, list[str]] = content[ours][_DESIRED].get("routes") or Settings().routes
-    if text:
-        try:
-            routes = msgspec.json.decode(text, type=dict[str, list[str]])
-        except (msgspec.DecodeError, TypeError) as error:
-            raise SettingsError(f"env SCORING_ROUTES of module {ours} is not JSON, input → outputs: {error}") from error
+    try:
+        routes = msgspec.json.decode(text, type=dict[str, list[str]]) if text else Settings().routes
+    except (msgspec.DecodeError, TypeError) as error:
+        raise SettingsError(f"env SCORING_ROUTES of module {ours} is not JSON, input → outputs: {error}") from error
     return set() if "*" in routes else set(routes)
 
 

@@ -1,6 +1,5 @@
 """Turns a deployment template into a deployment: values in place, the image pinned, everything checked by name."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import orjson
 
 from ...errors import SettingsError
 from ...settings import Settings
+from ..models.trees import write_whole
 from . import checks, create_options, edge_manifest, layered, module_twin, schema
 from .edge_manifest import DEFAULT_PRIORITY, RouteSpec
 from .placeholders import Expansion
@@ -18,7 +18,7 @@ _DESIRED = "properties.desired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class ManifestOptions:
     """What the command line says of a deployment.
 
     Attributes:
@@ -57,28 +57,28 @@ class Deployment:
     registries: tuple[str, ...] = field(default=())
 
 
-def build(choices: Choices, values: Mapping[str, str]) -> Deployment:
+def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     """Make the deployment; ``values`` is what its placeholders stand for.
 
     Raises:
         SettingsError: the template, a placeholder, a route, a desired property or the result is wrong; each by name.
     """
-    document = edge_manifest.document(choices.template)
-    ours = edge_manifest.parse(choices.template, document).our_module(choices.module)
-    _use_image(choices, document, ours)
-    document = _expanded(choices.template, document, values)
+    document = edge_manifest.document(options.template)
+    ours = edge_manifest.parse(options.template, document).our_module(options.module)
+    _use_image(options, document, ours)
+    document = _expanded(options.template, document, values)
     content = document["modulesContent"]
-    manifest = edge_manifest.parse(choices.template, document)
-    checks.check_schema_versions(choices.template, content)
-    _fill_modules(choices, content, ours)
+    manifest = edge_manifest.parse(options.template, document)
+    checks.check_schema_versions(options.template, content)
+    _fill_modules(options, content, ours)
     content["$edgeHub"][_DESIRED]["routes"] = {name: _route(spec) for name, spec in manifest.routes.items()}
-    _fill_twin(choices, content, ours)
-    schema.check(choices.template, document)
-    registries = checks.check_registries(choices.template, content)
+    _fill_twin(options, content, ours)
+    schema.check(options.template, document)
+    registries = checks.check_registries(options.template, content)
     checks.check_routes(manifest, content, ours)
-    if choices.layered:
+    if options.layered:
         document = layered.layer(document, ours)
-    written = edge_manifest.parse(choices.template, document)
+    written = edge_manifest.parse(options.template, document)
     return Deployment(document, ours, tuple(written.routes), registries)
 
 
@@ -104,25 +104,21 @@ def write_private(path: Path, content: bytes) -> None:
     Raises:
         SettingsError: it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        unfinished.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise SettingsError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _use_image(choices: Choices, document: dict[str, Any], ours: str) -> None:
+def _use_image(options: ManifestOptions, document: dict[str, Any], ours: str) -> None:
     """Put the image in before placeholders are looked for: those of the old image need no value."""
     agent = document["modulesContent"].get("$edgeAgent", {}).get(_DESIRED, {})
     module = agent.get("modules", {}).get(ours)
     if not isinstance(module, dict):
         raise SettingsError(
-            f"module {ours}, which routes in {choices.template} lead to, is not among the modules of $edgeAgent"
+            f"module {ours}, which routes in {options.template} lead to, is not among the modules of $edgeAgent"
         )
-    module.setdefault("settings", {})["image"] = choices.image
+    module.setdefault("settings", {})["image"] = options.image
 
 
 def _expanded(template: Path, document: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
@@ -136,31 +132,31 @@ def _expanded(template: Path, document: dict[str, Any], values: Mapping[str, str
     return expanded
 
 
-def _fill_modules(choices: Choices, content: dict[str, Any], ours: str) -> None:
+def _fill_modules(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:
     agent = content["$edgeAgent"][_DESIRED]
     for name, module in {**agent.get("systemModules", {}), **agent.get("modules", {})}.items():
         settings = module.get("settings", {})
-        options = create_options.join(name, settings)
+        container = create_options.join(name, settings)
         if name == ours:
             module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
-            options = _options(choices, name, module["env"], options)
+            container = _options(options, name, module["env"], container)
         others = {key: value for key, value in settings.items() if not key.startswith("createOptions")}
-        module["settings"] = {**others, **create_options.split(name, options)}
+        module["settings"] = {**others, **create_options.split(name, container)}
 
 
-def _options(choices: Choices, ours: str, env: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+def _options(options: ManifestOptions, ours: str, env: dict[str, Any], container: dict[str, Any]) -> dict[str, Any]:
     module_twin.check_environment(ours, env)
     defaults = Settings()
     stop_timeout = _written(env, "SCORING_STOP_TIMEOUT_S") or str(defaults.stop_timeout_s)
     if not stop_timeout.replace(".", "", 1).isdecimal():
         raise SettingsError(f"env SCORING_STOP_TIMEOUT_S of module {ours} is {stop_timeout}, which is no number")
     return create_options.for_scoring(
-        options,
+        container,
         volume=f"{ours}-journal",
         journal_dir=_written(env, "SCORING_JOURNAL_DIR") or str(defaults.journal_dir),
         stop_timeout=float(stop_timeout),
-        gpu=choices.gpu,
-        memory=choices.memory,
+        gpu=options.gpu,
+        memory=options.memory,
     )
 
 
@@ -178,10 +174,10 @@ def _route(spec: RouteSpec) -> dict[str, Any]:
     return route
 
 
-def _fill_twin(choices: Choices, content: dict[str, Any], ours: str) -> None:
+def _fill_twin(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:
     twin = content.setdefault(ours, {})
     desired = twin.setdefault(_DESIRED, {})
-    for place, text in choices.twin:
+    for place, text in options.twin:
         module_twin.put(desired, place, text)
     module_twin.check_desired(ours, desired)
     for name, other in content.items():

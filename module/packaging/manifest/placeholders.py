@@ -1,47 +1,39 @@
 """Placeholders of deployment templates in iotedgedev's conventions: ``$NAME``, ``${NAME}``, ``${MODULES.name}``."""
 
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from dotenv.parser import parse_stream
 
 from ...errors import SettingsError
 
 _ANY = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
 # Names in small letters are edgeHub's own there: $upstream, $body, $connectionModuleId, $edgeAgent.
 _IN_ROUTES = re.compile(r"\$(?:\{([^}]*)\}|([A-Z]\w*))")
-_VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
-_QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?""")
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """Read a ``.env`` file: a ``NAME=value`` a line, values in quotes or not, lines with ``#`` left out.
+    """Read a ``.env`` file as iotedgedev does: a ``NAME=value`` a line, in quotes or not; ``#`` begins a comment.
 
     Raises:
         SettingsError: it is not there, cannot be read, or a line has another form; no value is ever named.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        found = list(parse_stream(io.StringIO(path.read_text("utf-8"))))
     except FileNotFoundError as error:
         raise SettingsError(f"{path} is not there: write the placeholders' values into it or choose --env") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read {path}: {getattr(error, 'strerror', 'it is not UTF-8 text')}") from error
-    values = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        found = _VARIABLE.fullmatch(line)
-        if found is None:
-            raise SettingsError(f"{path} line {number} is not NAME=value")
-        values[found[1]] = _unquoted(found[2])
-    return values
-
-
-def _unquoted(text: str) -> str:
-    quoted = _QUOTED.fullmatch(text)
-    return quoted[2] if quoted else re.sub(r"(^|\s+)#.*", "", text)
+    for each in found:
+        if each.error or (each.key and each.value is None):
+            text = each.original.string
+            line = each.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+            raise SettingsError(f"{path} line {line} is not NAME=value")
+    return {each.key: each.value for each in found if each.key and each.value is not None}
 
 
 class Expansion:

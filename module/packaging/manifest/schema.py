@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from jsonschema import Draft4Validator
 
 from ...errors import SettingsError
 
@@ -29,11 +30,5 @@ def check(path: Path, document: dict[str, Any]) -> None:
 
 
 @cache
-def _validator() -> Any:
-    try:
-        from jsonschema import Draft4Validator  # noqa: PLC0415 - the one dependency of this command alone
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            "jsonschema is not installed, which checks deployments: pip install 'iotedge-scoring-module[package]'"
-        ) from error
+def _validator() -> Draft4Validator:
     return Draft4Validator(orjson.loads(_FILE.read_bytes()))

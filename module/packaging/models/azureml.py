@@ -5,17 +5,15 @@ checked when it is downloaded; a model that somebody registered without them is 
 """
 
 import logging
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ...errors import PackagingError
-from .model import Model, Reference, check_name, hash_of
-from .trees import hash_tree
+from .model import Model, ModelReference, check_name, hash_of
+from .trees import draft_folder, hash_tree
 
-T = TypeVar("T")
 _SHA256, _SIZE = "scoring_sha256", "scoring_size"
 
 
@@ -41,11 +39,8 @@ class WorkspaceModels:
                 "a workspace needs its client: pip install 'iotedge-scoring-module[azureml]'"
             ) from error
         logging.getLogger("azure").setLevel(logging.ERROR)
-        client = _asked(
-            f"read the workspace in {config}",
-            lambda: MLClient.from_config(DefaultAzureCredential(), path=str(config), enable_telemetry=False),
-        )
-        return cls(client)
+        with _asking(f"read the workspace in {config}"):
+            return cls(MLClient.from_config(DefaultAzureCredential(), path=str(config), enable_telemetry=False))
 
     def register(self, name: str, path: Path, tags: Mapping[str, str] | None = None, description: str = "") -> Model:
         """Upload a file or folder as the next version of a name.
@@ -68,17 +63,16 @@ class WorkspaceModels:
             description=description,
             properties={_SHA256: hash_of(files), _SIZE: str(size)},
         )
-        return _read(_asked(f"register {name}", lambda: self._client.models.create_or_update(wanted)))
+        with _asking(f"register {name}"):
+            return _read(self._client.models.create_or_update(wanted))
 
     def registered(self, name: str | None = None) -> list[Model]:
         """Give every registered version, by name and number."""
         models = self._client.models
-
-        def ask() -> list[Model]:
-            names = [name] if name else sorted(each.name for each in models.list())
-            return [_read(each) for one in names for each in models.list(name=one)]
-
-        return sorted(_asked("list the models", ask), key=lambda model: (model.name, model.version))
+        with _asking("list the models"):
+            names = [name] if name else [each.name for each in models.list()]
+            found = [_read(each) for one in names for each in models.list(name=one)]
+        return sorted(found, key=lambda model: (model.name, model.version))
 
     def show(self, reference: str) -> Model:
         """Give the model that ``name``, ``name:3`` or ``name@sha256:…`` means.
@@ -86,10 +80,10 @@ class WorkspaceModels:
         Raises:
             PackagingError: there is none.
         """
-        wanted = Reference.parse(reference)
+        wanted = ModelReference.parse(reference)
         if wanted.version is not None:
-            version = str(wanted.version)
-            return _read(_asked(f"show {reference}", lambda: self._client.models.get(wanted.name, version=version)))
+            with _asking(f"show {reference}"):
+                return _read(self._client.models.get(wanted.name, version=str(wanted.version)))
         found = [model for model in self.registered(wanted.name) if model.sha256.startswith(wanted.sha256)]
         if not found:
             raise PackagingError(f"there is no model {reference} in the workspace")
@@ -103,12 +97,9 @@ class WorkspaceModels:
         """
         model = self.show(reference)
         target.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
-        try:
-            _asked(
-                f"download {model}",
-                lambda: self._client.models.download(model.name, str(model.version), download_path=str(draft)),
-            )
+        with draft_folder(target) as draft:
+            with _asking(f"download {model}"):
+                self._client.models.download(model.name, str(model.version), download_path=str(draft))
             came = _only(draft / model.name)
             if model.sha256 and hash_of(hash_tree(came)) != model.sha256:
                 raise PackagingError(f"{model} is not what was registered: it was changed in the workspace's storage")
@@ -116,8 +107,6 @@ class WorkspaceModels:
             if wanted.exists():
                 raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
             return came.rename(wanted)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _only(folder: Path) -> Path:
@@ -141,12 +130,11 @@ def _read(found: Any) -> Model:
     )
 
 
-def _asked(doing: str, ask: Callable[[], T]) -> T:
-    """Ask the workspace, and put whatever its client raises (it has many roots) into one sentence."""
+@contextmanager
+def _asking(doing: str) -> Iterator[None]:
+    """Put whatever the workspace's client raises (it has many roots) into one sentence."""
     try:
-        return ask()
-    except PackagingError:
-        raise
+        yield
     except Exception as error:
         reason = " ".join(str(getattr(error, "message", "") or error).split())[:300]
         raise PackagingError(f"cannot {doing}: {reason or type(error).__name__}") from error

@@ -6,8 +6,6 @@ need no lock: the loser takes the next number, and numbers stay dense.
 
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from ...errors import PackagingError
-from .model import Model, Reference, check_name, hash_of
-from .trees import copy_tree, hash_tree
+from .model import Model, ModelReference, check_name, hash_of
+from .trees import copy_tree, draft_folder, hash_tree
 
 DEFAULT_STORE = Path("~/.local/share/scoring-module/models")
 _CONTENT = "content"
@@ -42,11 +40,8 @@ class FolderModels:
             raise PackagingError(f"there is no model at {path}: give the file or folder to register with --path")
         try:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder / name))
-            try:
+            with draft_folder(self.folder / name) as draft:
                 return self._publish(draft, name, path.resolve(), dict(tags or {}), description)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
         except OSError as error:
             raise PackagingError(f"cannot register {path} in {self.folder}: {error.strerror or error}") from error
 
@@ -61,7 +56,7 @@ class FolderModels:
         Raises:
             PackagingError: there is none, or its files are no longer those that were registered.
         """
-        model = self._find(Reference.parse(reference))
+        model = self._find(ModelReference.parse(reference))
         if hash_tree(self.path(model)) != model.files:
             raise PackagingError(f"{model} in {self.folder} is damaged: its files are not those that were registered")
         return model
@@ -76,16 +71,14 @@ class FolderModels:
         wanted = target / model.entry
         if wanted.exists():
             raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
-        target.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".new-", dir=target))
         try:
-            if copy_tree(self.path(model), draft / model.entry) != model.files:
-                raise PackagingError(f"{model} in {self.folder} was damaged while it was read: try again")
-            os.rename(draft / model.entry, wanted)
+            target.mkdir(parents=True, exist_ok=True)
+            with draft_folder(target) as draft:
+                if copy_tree(self.path(model), draft / model.entry) != model.files:
+                    raise PackagingError(f"{model} in {self.folder} was damaged while it was read: try again")
+                os.rename(draft / model.entry, wanted)
         except OSError as error:
             raise PackagingError(f"cannot write {wanted}: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
         return wanted
 
     def path(self, model: Model) -> Path:
@@ -97,7 +90,8 @@ class FolderModels:
         if not files:
             raise PackagingError(f"{path} holds no file: give the file or folder to register with --path")
         size = sum((draft / _CONTENT / path.name / each).stat().st_size for each in files)
-        model = Model(name, 0, path.name, hash_of(files), size, files, tags, description, _now())
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        model = Model(name, 0, path.name, hash_of(files), size, files, tags, description, now)
         while True:
             number = max(self._versions(name), default=0) + 1
             model = msgspec.structs.replace(model, version=number)
@@ -110,7 +104,7 @@ class FolderModels:
                 raise
             return model
 
-    def _find(self, reference: Reference) -> Model:
+    def _find(self, reference: ModelReference) -> Model:
         versions = self._versions(reference.name)
         if reference.version is not None and reference.version in versions:
             return self._read(reference.name, reference.version)
@@ -135,7 +129,3 @@ class FolderModels:
 
 def _folders(folder: Path) -> list[Path]:
     return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -41,7 +41,7 @@ class Model(msgspec.Struct, frozen=True):
         return f"{self.name}:{self.version}"
 
 
-class Reference(NamedTuple):
+class ModelReference(NamedTuple):
     """``name`` (the highest version), ``name:3`` or ``name@sha256:…`` (8 hexadecimal digits or more)."""
 
     name: str
@@ -49,7 +49,7 @@ class Reference(NamedTuple):
     sha256: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> "Reference":
+    def parse(cls, text: str) -> "ModelReference":
         """Read a reference.
 
         Raises:

@@ -1,8 +1,12 @@
-"""Files and folders as one thing: walked in a fixed order, hashed, copied."""
+"""Files and folders as one thing: walked in a fixed order, hashed, copied; files written whole or not at all."""
 
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _CHUNK = 1 << 20
 
@@ -31,6 +35,32 @@ def hash_tree(path: Path) -> dict[str, str]:
 def copy_tree(source: Path, target: Path) -> dict[str, str]:
     """Copy every file and give the hashes of what was really copied."""
     return {name: _copy(file, target if name == "." else target / name) for name, file in walk(source)}
+
+
+@contextmanager
+def draft_folder(parent: Path) -> Iterator[Path]:
+    """Give a new folder, hidden; after the block it is gone, unless it has another name then."""
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[IO[bytes]]:
+    """Give a new file that only its owner can read; after the block it is gone, unless it has another name then."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file with this mode, whole or not at all."""
+    with unfinished(path.parent) as file:
+        file.write(content)
+        file.close()  # Windows renames no open file
+        os.chmod(file.name, mode)
+        os.replace(file.name, path)
 
 
 def _copy(source: Path, target: Path) -> str:

@@ -1,1 +1,1 @@
-"""Container registries: names, who may, OCI layouts, pull and push."""
+"""Container registries: references to images, credentials, OCI layouts, pull and push."""

@@ -1,4 +1,4 @@
-"""Whose word a registry takes: what was given, the environment, docker's or podman's credential store, ``az``.
+"""Credentials for a registry: those given, else the environment's, docker's or podman's stored ones, or ``az``'s.
 
 A secret comes by standard input, environment, file or a helper's output, never by an argument, and goes nowhere but
 to the registry that it is for.
@@ -15,13 +15,13 @@ import orjson
 
 from ...errors import PackagingError
 
-_NULL_USER = "00000000-0000-0000-0000-000000000000"  # Azure's and docker's sign that the password is a refresh token
+_TOKEN_USERS = {"00000000-0000-0000-0000-000000000000", "<token>"}  # the password is a refresh token then
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _TIMEOUT_S = 30
 
 
 class Credentials(NamedTuple):
-    """What proves who we are; all empty: nobody.
+    """Credentials for a registry; all empty: it is asked anonymously.
 
     Attributes:
         username, password: for basic authentication, and to ask for a token.
@@ -60,13 +60,10 @@ class Access(NamedTuple):
 
 def _from_environment(host: str) -> Credentials | None:
     """Read CONTAINER_REGISTRY_SERVER, …_USERNAME and …_PASSWORD or …_ENTRA_TOKEN, as the template's .env has them."""
-    value = {
-        name: os.environ.get(f"CONTAINER_REGISTRY_{name}", "")
-        for name in ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
-    }
-    if value["SERVER"] != host or not (value["PASSWORD"] or value["ENTRA_TOKEN"]):
-        return None
-    return Credentials(value["USERNAME"], value["PASSWORD"], entra_token=value["ENTRA_TOKEN"])
+    server, username, password, entra_token = (
+        os.environ.get(f"CONTAINER_REGISTRY_{name}", "") for name in ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
+    )
+    return Credentials(username, password, "", entra_token) if server == host and (password or entra_token) else None
 
 
 def _from_stores(host: str) -> Credentials | None:
@@ -104,40 +101,36 @@ def _from_store(store: dict[str, Any], key: str, file: Path) -> Credentials | No
         username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
     except ValueError as error:
         raise PackagingError(f"{file} has unreadable credentials for {key}: docker login {key} again") from error
-    return _password(username, password)
+    return _login(username, password)
 
 
 def _from_helper(helper: str, key: str) -> Credentials | None:
-    program = shutil.which(f"docker-credential-{helper}")
-    said = _output([program, "get"], key) if program else None
-    if not said or not said.get("Secret"):
-        return None
-    if said.get("Username") == "<token>":
-        return Credentials(refresh_token=said["Secret"])
-    return _password(said.get("Username", ""), said["Secret"])
+    said = _output([f"docker-credential-{helper}", "get"], key)
+    return _login(said.get("Username", ""), said["Secret"]) if said.get("Secret") else None
 
 
 def _from_az(host: str) -> Credentials | None:
     """Ask the Azure CLI, if it is there and somebody has logged in, for a refresh token."""
-    program = shutil.which("az") if host.endswith(".azurecr.io") else None
-    if program is None:
+    if not host.endswith(".azurecr.io"):
         return None
-    said = _output([program, "acr", "login", "--name", host.partition(".")[0], "--expose-token", "-o", "json"], "")
-    return Credentials(refresh_token=said["accessToken"]) if said and said.get("accessToken") else None
+    said = _output(["az", "acr", "login", "--name", host.partition(".")[0], "--expose-token", "-o", "json"], "")
+    return Credentials(refresh_token=said["accessToken"]) if said.get("accessToken") else None
 
 
-def _output(command: list[str], text: str) -> dict[str, str] | None:
+def _output(command: list[str], text: str) -> dict[str, str]:
+    """Give the JSON object that a program prints; an empty one if it is not there or says nothing of use."""
+    program = shutil.which(command[0])
     try:
         done = subprocess.run(  # noqa: S603
-            command, input=text, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
+            [program or "", *command[1:]], input=text, capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
         )
         said = orjson.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, orjson.JSONDecodeError):
-        return None
-    return said if isinstance(said, dict) else None
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
-def _password(username: str, password: str) -> Credentials:
-    if username == _NULL_USER:
+def _login(username: str, password: str) -> Credentials:
+    if username in _TOKEN_USERS:
         return Credentials(refresh_token=password)
     return Credentials(username, password)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...errors import PackagingError
 from .oci import Layout
-from .reference import ImageName, parse
+from .reference import ImageReference, parse
 
 
 class Pinned(NamedTuple):
@@ -23,7 +23,7 @@ class Pinned(NamedTuple):
     note: str = ""
 
 
-def pin(image: str, ask: Callable[[ImageName], str], layout: Path | None = None) -> Pinned:
+def pin(image: str, ask: Callable[[ImageReference], str], layout: Path | None = None) -> Pinned:
     """Pin ``NAME:TAG`` by the registry's word, else by the image that ``build`` left in a layout on this machine.
 
     Args:

@@ -6,17 +6,18 @@ Everything is written under another name and renamed: a full disk or a killed pr
 import contextlib
 import hashlib
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, TypeVar
 
 import msgspec
 import orjson
 
 from ...errors import PackagingError
+from ..models.trees import unfinished, write_whole
 
+T = TypeVar("T")
 DEFAULT_LAYOUT = Path("~/.cache/scoring-module/images")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -41,11 +42,27 @@ class Layer(msgspec.Struct, frozen=True):
     purpose: str
 
 
-class Write(Protocol):
-    """Takes bytes, as a file's write()."""
+class NewBlob:
+    """A blob that is being written.
 
-    def __call__(self, data: bytes, /) -> object:
+    Attributes:
+        size: bytes so far.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.size = 0
+        self._file, self._sha256 = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
         """Take bytes."""
+        self._sha256.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that was written."""
+        return f"sha256:{self._sha256.hexdigest()}"
 
 
 class Layout:
@@ -63,7 +80,7 @@ class Layout:
             self._blobs.mkdir(parents=True, exist_ok=True)
             self._notes.mkdir(exist_ok=True)
             if not (self.folder / "oci-layout").exists():
-                self._replace(self.folder / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+                write_whole(self.folder / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
 
     def path(self, digest: str) -> Path:
         """Give where a blob is, or would be."""
@@ -91,34 +108,66 @@ class Layout:
             raise PackagingError(f"{self.path(digest)} is damaged: delete it and build the image again")
         return orjson.loads(content)
 
+    def parts(self, manifest: Descriptor) -> Iterator[Descriptor]:
+        """Give a manifest, then the configuration and the layers that it names.
+
+        Raises:
+            PackagingError: it is not there, or damaged.
+        """
+        yield manifest
+        document = self.read(manifest.digest)
+        yield from (msgspec.convert(each, Descriptor) for each in (document["config"], *document["layers"]))
+
     def put(self, content: bytes, media_type: str) -> Descriptor:
         """Store bytes as a blob."""
-        return self.write(lambda write: write(content), media_type)
+        with self.writing() as new:
+            new.write(content)
+        return Descriptor(media_type, new.digest, new.size)
 
     def put_json(self, document: object, media_type: str) -> Descriptor:
         """Store a JSON document as a blob, its keys sorted."""
         return self.put(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), media_type)
 
-    def write(self, fill: Callable[[Write], object], media_type: str, expected: str = "") -> Descriptor:
-        """Store what a function writes as a blob.
+    def put_manifest(
+        self, config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str] | None = None
+    ) -> Descriptor:
+        """Store the manifest of an image."""
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
+        document |= {"annotations": annotations} if annotations else {}
+        return self.put_json(msgspec.to_builtins(document), MANIFEST)
+
+    @contextlib.contextmanager
+    def writing(self, expected: str = "") -> Iterator[NewBlob]:
+        """Store what is written within the block as a blob; nothing if the block raises.
 
         Raises:
             PackagingError: the disk is full or the like, or it is not what ``expected`` says.
         """
-        digest = hashlib.sha256()
-        with self._explained(), self._draft(self._blobs) as (draft, file):
+        with self._explained(), unfinished(self._blobs) as file:
+            new = NewBlob(file)
+            yield new
+            file.close()  # Windows renames no open file
+            if expected not in {"", new.digest}:
+                raise PackagingError(f"the blob {expected} arrived damaged, try again: it is {new.digest}")
+            os.replace(file.name, self.path(new.digest))
 
-            def write(data: bytes) -> None:
-                digest.update(data)
-                file.write(data)
+    def once(self, key: str, kind: type[T], make: Callable[[], T], blobs: Callable[[T], Iterable[Descriptor]]) -> T:
+        """Give what was made under this key; made now if it was not yet, or if a blob of it is gone.
 
-            fill(write)
-            file.flush()
-            blob = Descriptor(media_type, f"sha256:{digest.hexdigest()}", draft.stat().st_size)
-            if expected not in {"", blob.digest}:
-                raise PackagingError(f"the blob {expected} arrived damaged, try again: it is {blob.digest}")
-            draft.replace(self.path(blob.digest))
-        return blob
+        Args:
+            key: names everything that it is made from.
+            kind: its type, which JSON can carry.
+            make: makes it.
+            blobs: gives the blobs that it stands for.
+        """
+        remembered = self.note(key)
+        if remembered is not None:
+            made = msgspec.json.decode(remembered, type=kind)
+            if all(self.has(blob) for blob in blobs(made)):
+                return made
+        made = make()
+        self.remember(key, msgspec.json.encode(made))
+        return made
 
     def note(self, key: str) -> bytes | None:
         """Give what was remembered under a key."""
@@ -131,16 +180,15 @@ class Layout:
     def remember(self, key: str, value: bytes) -> None:
         """Remember a value: what was made from the inputs that a key names."""
         with self._explained():
-            self._replace(self._note(key), value)
+            write_whole(self._note(key), value)
 
     def tag(self, name: str, manifest: Descriptor) -> None:
         """Let a name mean a manifest from now on."""
-        entry = {**msgspec.to_builtins(manifest), "annotations": {REF_NAME: name}}
         with self._explained(), self._locked():
-            others = [each for each in self._entries() if each["annotations"][REF_NAME] != name]
-            entries = sorted([*others, entry], key=lambda each: str(each["annotations"][REF_NAME]))
+            tags = self._tags() | {name: manifest}
+            entries = [{**msgspec.to_builtins(tags[each]), "annotations": {REF_NAME: each}} for each in sorted(tags)]
             index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}
-            self._replace(self.folder / "index.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
+            write_whole(self.folder / "index.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
 
     def find(self, name: str) -> Descriptor:
         """Give the manifest that a name means.
@@ -148,15 +196,19 @@ class Layout:
         Raises:
             PackagingError: there is none.
         """
-        for entry in self._entries():
-            if entry["annotations"][REF_NAME] == name:
-                return msgspec.convert({key: entry[key] for key in ("mediaType", "digest", "size")}, Descriptor)
-        known = ", ".join(str(entry["annotations"][REF_NAME]) for entry in self._entries()) or "none"
-        raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
+        tags = self._tags()
+        if name not in tags:
+            known = ", ".join(tags) or "none"
+            raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
+        return tags[name]
 
     def sweep(self) -> None:
         """Delete notes and blobs that no image uses and that nothing has needed for 30 days."""
-        used = {digest for entry in self._entries() for digest in self._blobs_of(str(entry["digest"]))}
+        used = set()
+        for manifest in self._tags().values():
+            with contextlib.suppress(PackagingError):
+                for blob in self.parts(manifest):
+                    used.add(blob.digest)
         before = time.time() - _UNUSED_S
         for path in (*self._blobs.iterdir(), *self._notes.iterdir()):
             if f"sha256:{path.name}" not in used:
@@ -164,41 +216,21 @@ class Layout:
                     if path.stat().st_mtime < before:
                         path.unlink()
 
-    def _blobs_of(self, manifest: str) -> list[str]:
-        with contextlib.suppress(PackagingError):
-            read = self.read(manifest)
-            return [manifest, read["config"]["digest"], *(layer["digest"] for layer in read["layers"])]
-        return [manifest]
-
-    def _entries(self) -> list[dict[str, Any]]:
+    def _tags(self) -> dict[str, Descriptor]:
         try:
-            return list(orjson.loads((self.folder / "index.json").read_bytes())["manifests"])
+            entries = orjson.loads((self.folder / "index.json").read_bytes())["manifests"]
+            return {each["annotations"][REF_NAME]: msgspec.convert(each, Descriptor) for each in entries}
         except FileNotFoundError:
-            return []
-        except (OSError, KeyError, orjson.JSONDecodeError) as error:
+            return {}
+        except (OSError, KeyError, ValueError) as error:
             raise PackagingError(f"{self.folder / 'index.json'} is damaged: delete it and build again") from error
 
     def _note(self, key: str) -> Path:
         return self._notes / hashlib.sha256(key.encode()).hexdigest()
 
-    def _replace(self, path: Path, content: bytes) -> None:
-        with self._draft(path.parent) as (draft, file):
-            file.write(content)
-            file.flush()
-            draft.replace(path)
-
-    @contextlib.contextmanager
-    def _draft(self, folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as file:
-            draft = Path(file.name)
-            try:
-                yield draft, file  # type: ignore[misc]
-            finally:
-                draft.unlink(missing_ok=True)
-
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold index.json for a moment: a folder that only one can make; one left by a killed process ages out."""
+        """Hold index.json for a moment, by a folder that only one can make; what is in the way for 10 s is named."""
         lock = self.folder / ".lock"
         until = time.monotonic() + 10
         while True:

@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,17 +10,16 @@ import orjson
 import requests
 
 from ...errors import PackagingError
+from ..http_client import tried
 from .credentials import Access
-from .oci import Descriptor, Layout, Write
-from .reference import ImageName
-from .registry import Registry
+from .oci import Descriptor, Layout
+from .reference import ImageReference
+from .registry import PAUSES_S, Registry
 
-_CHUNK = 1 << 20
 _AT_ONCE = 4
-_TRIES = 4
 
 
-def pull(layout: Layout, image: ImageName, platform: str, access: Access) -> Descriptor:
+def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
     """Give an image's manifest for a platform, with everything that it names in the layout.
 
     An image meant by its digest whose blobs are here needs no registry.
@@ -27,17 +27,21 @@ def pull(layout: Layout, image: ImageName, platform: str, access: Access) -> Des
     Raises:
         PackagingError: the registry does not have it or does not let us have it, or a blob arrives damaged.
     """
-    if image.digest and (remembered := layout.note(f"pulled {image} {platform}")):
-        manifest = msgspec.json.decode(remembered, type=Descriptor)
-        if layout.has(manifest) and all(layout.has(blob) for blob in _blobs(layout.read(manifest.digest))):
-            return manifest
-    registry = Registry(image.host, image.repository, access)
-    manifest = _manifest(layout, registry, image, platform)
-    missing = [blob for blob in _blobs(layout.read(manifest.digest)) if not layout.has(blob)]
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
+    fetch = partial(_pull, layout, image, platform, access)
+    if image.digest:
+        return layout.once(f"pulled {image} {platform}", Descriptor, fetch, layout.parts)
+    manifest = fetch()
     pinned = image._replace(digest=manifest.digest)
     layout.remember(f"pulled {pinned} {platform}", msgspec.json.encode(manifest))
+    return manifest
+
+
+def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
+    registry = Registry(image.host, image.repository, access)
+    manifest = _manifest(layout, registry, image, platform)
+    missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
     return manifest
 
 
@@ -58,7 +62,7 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
     return chosen
 
 
-def _manifest(layout: Layout, registry: Registry, image: ImageName, platform: str) -> Descriptor:
+def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
     answer = _checked(registry, image.reference)
     document = orjson.loads(answer.content)
     if "manifests" in document:
@@ -78,32 +82,19 @@ def _checked(registry: Registry, reference: str) -> requests.Response:
     return answer
 
 
-def _blobs(manifest: dict[str, Any]) -> list[Descriptor]:
-    return [
-        Descriptor(each["mediaType"], each["digest"], each["size"])
-        for each in (manifest["config"], *manifest["layers"])
-    ]
-
-
 def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
-    for attempt in range(_TRIES):
+    def fetch() -> None:
         answer = registry.request(
             "GET",
             f"blobs/{blob.digest}",
             expected={200},
             headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
             stream=True,
+            again=False,
             doing=f"pull the blob {blob.digest}",
         )
+        with layout.writing(blob.digest) as new:
+            for chunk in registry.client.chunks(answer):
+                new.write(chunk)
 
-        def fill(write: Write, answer: requests.Response = answer) -> None:
-            for chunk in answer.iter_content(_CHUNK):
-                write(chunk)
-
-        try:
-            layout.write(fill, blob.media_type, blob.digest)
-        except requests.RequestException as error:
-            if attempt == _TRIES - 1:
-                raise PackagingError(f"the connection to {registry.host} broke {_TRIES} times while pulling") from error
-        else:
-            return
+    tried(fetch, PAUSES_S)

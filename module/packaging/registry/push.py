@@ -4,24 +4,24 @@ A tag is written when everything that it means is there, so that nothing is ever
 hundreds of times slower than one PUT (dotnet/sdk-container-builds#412).
 """
 
-import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import closing
 from typing import NamedTuple
 from urllib.parse import quote
 
+from rich.progress import Progress
+
 from ...errors import PackagingError
+from ..http_client import BusyError, tried
 from ..models.trees import hash_file
 from . import reference
 from .credentials import Access
 from .oci import Descriptor, Layout
-from .progress import Progress
-from .reference import ImageName
-from .registry import BrokenConnectionError, Registry, next_location
+from .reference import ImageReference
+from .registry import PAUSES_S, BlobBody, Registry, next_location
 
 BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
-_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 
 class Pushed(NamedTuple):
@@ -38,7 +38,7 @@ class Pushed(NamedTuple):
     mounted: int
 
 
-def push(layout: Layout, name: ImageName, access: Access, progress: Progress) -> Pushed:
+def push(layout: Layout, name: ImageReference, access: Access, progress: Progress) -> Pushed:
     """Push an image to the registry in its name.
 
     Raises:
@@ -50,10 +50,7 @@ def push(layout: Layout, name: ImageName, access: Access, progress: Progress) ->
     registry = Registry(name.host, name.repository, access, push=True, mounts=base)
     if registry.digest_of(name.tag) == manifest.digest:
         return Pushed(manifest.digest, 0, 0)
-    blobs = {
-        each["digest"]: Descriptor(each["mediaType"], each["digest"], each["size"])
-        for each in (*document["layers"], document["config"])
-    }
+    blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
     pushing = _Pushing(layout, registry, base, progress)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         done = [threads.submit(pushing.blob, blob) for blob in blobs.values()]
@@ -70,12 +67,13 @@ def push(layout: Layout, name: ImageName, access: Access, progress: Progress) ->
         body=layout.path(manifest.digest).read_bytes(),
         doing=f"tag {name}",
     )
-    sent = sum(blob.size for blob, how in zip(blobs.values(), results, strict=True) if how == "sent")
-    mounted = sum(blob.size for blob, how in zip(blobs.values(), results, strict=True) if how == "mounted")
-    return Pushed(manifest.digest, sent, mounted)
+    sizes = {"there": 0, "mounted": 0, "sent": 0}
+    for blob, how in zip(blobs.values(), results, strict=True):
+        sizes[how] += blob.size
+    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
 
 
-def _base_in_the_same_registry(base: str, name: ImageName) -> str:
+def _base_in_the_same_registry(base: str, name: ImageReference) -> str:
     """Give the repository of the base image if blobs can be mounted from it; empty if not."""
     if not base:
         return ""
@@ -102,36 +100,41 @@ class _Pushing:
         path = self.layout.path(blob.digest)
         if not self.layout.has(blob):
             raise PackagingError(f"{path} is missing or cut short: build the image again")
-        with BlobBody(path, blob, self.progress) as body:
+        with closing(BlobBody(path, blob, self.progress)) as body:
             self._send(blob, body, location)
         return "sent"
 
-    def _begin(self, blob: Descriptor) -> str:
+    def _begin(self, blob: Descriptor, *, again: bool = True) -> str:
         """Begin an upload and give where it goes; empty if the registry mounted the blob instead."""
         mount = f"?mount={quote(blob.digest)}&from={quote(self.base)}" if self.base else ""
         answer = self.registry.request(
-            "POST", f"blobs/uploads/{mount}", expected={201, 202}, doing=f"push to {self.registry.repository}"
+            "POST",
+            f"blobs/uploads/{mount}",
+            expected={201, 202},
+            again=again,
+            doing=f"push to {self.registry.repository}",
         )
         return next_location(self.registry, answer) if answer.status_code == 202 else ""
 
-    def _send(self, blob: Descriptor, body: "BlobBody", location: str) -> None:
+    def _send(self, blob: Descriptor, body: BlobBody, location: str) -> None:
         """Send a blob with one PUT; after a break go on where the registry says, or begin again."""
-        for pause in (*_PAUSES_S, None):
+        place = ""
+
+        def attempt() -> None:
+            nonlocal place
+            place = self._resume(blob, body, place) if place else location
             try:
-                self._put(blob, body, location)
-            except BrokenConnectionError:
-                if pause is None:
-                    raise
+                self._put(blob, body, place)
+            except BusyError:
+                raise
             except PackagingError:
                 if f"sha256:{hash_file(body.path)}" != blob.digest:
                     raise PackagingError(f"{body.path} is damaged: delete it and build the image again") from None
                 raise
-            else:
-                return
-            time.sleep(pause)
-            location = self._resume(blob, body, location)
 
-    def _put(self, blob: Descriptor, body: "BlobBody", location: str) -> None:
+        tried(attempt, PAUSES_S)
+
+    def _put(self, blob: Descriptor, body: BlobBody, location: str) -> None:
         headers = {"Content-Type": "application/octet-stream"}
         if body.start:
             headers["Content-Range"] = f"{body.start}-{blob.size - 1}"
@@ -142,49 +145,16 @@ class _Pushing:
             expected={201},
             headers=headers,
             body=body,
+            again=False,
             doing=f"push the blob {blob.digest}",
         )
 
-    def _resume(self, blob: Descriptor, body: "BlobBody", location: str) -> str:
+    def _resume(self, blob: Descriptor, body: BlobBody, location: str) -> str:
         """Ask how much arrived and set the body to go on there; a registry that has forgotten gets all of it."""
-        answer = self.registry.request("GET", location, expected=range(200, 500), doing="go on with an upload")
+        answer = self.registry.request(
+            "GET", location, expected=range(200, 500), again=False, doing="go on with an upload"
+        )
         _, _, last = answer.headers.get("Range", "").rpartition("-")
         arrived = int(last) + 1 if answer.status_code == 204 and last.isdigit() and last != "0" else 0
-        body.start_at(arrived if arrived < blob.size else 0)
-        return next_location(self.registry, answer) if body.start else self._begin(blob) or location
-
-
-class BlobBody:
-    """A blob's file as a request's body, which tells the progress what was read of it."""
-
-    def __init__(self, path: Path, blob: Descriptor, progress: Progress) -> None:
-        """Open it."""
-        self.path, self.start = path, 0
-        self._size, self._progress = blob.size, progress
-        self._file = path.open("rb")
-        self._row = progress.begin(blob.digest, blob.size)
-
-    def __enter__(self) -> "BlobBody":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def __len__(self) -> int:
-        return self._size - self._file.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        """Give the next bytes."""
-        data = self._file.read(size if size < 0 else max(size, 1 << 18))
-        self._progress.at(self._row, self._file.tell())
-        return data
-
-    def start_at(self, offset: int) -> None:
-        """Begin there from now on."""
-        self.start = offset
-        self.rewind()
-
-    def rewind(self) -> None:
-        """Begin again."""
-        self._file.seek(self.start)
-        self._progress.at(self._row, self.start)
+        body.rewind(arrived if arrived < blob.size else 0)
+        return next_location(self.registry, answer) if body.start else self._begin(blob, again=False) or location

@@ -13,7 +13,7 @@ _IMAGE = re.compile(
 _DOCKER_HUB = "docker.io"
 
 
-class ImageName(NamedTuple):
+class ImageReference(NamedTuple):
     """An image in a registry.
 
     Attributes:
@@ -38,7 +38,7 @@ class ImageName(NamedTuple):
         return f"{self.host}/{self.repository}{end}"
 
 
-def parse(text: str) -> ImageName:
+def parse(text: str) -> ImageReference:
     """Read the name of an image; without a registry it is Docker Hub's.
 
     Raises:
@@ -52,4 +52,4 @@ def parse(text: str) -> ImageName:
         host, repository = "", f"{host}/{repository}"
     if not host:
         host, repository = _DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
-    return ImageName(host, repository, match["tag"] or "latest", match["digest"] or "")
+    return ImageReference(host, repository, match["tag"] or "latest", match["digest"] or "")

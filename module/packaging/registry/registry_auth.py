@@ -1,4 +1,4 @@
-"""How a registry wants to be spoken to: basic authentication, or a bearer token from the place that it names.
+"""The ``Authorization`` header for a registry: basic authentication, or a bearer token of the token server it names.
 
 Docker's token authentication, and Azure Container Registry's: a refresh token at ``/oauth2/token``, an Entra token
 exchanged for one at ``/oauth2/exchange``.
@@ -39,7 +39,7 @@ class Authorization:
     """The ``Authorization`` header for one registry and a set of scopes; asked for anew when it is refused."""
 
     def __init__(self, host: str, credentials: Callable[[], Credentials], ask: Ask) -> None:
-        """Know whom to ask; credentials are looked up when the registry first wants some."""
+        """Ask nothing yet; credentials are looked up when the registry first wants some."""
         self._host, self._look_up, self._ask = host, credentials, ask
         self._known: Credentials | None = None
         self._headers: dict[tuple[str, ...], str] = {}

@@ -10,9 +10,12 @@ import pytest
 from template_edits import IMAGE, TEMPLATE, VALUES
 
 from module.errors import PackagingError, SettingsError
-from module.packaging.deployment import az_commands, hub_access, rollout
-from module.packaging.deployment.fleet import Counts
-from module.packaging.deployment.hub_access import access_from, signature
+from module.packaging.deployment import deployment_file, hub_access
+from module.packaging.deployment.deployment_file import DeploymentFile
+from module.packaging.deployment.device import DeviceRollout
+from module.packaging.deployment.fleet import Counts, FleetRollout
+from module.packaging.deployment.hub_access import HubAccess, access_from, signature
+from module.packaging.deployment.iot_hub import IotHub
 from module.packaging.manifest import manifest
 from module.simulator.edge_hub import sas
 
@@ -20,11 +23,11 @@ KEY = b"a key"
 CONNECTION = f"HostName=hub.azure-devices.net;SharedAccessKeyName=owner;SharedAccessKey={b64encode(KEY).decode()}"
 
 
-def ready(folder: Path, *, password: str = "secret", layered: bool = False) -> rollout.Rollout:
+def ready(folder: Path, *, password: str = "secret", layered: bool = False) -> DeploymentFile:
     values = {**VALUES, "CONTAINER_REGISTRY_PASSWORD_scoring": password}
-    choices = manifest.Choices(template=TEMPLATE, image=IMAGE, layered=layered)
-    manifest.write(manifest.build(choices, values), folder / "deployment.json")
-    return rollout.read(folder / "deployment.json")
+    options = manifest.ManifestOptions(template=TEMPLATE, image=IMAGE, layered=layered)
+    manifest.write(manifest.build(options, values), folder / "deployment.json")
+    return deployment_file.read(folder / "deployment.json")
 
 
 def test_a_signature_is_what_another_implementation_accepts() -> None:
@@ -101,18 +104,18 @@ def test_a_new_password_is_the_same_deployment(tmp_path: Path) -> None:
 
 def test_what_is_no_finished_deployment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is a template: make a deployment of it with scoring-module manifest"):
-        rollout.read(TEMPLATE)
+        deployment_file.read(TEMPLATE)
     document = json.loads(ready(tmp_path).path.read_text())
     modules = document["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]
     modules["scoring"]["settings"]["image"] = "$CONTAINER_REGISTRY_SERVER/scoring:1"
     path = tmp_path / "left.json"
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match=r"image of module scoring in .* is \$CONTAINER_REGISTRY_SERVER"):
-        rollout.read(path)
+        deployment_file.read(path)
     del modules["scoring"]["settings"]
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match="'settings' is a required property"):
-        rollout.read(path)
+        deployment_file.read(path)
 
 
 def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:
@@ -124,13 +127,12 @@ def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:
 
 def test_the_commands_of_the_azure_cli(tmp_path: Path) -> None:
     layer = ready(tmp_path, layered=True)
-    asked = {"name": "n", "condition": "tags.a='b c'", "priority": 3}
-    create, show = az_commands.for_fleet("hub", layer, **asked, roll_back=False)  # type: ignore[arg-type]
+    hub = IotHub(HubAccess("hub.azure-devices.net", str))
+    fleet = FleetRollout(hub, "n", layer, condition="tags.a='b c'", priority=3)
+    create, show = fleet.az_commands(roll_back=False)
     assert create.endswith("--layered")
     assert "--priority 3" in create
     assert show == "az iot edge deployment show --deployment-id n --hub-name hub --query systemMetrics.results"
-    assert az_commands.for_fleet("hub", layer, **asked, roll_back=True) == [  # type: ignore[arg-type]
-        "az iot edge deployment delete --deployment-id n --hub-name hub"
-    ]
-    back = az_commands.for_device("hub", "edge-1", layer, roll_back=True)
+    assert fleet.az_commands(roll_back=True) == ["az iot edge deployment delete --deployment-id n --hub-name hub"]
+    back = DeviceRollout(hub, "edge-1", layer).az_commands(roll_back=True)
     assert back[0].endswith("deployment.edge-1.previous.json")

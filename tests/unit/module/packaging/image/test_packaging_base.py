@@ -1,9 +1,12 @@
 """Base images: what is read of their insides, and the forms in which they come."""
 
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,11 +47,23 @@ def test_a_root_file_system_is_a_base_image(layout: Layout, tmp_path: Path) -> N
     file = tmp_path / "base.tar"
     file.write_bytes(tar(_GOOD))
     base = open_base(layout, str(file), "", "linux/amd64", Access())
-    assert (base.inside.python, base.inside.glibc, base.inside.executable) == ("3.11", "2.36", "/usr/bin/python3.11")
-    assert base.inside.system_packages == {"libc6": "2.36-9", "zlib1g": "1:1.2"}
+    assert (base.info.python, base.info.glibc, base.info.executable) == ("3.11", "2.36", "/usr/bin/python3.11")
+    assert base.info.system_packages == {"libc6": "2.36-9", "zlib1g": "1:1.2"}
     assert base.config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(tar(_GOOD)).hexdigest()}"]
     assert not base.remote
     assert open_base(layout, str(file), "", "linux/amd64", Access()) == base
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_compressed_root_file_system_has_the_digest_of_its_tar(
+    layout: Layout, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """Engines check a layer against its diff_id when they unpack it."""
+    file = tmp_path / "base.tar.packed"
+    file.write_bytes(pack(tar(_GOOD)))
+    base = open_base(layout, str(file), "", "linux/amd64", Access())
+    assert base.config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(tar(_GOOD)).hexdigest()}"]
+    assert gzip.decompress(layout.path(base.layers[0].digest).read_bytes()) == tar(_GOOD)
 
 
 def test_what_docker_saved_is_a_base_image(layout: Layout, tmp_path: Path) -> None:
@@ -63,7 +78,7 @@ def test_what_docker_saved_is_a_base_image(layout: Layout, tmp_path: Path) -> No
     file.write_bytes(tar(parts, ""))
     base = open_base(layout, f"docker-archive:{file}", "", "linux/amd64", Access())
     assert base.config == config
-    assert base.inside.python == "3.11"
+    assert base.info.python == "3.11"
 
 
 def test_an_oci_layout_is_a_base_image(layout: Layout, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from module.errors import PackagingError
 from module.packaging.environment.lock import Lock, read, runtime_requirements
 from module.packaging.image.base import Base
+from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
-from module.packaging.image.inside import Inside
 from module.packaging.image.sbom import describe
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
@@ -85,8 +85,8 @@ def test_a_layers_key_changes_with_its_contents(directory: Path) -> None:
 
 
 def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory: Path) -> None:
-    inside = Inside(system_packages={"libc6": "2.36-9"})
-    base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], inside, remote=True)
+    info = BaseImageInfo(system_packages={"libc6": "2.36-9"})
+    base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], info, remote=True)
     packages = [Package("numpy", "2.1", "BSD-3-Clause"), Package("Odd_Name", "1", "some words, not SPDX")]
     contents = gather(directory, None, None)
     text = describe("r.io/scoring:7", base, packages, contents, "amd64")

@@ -125,6 +125,12 @@ def test_desired_properties_are_set_and_checked_by_the_settings() -> None:
     }
 
 
+def test_routes_in_the_twin_say_nothing_of_the_inputs() -> None:
+    """The module of this version takes its routes from its environment alone."""
+    content = build(twin=(("routes", '{"elsewhere": ["amlOutput"]}'),))
+    assert content["scoring"]["properties.desired"] == {"routes": {"elsewhere": ["amlOutput"]}}
+
+
 def test_each_setting_is_in_the_twin_or_fixed_when_the_container_starts() -> None:
     """A new setting has to be given a place, or a reason for having none; every default fits its place."""
     fixed = {"dir", "script", "delivery", "journal_dir", "journal_sync", "stop_timeout_s", "http_port"}
@@ -139,7 +145,7 @@ def test_each_setting_is_in_the_twin_or_fixed_when_the_container_starts() -> Non
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    made = manifest.build(manifest.Choices(template=TEMPLATE, image=IMAGE), VALUES)
+    made = manifest.build(manifest.ManifestOptions(template=TEMPLATE, image=IMAGE), VALUES)
     path = tmp_path / "deployment.json"
     path.write_text("older, and everyone may read it")
     manifest.write(made, path)

@@ -11,7 +11,7 @@ from module.errors import PackagingError, SettingsError
 from module.packaging.manifest import placeholders
 from module.packaging.registry.image_pin import Pinned, pin
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
-from module.packaging.registry.reference import ImageName
+from module.packaging.registry.reference import ImageReference
 
 
 def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
@@ -20,8 +20,21 @@ def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
         placeholders.read_env(tmp_path / "gone.env")
     found = placeholders.read_env(tmp_path / ".env")
     assert found == {"A": "1", "B": "two $A", "C": "", "D": "a=b", "E": "x"}
-    (tmp_path / ".env").write_text("A=1\nsecret without a name\n")
-    with pytest.raises(SettingsError, match=r"\.env line 2 is not NAME=value$"):
+
+
+def test_escapes_in_a_dot_env_file_are_those_of_its_quotes(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(r"""A="say \"hi\"\n" # why
+B='it\'s \n' # why
+C=C:\new # why
+""")
+    found = placeholders.read_env(tmp_path / ".env")
+    assert found == {"A": 'say "hi"\n', "B": r"it's \n", "C": r"C:\new"}
+
+
+@pytest.mark.parametrize("line", ["secret without a name", "secret", "A='never closed", "=secret"])
+def test_a_line_that_is_no_variable_is_named_by_its_number(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(f"A=1\n\n# why\n{line}\n")
+    with pytest.raises(SettingsError, match=r"\.env line 4 is not NAME=value$"):
         placeholders.read_env(tmp_path / ".env")
 
 
@@ -41,11 +54,11 @@ def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> Non
         placeholders.module_images(tmp_path, "amd64", VALUES)
 
 
-def knows(digest: str) -> Callable[[ImageName], str]:
+def knows(digest: str) -> Callable[[ImageReference], str]:
     return lambda name: digest
 
 
-def breaks(name: ImageName) -> str:
+def breaks(name: ImageReference) -> str:
     raise PackagingError(f"cannot reach {name.host}")
 
 
@@ -63,7 +76,7 @@ def test_what_is_pinned_stays_and_nothing_is_asked(tmp_path: Path) -> None:
     ("ask", "note"), [(knows(""), "r.azurecr.io has no scoring:7, push it"), (breaks, "cannot reach r.azurecr.io")]
 )
 def test_else_by_what_build_left_here_and_that_is_said(
-    tmp_path: Path, ask: Callable[[ImageName], str], note: str
+    tmp_path: Path, ask: Callable[[ImageReference], str], note: str
 ) -> None:
     Layout(tmp_path).tag("r.azurecr.io/scoring:7", Descriptor(MANIFEST, DIGEST, 1))
     pinned = pin("r.azurecr.io/scoring:7", ask, tmp_path)

@@ -12,7 +12,7 @@ from command import run
 from module.errors import PackagingError
 from module.packaging import register
 from module.packaging.models.folder import FolderModels
-from module.packaging.models.model import Reference
+from module.packaging.models.model import ModelReference
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused(store: FolderModels, file: Pa
 @pytest.mark.parametrize("text", ["a:b", "a@sha256:xyz", "a@1", "a:1:2", ""])
 def test_a_reference_has_three_forms(text: str) -> None:
     with pytest.raises(PackagingError, match="names no model"):
-        Reference.parse(text)
+        ModelReference.parse(text)
 
 
 def test_what_is_not_there_is_named(store: FolderModels, file: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from module.packaging.registry import push as pushing
 from module.packaging.registry import reference, registry
 from module.packaging.registry.credentials import Access, Credentials
 from module.packaging.registry.oci import CONFIG, LAYER, MANIFEST, Layout
-from module.packaging.registry.progress import Silent
+from module.packaging.registry.progress import progress
 from module.packaging.registry.push import push
 
 _LAYER = bytes(range(256)) * 4000
@@ -113,7 +113,7 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     for module in (pushing, registry):
-        monkeypatch.setattr(module, "_PAUSES_S", (0.01, 0.01, 0.01, 0.01))
+        monkeypatch.setattr(module, "PAUSES_S", (0.01, 0.01, 0.01, 0.01))
     made = Stub()
     threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True).start()
     yield made
@@ -129,7 +129,7 @@ def pushed(stub: Stub, tmp_path: Path) -> Callable[[], pushing.Pushed]:
     document = {"schemaVersion": 2, "mediaType": MANIFEST} | json.loads(_plain(parts))
     layout.tag(f"{stub.host}/a:1", layout.put_json(document, MANIFEST))
     access = Access(Credentials("user", "kept-secret"), stub.host)
-    return lambda: push(layout, reference.parse(f"{stub.host}/a:1"), access, Silent())
+    return lambda: push(layout, reference.parse(f"{stub.host}/a:1"), access, progress())
 
 
 def _plain(value: object) -> bytes:

@@ -18,7 +18,7 @@ _DPKG = "var/lib/dpkg/status"
 _DPKG_PACKAGE = re.compile(r"^Package: (?P<name>\S+)$.*?^Version: (?P<version>\S+)$", re.MULTILINE | re.DOTALL)
 
 
-class Inside(msgspec.Struct):
+class BaseImageInfo(msgspec.Struct):
     """What a scoring image needs to know of its base.
 
     Attributes:
@@ -38,44 +38,44 @@ class Inside(msgspec.Struct):
     system_packages: dict[str, str] = {}
 
 
-def look(layout: Layout, digest: str, layers: list[Descriptor]) -> Inside:
+def look(layout: Layout, digest: str, layers: list[Descriptor]) -> BaseImageInfo:
     """Read a base image's layers, the first time that it is used.
 
     Raises:
         PackagingError: a layer is damaged or packed as this cannot read.
     """
-    key = f"inside 3 {digest}"
-    if remembered := layout.note(key):
-        return msgspec.json.decode(remembered, type=Inside)
-    inside = Inside()
+    return layout.once(f"inside 3 {digest}", BaseImageInfo, lambda: _look(layout, layers), lambda _: [])
+
+
+def _look(layout: Layout, layers: list[Descriptor]) -> BaseImageInfo:
+    info = BaseImageInfo()
     for layer in layers:
         try:
             with tarfile.open(layout.path(layer.digest), "r|*") as archive:
                 for member in archive:
-                    _see(inside, archive, member)
+                    _see(info, archive, member)
         except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
             raise PackagingError(f"the base image's layer {layer.digest} cannot be read: {error}") from error
-    layout.remember(key, msgspec.json.encode(inside))
-    return inside
+    return info
 
 
-def _see(inside: Inside, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+def _see(info: BaseImageInfo, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
     path = str(PurePosixPath(member.name.removeprefix("./").removeprefix("/")))
     if found := _PYTHON.fullmatch(path):
-        preferred = path.startswith("usr/local/") or not inside.executable
-        if preferred or found[1] == inside.python:
-            inside.python, inside.executable = found[1], f"/{path}"
+        preferred = path.startswith("usr/local/") or not info.executable
+        if preferred or found[1] == info.python:
+            info.python, info.executable = found[1], f"/{path}"
             if member.isreg() and (head := _content(archive, member)[:20])[:4] == b"\x7fELF":
-                inside.machine = int.from_bytes(head[18:20], "little")
+                info.machine = int.from_bytes(head[18:20], "little")
     elif _LIBSTDCXX.fullmatch(path):
-        inside.libstdcxx = True
+        info.libstdcxx = True
     elif not member.isreg():
         return
     elif _LIBC.fullmatch(path) and (version := _GLIBC.search(_content(archive, member))):
-        inside.glibc = version[1].decode()
+        info.glibc = version[1].decode()
     elif path == _DPKG:
         text = _content(archive, member).decode(errors="replace")
-        inside.system_packages = {each["name"]: each["version"] for each in _DPKG_PACKAGE.finditer(text)}
+        info.system_packages = {each["name"]: each["version"] for each in _DPKG_PACKAGE.finditer(text)}
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
+class DeploymentFile:
     """A deployment file that may go to devices.
 
     Attributes:
@@ -37,7 +37,7 @@ class Rollout:
     name: str
 
 
-def read(path: Path, module: str | None = None) -> Rollout:
+def read(path: Path, module: str | None = None) -> DeploymentFile:
     """Read and check a deployment file.
 
     Raises:
@@ -61,7 +61,7 @@ def read(path: Path, module: str | None = None) -> Rollout:
         raise SettingsError(f"module name {ours} in {path} may only have letters, digits, - and _")
     if ours not in manifest.images:
         raise SettingsError(f"{path} does not deploy module {ours}, which its routes lead to")
-    return Rollout(path, content, ours, manifest.images[ours], layered, f"{ours.lower()}-{_digest(content)}")
+    return DeploymentFile(path, content, ours, manifest.images[ours], layered, f"{ours.lower()}-{_digest(content)}")
 
 
 def _digest(content: dict[str, Any]) -> str:

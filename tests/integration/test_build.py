@@ -1,0 +1,147 @@
+"""An image as a whole, built without an engine from a base of the test's own and real wheels, unpacked and tried."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from module.errors import PackagingError
+from module.packaging.environment.target import ELF_MACHINE, PLATFORMS
+from module.packaging.image.base import open_base
+from module.packaging.image.image import BuildOptions, Built, build
+from module.packaging.registry import reference
+from module.packaging.registry.credentials import Access
+from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
+
+TURBOFAN = Path(__file__).parents[2] / "examples" / "turbofan"
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+PLATFORM = next((name for name, machine in PLATFORMS.items() if machine == platform.machine()), "")
+NO_NETWORK = r"dns error|error sending request|[Cc]onnect|timed out|offline|Failed to fetch"
+
+pytestmark = [pytest.mark.skipif(not PLATFORM, reason="no image is built for this machine"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give an OCI layout with what the build looks for in a base image, and nothing that runs."""
+    folder = tmp_path_factory.mktemp("base")
+    machine = ELF_MACHINE.get(PLATFORM, 0).to_bytes(2, "little")
+    files = {
+        f"usr/local/bin/python{PYTHON}": b"\x7fELF" + bytes(14) + machine + bytes(20),
+        "usr/lib/libc.so.6": b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n",
+        "usr/lib/libstdc++.so.6": b"x",
+    }
+    with tarfile.open(folder / "base.tar", "w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    layout = Layout(folder / "layout")
+    digest = open_base(layout, str(folder / "base.tar"), "", PLATFORM, Access()).digest
+    layout.tag("base:1", Descriptor(MANIFEST, digest, layout.path(digest).stat().st_size))
+    return f"oci:{layout.folder}:base:1"
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    return Layout(tmp_path_factory.mktemp("layout"))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    folder = tmp_path / "turbofan"
+    folder.mkdir()
+    for name in ("score.py", "model.onnx"):
+        shutil.copy(TURBOFAN / name, folder)
+    return folder
+
+
+def built(layout: Layout, directory: Path, base: str) -> Built:
+    name = reference.parse("r.azurecr.io/scoring:7")
+    options = BuildOptions(directory, name, base=base, platform=PLATFORM, tags={"line": "3"}, description="a test's")
+    try:
+        return build(layout, options, Access())
+    except PackagingError as error:
+        if re.search(NO_NETWORK, str(error)):
+            pytest.skip(f"wheels cannot be had: {error}")
+        raise
+
+
+def read(layout: Layout, made: Built) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give manifest and configuration."""
+    manifest = layout.read(made.manifest.digest)
+    return manifest, layout.read(manifest["config"]["digest"])
+
+
+def unpack(layout: Layout, made: Built, root: Path) -> None:
+    for layer in made.layers:
+        with tarfile.open(layout.path(layer.blob.digest)) as archive:
+            archive.extractall(root, filter="data")
+
+
+def test_what_an_engine_reads_of_it(layout: Layout, directory: Path, base: str) -> None:
+    """Every layer's tar has the digest that the configuration says, the history a line each; how it starts; labels."""
+    made = built(layout, directory, base)
+    manifest, config = read(layout, made)
+    tars = [gzip.decompress(layout.path(each["digest"]).read_bytes()) for each in manifest["layers"]]
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(tar).hexdigest()}" for tar in tars]
+    assert len(config["history"]) == len(tars)
+    assert all(layout.path(each["digest"]).stat().st_size == each["size"] for each in manifest["layers"])
+    assert f"{config['os']}/{config['architecture']}" == PLATFORM
+    started = config["config"]
+    assert (started["User"], started["Cmd"]) == ("10001:10001", ["run"])
+    assert started["Entrypoint"] == [f"/usr/local/bin/python{PYTHON}", "-m", "module.cli"]
+    assert "PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages" in started["Env"]
+    labels = started["Labels"]
+    assert labels["org.opencontainers.image.description"] == "a test's"
+    assert (labels["scoring.tag.line"], labels["scoring.model.name"]) == ("3", "model.onnx")
+    assert layout.find("r.azurecr.io/scoring:7") == made.manifest
+    purposes = [layer.purpose for layer in made.layers]
+    assert purposes[-4:] == ["other packages", "this runtime", "model", "score.py and configuration"]
+    bill = json.loads(layout.path(made.sbom.digest).read_bytes())
+    assert {"onnxruntime", "numpy", "model.onnx", "score.py"} <= {each["name"] for each in bill["components"]}
+
+
+def test_what_is_in_it_scores(layout: Layout, directory: Path, base: str, tmp_path: Path) -> None:
+    """Its own runtime on its own packages, with nothing of this installation but the interpreter."""
+    made = built(layout, directory, base)
+    root = tmp_path / "root"
+    unpack(layout, made, root)
+    assert not (root / "opt/scoring/runtime/module/packaging").exists()
+    app = root / "var/azureml-app"
+    with gzip.open(TURBOFAN / "telemetry.jsonl.gz") as lines:
+        (tmp_path / "in.jsonl").write_bytes(b"".join(next(lines) for _ in range(10)))
+    paths = f"{root}/opt/scoring/runtime:{root}/opt/scoring/packages"
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-s", "-m", "module.cli", "replay", "--scoring-dir", app, tmp_path / "in.jsonl"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, "ORT_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line)["body"] for line in done.stdout.splitlines()]
+    assert len(answers) == 10
+    assert all("PredictedRul" in answer for answer in answers)
+
+
+def test_the_same_is_the_same_image_and_a_change_is_one_layer(layout: Layout, directory: Path, base: str) -> None:
+    first = built(layout, directory, base)
+    assert built(layout, directory, base).manifest == first.manifest
+    with (directory / "score.py").open("a") as script:
+        script.write("# another\n")
+    changed = built(layout, directory, base)
+    differing = [new.purpose for old, new in zip(first.layers, changed.layers, strict=True) if new != old]
+    assert differing == ["score.py and configuration"]
+    assert changed.manifest != first.manifest

@@ -1,0 +1,102 @@
+"""What a device's image carries of this runtime: `run`, `replay`, `check` and `quarantine` need no more."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from module_process import SCRIPTS, Answers, Module, send
+
+from module.messages import InputMessage
+from module.packaging.image.contents import RUNTIME, runtime
+from module.simulator.edge_hub.hub import EdgeHub
+
+ADDRESS = f"127.61.{os.getpid() % 250 + 1}.1"
+ELSEWHERE = "is not in a device's image: pip install 'iotedge-scoring-module[package,simulator]' where images are built"
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with what the image's runtime layer has."""
+    folder = tmp_path_factory.mktemp("image")
+    for entry in runtime():
+        if isinstance(entry.source, Path):
+            place = folder / entry.path.removeprefix(f"{RUNTIME}/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(entry.source, place)
+    return folder
+
+
+def command(tree: Path, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-P", "-m", "module.cli", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "ORT_DISABLE_TELEMETRY": "1"}
+    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"n": 1}\n{"n": 2}\n')
+    return file
+
+
+async def test_the_module_runs_and_its_quarantine_is_listed(tree: Path, tmp_path: Path) -> None:
+    """Scored, answered with an error, stopped; then what could not be scored is listed."""
+    answers = Answers()
+    async with (
+        EdgeHub(listen=ADDRESS, on_upstream=answers.take) as hub,
+        Module(hub.environment, tmp_path, "doubling", PYTHONPATH=tree) as module,
+    ):
+        await send(hub, range(20))
+        await hub.send_telemetry(InputMessage(b"{}", "", {"message_id": "m20", "content_type": "application/json"}))
+        await answers.count(21)
+        assert await module.stop() == 0, module.log
+    assert answers.firsts() == list(range(20))
+    listed = command(tree, "quarantine", "list", "--journal-dir", tmp_path / "journal", cwd=tmp_path)
+    assert (listed.returncode, listed.stdout.count("\n"), listed.stderr) == (0, 1, "")
+    assert "m20" in listed.stdout
+
+
+def test_replay_and_check_work(tree: Path, tmp_path: Path, lines: Path) -> None:
+    replayed = command(tree, "replay", "--scoring-dir", SCRIPTS / "doubling", lines, cwd=tmp_path)
+    assert [json.loads(line)["body"] for line in replayed.stdout.splitlines()] == [2, 4], replayed.stderr
+    checked = command(tree, "check", "--scoring-dir", SCRIPTS / "doubling", "--sample", lines, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "batched" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["build", ".", "--image", "r.io/scoring:7"],
+        ["push", "r.io/scoring:7"],
+        ["deploy", "--device", "edge-1"],
+        ["manifest", "--help"],
+        ["models"],
+        ["simulate", "--telemetry", "in.jsonl", "--", "true"],
+    ],
+)
+def test_what_is_not_in_the_image_says_where_it_is(tree: Path, tmp_path: Path, arguments: list[str]) -> None:
+    done = command(tree, *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"scoring-module: {arguments[0]} {ELSEWHERE}\n"
+
+
+def test_help_offers_what_is_there_and_says_where_the_rest_is(tree: Path, tmp_path: Path) -> None:
+    offered = command(tree, "--help", cwd=tmp_path).stdout
+    listed, _, below = offered.partition("Not in this image: ")
+    assert re.findall(r"^ {4}([a-z]+)(?: +\S|$)", listed, re.MULTILINE) == ["run", "replay", "check", "quarantine"]
+    assert "simulate, models, build, push, manifest, deploy" in " ".join(below.split())
+
+
+def test_the_dockerfiles_context_leaves_out_the_same() -> None:
+    """Docker takes module/ as it finds it, less what .dockerignore names."""
+    root = Path(__file__).parents[2]
+    ignored = (root / ".dockerignore").read_text().splitlines()
+    carried = {entry.path.removeprefix(f"{RUNTIME}/module/").partition("/")[0] for entry in runtime()}
+    folders = {each.name for each in (root / "module").iterdir() if each.is_dir() and each.name != "__pycache__"}
+    assert {f"module/{name}" for name in folders - carried} == {each for each in ignored if each.startswith("module/")}
