@@ -1,12 +1,10 @@
-"""A module made of bytes: an MQTT client that acks only when it is told to, and addresses to listen at."""
+"""A module made of bytes: an MQTT client that acks only when it is told to."""
 
 import asyncio
-import itertools
-import os
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Self
 from urllib.parse import quote
 
@@ -18,12 +16,6 @@ from module.simulator.edge_hub.packets import Decoder, Publish
 TOPICS = "devices/edge-device/modules/scoring"
 INPUTS = f"{TOPICS}/inputs/#"
 EVENTS = f"{TOPICS}/messages/events/"
-
-
-def addresses(group: int) -> Iterator[str]:
-    """Give loopback addresses that no other test process uses; a group for each test file."""
-    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    return (f"127.{10 + process}.{group}.{number}" for number in itertools.count(1))
 
 
 def telemetry(number: int, **properties: str) -> InputMessage:

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from addresses import free_address
 from module_process import Answers, Module, send
-from simulator_client import addresses
 
 from module.journal.quarantine import quarantined
 from module.simulator.edge_hub.hub import EdgeHub
 
-ADDRESSES = addresses(group=5)
 UNCONFIRMED = 64
 
 
@@ -26,7 +25,7 @@ def answers() -> Answers:
 @pytest.fixture
 async def hub(answers: Answers) -> AsyncIterator[EdgeHub]:
     """Give a hub with one message in flight."""
-    async with EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub:
+    async with EdgeHub(listen=free_address(), on_upstream=answers.take) as hub:
         yield hub
 
 

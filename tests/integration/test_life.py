@@ -11,13 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from addresses import free_address
 from module_process import Answers, Module, send
-from simulator_client import addresses
 
 from module.journal.quarantine import quarantined
 from module.simulator.edge_hub.hub import EdgeHub
-
-ADDRESSES = addresses(group=77)
 
 
 @pytest.fixture
@@ -29,14 +27,14 @@ def answers() -> Answers:
 @pytest.fixture
 async def hub(answers: Answers) -> AsyncIterator[EdgeHub]:
     """Give a hub with one message in flight."""
-    async with EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub:
+    async with EdgeHub(listen=free_address(), on_upstream=answers.take) as hub:
         yield hub
 
 
 @pytest.fixture
 def silent() -> Iterator[str]:
     """Give an address that accepts connections where edgeHub should be, and says nothing."""
-    with socket.create_server((address := next(ADDRESSES), 8883)):
+    with socket.create_server((address := free_address(), 8883)):
         yield address
 
 

@@ -2,24 +2,17 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
+from addresses import free_port
 
 from module.errors import SettingsError
 from module.operating import health
 from module.operating.health import Health
 from module.operating.metrics import Metrics
 from module.operating.status import Status
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @pytest.fixture

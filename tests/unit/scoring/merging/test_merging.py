@@ -11,13 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 import unit_parts
+from http_stub import Answer, Asked, serving
 
 from scoring.errors import RunError, ScoringError
 from scoring.merging.comparison import most_merged
@@ -205,29 +204,22 @@ def test_a_script_that_acts_or_keeps_state_is_never_called_more_often(
     """23 extra calls were made of one that posts."""
     posts: list[bytes] = []
 
-    class Hears(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posts.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
+    def hear(asked: Asked) -> Answer:
+        posts.append(asked.body)
+        return Answer()
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Hears)
-    Thread(target=server.serve_forever, daemon=True).start()
-    loaded = script(
-        tmp_path,
-        f"{before}URL = 'http://127.0.0.1:{server.server_port}'\n{HEAD}".replace(
-            "def run(data):\n", f"def run(data):\n    rows = json.loads(data)['data']\n{effect}"
-        )
-        + "    return [sum(row) for row in rows]\n",
-    )
     bodies = list(stream(150))
     done = 0
-    while done < len(bodies):
-        done += len(unit_parts.scored(loaded, bodies[done : done + 30]))
-    server.shutdown()
+    with serving(hear) as port:
+        loaded = script(
+            tmp_path,
+            f"{before}URL = 'http://127.0.0.1:{port}'\n{HEAD}".replace(
+                "def run(data):\n", f"def run(data):\n    rows = json.loads(data)['data']\n{effect}"
+            )
+            + "    return [sum(row) for row in rows]\n",
+        )
+        while done < len(bodies):
+            done += len(unit_parts.scored(loaded, bodies[done : done + 30]))
     seen = (tmp_path / "seen").read_text() if (tmp_path / "seen").exists() else ""
     names = vars(module_of(loaded))
     calls = len(posts) + len(seen) + len(list(tmp_path.glob("saved*"))) + names.get("count", 0)
