@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from journals import numbered
+from journals import killed, numbered
 
 from module.journal import Journal
 from module.messages import Accepted, Offer
@@ -35,12 +35,9 @@ class Delivery(RuleBasedStateMachine):
         self.seqs: list[int] = []
         self.published: list[int] = []
         self.finished: set[int] = set()  # seqs that may be deleted
-        self.begin(None)
+        self.begin(self.folder / "first")
 
-    def begin(self, left: Path | None) -> None:
-        directory = self.folder / str(self.lives)
-        if left is not None:
-            shutil.copytree(left, directory)
+    def begin(self, directory: Path) -> None:
         self.lives += 1
         self.directory = directory
 
@@ -120,7 +117,7 @@ class Delivery(RuleBasedStateMachine):
         left = self.folder / f"left{self.lives}"
         with self.journal._appender as frozen:  # no deletion in the middle of the copy: that would be no moment
             frozen.execute("BEGIN IMMEDIATE")
-            shutil.copytree(self.directory, left)
+            killed(self.journal, self.directory, left)
         self.loop.run_until_complete(self.journal.release())
         self.begin(left)
 
