@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "integration"))
+sys.path += [str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "integration")]
 
 from module_process import Answers, Module, send
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "integration"))
+sys.path += [str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "integration")]
 
 from module_process import Answers, Module, send
 from mosquitto import HOW_TO_GET_IT, Mosquitto, found

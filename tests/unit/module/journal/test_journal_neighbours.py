@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from journals import Open, all_of, fill, numbered
+from waiting import until
 
 from module.errors import JournalDamagedError, JournalError, JournalLockedError
 from module.journal.quarantine import quarantined
@@ -48,7 +49,7 @@ async def test_a_lock_of_another_process_does_not_stop_the_loop(open_journal: Op
         other.execute("BEGIN EXCLUSIVE")
         began = time.monotonic()
         assert journal.offer(numbered(1)) is Offer.FULL
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
     other.close()
     assert journal.offer(numbered(1)) is Offer.ACCEPTED
 
@@ -74,8 +75,8 @@ async def test_a_lock_at_the_start_costs_no_reserve_and_signals_are_heard(
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
-    assert 4 < took < 7
-    assert max(after - one for one, after in pairwise(heard)) < 0.6
+    assert 4 < took < 12
+    assert max(after - one for one, after in pairwise(heard)) < 3
     assert (tmp_path / "journal" / "reserve").stat().st_size
     gc.collect()
     assert open_journal().waiting() == 0
@@ -160,8 +161,9 @@ async def test_a_deleted_directory_is_noticed(open_journal: Open, tmp_path: Path
     offers = 10
     while offers < 1000 and journal.offer(numbered(offers)) is Offer.ACCEPTED:
         offers += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)  # the journal thread looks
     assert offers < 300
+    await until(lambda: journal.trouble)
     assert "somebody has deleted its file" in journal.trouble
     for each in await all_of(journal, offers):
         await journal.done([each.seq])

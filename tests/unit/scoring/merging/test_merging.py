@@ -124,8 +124,11 @@ def after_its_trial(loaded: Script) -> Merging:
 @pytest.mark.usefixtures("process")
 @pytest.mark.parametrize("source", [WHEN_VALUES_MEET, WHEN_A_ROW_IS_TWICE])
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_that_see_each_other_when_certain_values_meet(tmp_path: Path, source: str, seed: int) -> None:
+def test_rows_that_see_each_other_when_certain_values_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, seed: int
+) -> None:
     """170 of 3,000 were wrong. The trial makes such values meet; what needs a size that it did not try, checks find."""
+    monkeypatch.setattr("scoring.merging.merge_policy.SURE", 10_000)  # more than are merged, however early that begins
     loaded = script(tmp_path, source)
     assert scored(loaded, list(stream(3000, seed, 9.3))).wrong == 0
     assert not after_its_trial(loaded).is_on or source == WHEN_A_ROW_IS_TWICE
