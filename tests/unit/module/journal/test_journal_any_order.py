@@ -116,6 +116,7 @@ class Delivery(RuleBasedStateMachine):
         self.kills += 1
         left = self.folder / f"left{self.lives}"
         with self.journal._appender as frozen:  # no deletion in the middle of the copy: that would be no moment
+            frozen.execute("PRAGMA busy_timeout = 30000")
             frozen.execute("BEGIN IMMEDIATE")
             shutil.copytree(self.directory, left, ignore=shutil.ignore_patterns("reserve"))
         self.loop.run_until_complete(self.journal.release())
