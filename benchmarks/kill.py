@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "integration"))
+sys.path += [str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "integration")]
 
 from kills import UNCONFIRMED, cost, kill_at_random
 from module_process import Answers, Module, send

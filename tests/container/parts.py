@@ -6,20 +6,19 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import pytest
 import trustme
+from addresses import free_port
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from http_stub import Answer, Asked, serving
 
 USER, PASSWORD = "pusher", "kept-from-every-log"
 BASES = Path(__file__).parents[2] / "build" / "bases"
@@ -128,14 +127,12 @@ class TokenServer:
         self.asked: list[str] = []
         self.entra, self.refresh = "an-entra-token", "a-refresh-token"
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self.port = free_port()
+        self.port = 0
         self.bundle = folder / "token-signer.pem"
         self._certificate = _self_signed(self._key)
         self.bundle.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.chain, certificates.key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificates.chain, certificates.key)
 
     def auth(self) -> str:
         """Give the registry's auth section."""
@@ -145,27 +142,23 @@ class TokenServer:
     @contextmanager
     def serving(self) -> Iterator["TokenServer"]:
         """Serve until the block ends."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield self
-        self._server.shutdown()
-        self._server.server_close()
+        with serving(self.answer, self._context) as self.port:
+            yield self
 
-    def answer(
-        self, method: str, path: str, form: dict[str, list[str]], authorization: str
-    ) -> tuple[int, dict[str, Any]]:
+    def answer(self, asked: Asked) -> Answer:
         """Answer one request."""
+        form = parse_qs(asked.body.decode()) if asked.method == "POST" else asked.query
         scopes = [scope for text in form.get("scope", []) for scope in text.split()]
-        self.asked.append(f"{method} {path} {' '.join(scopes)}".strip())
-        if path == "/oauth2/exchange":
-            good = form.get("access_token") == [self.entra]
-            return (
-                (200, {"refresh_token": self.refresh}) if good else _unauthorized("AADSTS700082: the token has expired")
-            )
+        self.asked.append(f"{asked.method} {asked.path} {' '.join(scopes)}".strip())
+        if asked.path == "/oauth2/exchange":
+            if form.get("access_token") == [self.entra]:
+                return Answer(200, {"refresh_token": self.refresh})
+            return _unauthorized("AADSTS700082: the token has expired")
         password = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        if authorization != f"Basic {password}" and form.get("refresh_token") != [self.refresh]:
+        given = asked.headers.get("Authorization", "")
+        if given != f"Basic {password}" and form.get("refresh_token") != [self.refresh]:
             return _unauthorized("authentication required")
-        return 200, {"access_token": self._token(scopes)}
+        return Answer(200, {"access_token": self._token(scopes)})
 
     def _token(self, scopes: list[str]) -> str:
         access = []
@@ -181,31 +174,8 @@ class TokenServer:
         return f"{signed}.{_url64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
-def _handler(server: TokenServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer("GET", urlsplit(self.path).query)
-
-        def do_POST(self) -> None:
-            self._answer("POST", self.rfile.read(int(self.headers["Content-Length"])).decode())
-
-        def _answer(self, method: str, form: str) -> None:
-            authorization = self.headers.get("Authorization", "")
-            status, said = server.answer(method, urlsplit(self.path).path, parse_qs(form), authorization)
-            body = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
-def _unauthorized(message: str) -> tuple[int, dict[str, Any]]:
-    return 401, {"errors": [{"code": "UNAUTHORIZED", "message": message}]}
+def _unauthorized(message: str) -> Answer:
+    return Answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": message}]})
 
 
 def _url64(data: bytes) -> str:
@@ -221,13 +191,6 @@ def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     return builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(
         key, hashes.SHA256()
     )
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for_port(port: int, limit: float = 10.0) -> None:

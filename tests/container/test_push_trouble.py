@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from parts import PASSWORD, USER, Certificates, Registry, TokenServer, free_port, htpasswd
+from addresses import free_port
+from parts import PASSWORD, USER, Certificates, Registry, TokenServer, htpasswd
 from shell import Ended, build, push, scoring_module
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(300)]

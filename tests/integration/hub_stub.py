@@ -2,19 +2,17 @@
 
 import hmac
 import json
-import ssl
-import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
-import trustme
+import http_stub
+from http_stub import Answer, Asked
 
 KEY = b64encode(b"the key of this hub's policy").decode()
 POLICY = "iothubowner"
@@ -74,6 +72,24 @@ class HubStub:
             return "the signature is wrong"
         return "" if time.time() < int(raw["se"]) < time.time() + 3600 else "expired, or valid for too long"
 
+    def serve(self, asked: Asked) -> Answer | None:
+        """Answer one request, or fail it as the test wants."""
+        body = json.loads(asked.body) if asked.body else None
+        etag = asked.headers.get("If-Match", "")
+        self.asked.append((asked.method, asked.target.partition("?")[0]))
+        self.bodies.append(body)
+        self.if_match += [etag] if etag else []
+        fault = self.faults.pop(0) if self.faults else None
+        rejected = self.reject(asked.headers.get("Authorization", ""))
+        status, document = 401, _error(rejected)
+        if fault and not fault.after:
+            status, document = fault.status, {"Message": fault.message}
+        elif not rejected and asked.query == {"api-version": ["2021-04-12"]}:
+            status, document = self.answer(asked.method, asked.path.strip("/").split("/"), body, etag)
+        if fault and fault.status == 0:
+            return None
+        return Answer(status, document, fault.headers if fault else {})
+
     def answer(self, method: str, path: list[str], body: Any, etag: str) -> tuple[int, Any]:  # noqa: PLR0911 - one a route
         """Do what the request says and give status and document."""
         match method, path:
@@ -119,63 +135,10 @@ def _error(message: str) -> dict[str, str]:
     return {"Message": f"ErrorCode:ForThisTest;{message}", "ExceptionMessage": "Tracking ID:0"}
 
 
-class _Requests(BaseHTTPRequestHandler):
-    hub: HubStub
-    protocol_version = "HTTP/1.1"
-
-    def _serve(self) -> None:
-        where = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
-        self.hub.asked.append((self.command, where.path))
-        self.hub.bodies.append(body)
-        etag = self.headers.get("If-Match", "")
-        if etag:
-            self.hub.if_match.append(etag)
-        fault = self.hub.faults.pop(0) if self.hub.faults else None
-        rejected = self.hub.reject(self.headers.get("Authorization", ""))
-        status, document = 401, _error(rejected)
-        if fault and not fault.after:
-            status, document = fault.status, {"Message": fault.message}
-        elif not rejected and parse_qs(where.query) == {"api-version": ["2021-04-12"]}:
-            parts = [unquote(part) for part in where.path.strip("/").split("/")]
-            status, document = self.hub.answer(self.command, parts, body, etag)
-        if fault and fault.status == 0:
-            self.close_connection = True
-            return
-        self._reply(status, document, fault.headers if fault else {})
-
-    def _reply(self, status: int, document: Any, headers: dict[str, str]) -> None:
-        content = b"" if document is None else json.dumps(document).encode()
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_PUT = do_POST = do_DELETE = _serve  # noqa: N815 - http.server's names
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
 @contextmanager
 def serving(folder: Path) -> Iterator[HubStub]:
     """Serve on a free loopback port; the authority's certificate is ``folder/ca.pem``."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
     hub = HubStub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Requests", (_Requests,), {"hub": hub}))
-    server.daemon_threads = True
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    hub.host = f"localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with http_stub.serving(hub.serve, http_stub.tls(folder / "ca.pem", "localhost")) as port:
+        hub.host = f"localhost:{port}"
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

@@ -4,11 +4,12 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
+
+from addresses import free_port
 
 from module.messages import InputMessage
 from module.simulator.edge_hub.hub import EdgeHub
@@ -16,13 +17,6 @@ from module.simulator.routing.messages import RoutedMessage
 
 SCRIPTS = Path(__file__).parent / "delivery_scripts"
 _OURS = ("SCORING_", "IOTEDGE_", "AZUREML_", "AML_", "EdgeHub", "EdgeModule")
-
-
-def free_port() -> int:
-    """Give a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Module:

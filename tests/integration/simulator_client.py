@@ -1,14 +1,13 @@
-"""A module made of bytes: an MQTT client that acks only when it is told to, and addresses to listen at."""
+"""A module made of bytes: an MQTT client that acks only when it is told to."""
 
 import asyncio
-import itertools
-import os
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
 from typing import Self
 from urllib.parse import quote
+
+from waiting import until  # noqa: F401 - its users wait too
 
 from module.messages import InputMessage
 from module.simulator.edge_hub import packets, sas
@@ -21,23 +20,10 @@ INPUTS = f"{TOPICS}/inputs/#"
 EVENTS = f"{TOPICS}/messages/events/"
 
 
-def addresses(group: int) -> Iterator[str]:
-    """Give loopback addresses that no other test process uses; a group for each test file."""
-    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    return (f"127.{10 + process}.{group}.{number}" for number in itertools.count(1))
-
-
 def telemetry(number: int, **properties: str) -> InputMessage:
     """Give a small message with an id."""
     system = {"message_id": f"m{number}", "content_type": "application/json", "content_encoding": "utf-8"}
     return InputMessage(b'{"n": %d}' % number, "", system=system, properties=properties)
-
-
-async def until(condition: Callable[[], bool], limit: float = 10.0) -> None:
-    """Wait until the condition is true."""
-    async with asyncio.timeout(limit):
-        while not condition():  # noqa: ASYNC110 - the hub has no event for everything
-            await asyncio.sleep(0.01)
 
 
 def token(hub: EdgeHub, lifetime: float = 3600.0) -> str:

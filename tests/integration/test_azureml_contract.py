@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from addresses import free_port
 from environments import environment
 from script_cases import CASES, Case, answer
 
@@ -63,13 +64,6 @@ DIFFERENT = {
 def peer(request: pytest.FixtureRequest) -> Path:
     """Give the Python of an environment with the real server; made once, skipped where no index can be reached."""
     return environment(request.config, "azureml-peer", *NEEDED) / "bin" / "python"
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody uses at the moment."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @contextmanager

@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from addresses import free_address
 from kills import UNCONFIRMED, cost, kill_at_random
 from module_process import Module
 from mosquitto import HOW_TO_GET_IT, Driver, Mosquitto, Outputs, found
-from simulator_client import addresses, until
+from simulator_client import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.skipif(found() is None, reason=HOW_TO_GET_IT)]
-ADDRESSES = addresses(group=8)
 TURBOFAN = Path(__file__).parents[2] / "examples" / "turbofan"
 
 
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
     """Give a fresh broker."""
-    async with Mosquitto(next(ADDRESSES), tmp_path) as broker:
+    async with Mosquitto(free_address(), tmp_path) as broker:
         yield broker
 
 

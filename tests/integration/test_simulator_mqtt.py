@@ -8,7 +8,8 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from simulator_client import EVENTS, INPUTS, TOPICS, Client, addresses, telemetry, token, until
+from addresses import free_address
+from simulator_client import EVENTS, INPUTS, TOPICS, Client, telemetry, token, until
 
 from module.errors import SettingsError
 from module.messages import InputMessage
@@ -19,7 +20,6 @@ from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.edge_hub.packets import PubAck
 from module.simulator.routing.messages import RoutedMessage
 
-ADDRESSES = addresses(group=1)
 INTO_OURS = 'INTO BrokeredEndpoint("/modules/scoring/inputs/amlInput")'
 
 Start = Callable[..., Any]
@@ -31,7 +31,7 @@ async def start() -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         async def begin(**settings: Any) -> EdgeHub:
-            return await stack.enter_async_context(EdgeHub(listen=next(ADDRESSES), **settings))
+            return await stack.enter_async_context(EdgeHub(listen=free_address(), **settings))
 
         yield begin
 

@@ -6,14 +6,13 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from addresses import free_address
 from azure.iot.device import Message, MethodResponse, exceptions
 from azure.iot.device.aio import IoTHubModuleClient
-from simulator_client import addresses, telemetry, until
+from simulator_client import telemetry, until
 
 from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.routing.messages import RoutedMessage
-
-ADDRESSES = addresses(group=2)
 
 Connect = Callable[..., Awaitable[Any]]
 
@@ -27,7 +26,7 @@ def upstream() -> list[RoutedMessage]:
 @pytest.fixture
 async def hub(upstream: list[RoutedMessage], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EdgeHub]:
     """Give a hub whose variables are in the environment."""
-    hub = EdgeHub(listen=next(ADDRESSES), desired={"batch": {"maxSize": 8}}, on_upstream=upstream.append)
+    hub = EdgeHub(listen=free_address(), desired={"batch": {"maxSize": 8}}, on_upstream=upstream.append)
     async with hub:
         for name, value in hub.environment.items():
             monkeypatch.setenv(name, value)

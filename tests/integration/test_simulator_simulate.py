@@ -5,21 +5,17 @@ import json
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator_client import addresses
+from addresses import free_address
+from http_stub import Answer, serving
 
 from module.errors import SettingsError
 from module.simulator import Options, simulate
 from module.simulator.edge_hub.hub import EdgeHub
 
-ADDRESSES = addresses(group=3)
 PROGRAM = str(Path(sys.executable).parent / "scoring-module")
 
 MODULE = """
@@ -77,24 +73,8 @@ def run(requests):
 """
 
 
-class _FalsePage(BaseHTTPRequestHandler):
-    """Says that all is well, whoever asks."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"scoring_nothing_total 15.0\nscoring_batch_size_sum 64.0\nscoring_batch_size_count 16.0\n")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def _false_page() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _FalsePage) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+FALSE_PAGE = Answer(200, b"scoring_nothing_total 15.0\nscoring_batch_size_sum 64.0\nscoring_batch_size_count 16.0\n")
+"""What says that all is well, whoever asks."""
 
 
 class Simulate:
@@ -127,7 +107,7 @@ class Simulate:
         if "messages" not in options:
             options["telemetry"] = self.folder / "telemetry.jsonl"
         files = {"upstream": self.folder / "upstream.jsonl", "summary": self.folder / "summary.json"}
-        settings = {"listen": next(ADDRESSES), "settle": 1.0, **files, **options}
+        settings = {"listen": free_address(), "settle": 1.0, **files, **options}
         return await simulate(Options(command=tuple(command), **settings))
 
     @property
@@ -175,7 +155,7 @@ async def test_an_errors_output_answers(run: Simulate) -> None:
 
 
 async def test_a_false_metrics_page_hides_no_loss(run: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _false_page() as port:
+    with serving(lambda _: FALSE_PAGE) as port:
         monkeypatch.setenv("SCORING_HTTP_PORT", str(port))
         assert await run("halves") == 1
     assert (run.summary["lost"], run.summary["nothing"], run.summary["mean_batch"]) == (15, 0, None)
@@ -274,7 +254,7 @@ async def test_outputs_that_answer_no_message_are_said(run: Simulate, capfd: pyt
 async def test_an_interrupted_simulation_says_what_it_knows(run: Simulate, number: int, code: int) -> None:
     run.telemetry(1000)
     command = [sys.executable, str(run.folder / "module.py"), "echoes"]
-    options = ["--telemetry", str(run.folder / "telemetry.jsonl"), "--rate", "50", "--listen", next(ADDRESSES)]
+    options = ["--telemetry", str(run.folder / "telemetry.jsonl"), "--rate", "50", "--listen", free_address()]
     simulation = await asyncio.create_subprocess_exec(
         *(PROGRAM, "simulate", *options, "--summary", str(run.folder / "summary.json")),
         *("--upstream", str(run.folder / "upstream.jsonl"), "--", *command),
@@ -375,7 +355,7 @@ async def test_a_wrong_route_is_a_sentence(run: Simulate) -> None:
 
 
 async def test_a_taken_port_and_a_missing_program_are_sentences(run: Simulate) -> None:
-    address = next(ADDRESSES)
+    address = free_address()
     async with EdgeHub(listen=address):
         with pytest.raises(SettingsError, match=f"port 8883 of {address} is taken"):
             await run("echoes", listen=address)

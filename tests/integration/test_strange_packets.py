@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from addresses import free_address
 from module_process import Answers, Module, send
-from simulator_client import INPUTS, addresses
+from simulator_client import INPUTS
 
 from module.simulator.edge_hub.connection import Connection
 from module.simulator.edge_hub.hub import EdgeHub
 from module.transports.mqtt_packets import publish
 
-ADDRESSES = addresses(group=78)
 _INPUT = INPUTS.replace("#", "amlInput/")
 
 
@@ -65,7 +65,7 @@ def answers() -> Answers:
 @pytest.fixture
 async def hub(answers: Answers) -> AsyncIterator[EdgeHub]:
     """Give a hub with one message in flight."""
-    async with EdgeHub(listen=next(ADDRESSES), on_upstream=answers.take) as hub:
+    async with EdgeHub(listen=free_address(), on_upstream=answers.take) as hub:
         yield hub
 
 

@@ -38,4 +38,5 @@ def _command(*arguments: object) -> list[str]:
 
 def _variables(environment: dict[str, object]) -> dict[str, str]:
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+    inherited["SCORING_HTTP_PORT"] = "0"  # no status server, unless the test names a port: 9600 is everybody's
     return {**inherited, **{name: str(text) for name, text in environment.items()}}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as replace_struct
 from unit_parts import Line, batched_script, carry, line, message, reason, samples, value
+from waiting import turns, until
 
 from module.errors import UnsendableError
 from module.inbox import MemoryInbox
@@ -135,7 +136,7 @@ async def test_while_a_batch_runs_the_next_one_fills() -> None:
     through.offer([message(0)])
     await asyncio.to_thread(entered.wait, 10)
     through.offer([message(n) for n in range(1, 33)])
-    await asyncio.sleep(0.02)
+    await turns()
     go_on.set()
     await through.end(serving)
     assert through.seen.sizes == [1, 32]
@@ -147,13 +148,13 @@ async def test_done_comes_last() -> None:
     through = line(batched_script(run), confirm=False)
     through.offer([message("two", "m0"), message(3, "m1"), message("raises", "m2")])
     serving = asyncio.create_task(through.pipeline.serve())
-    await asyncio.sleep(0.05)
+    await until(lambda: len(through.memory.unconfirmed) == 4)
     confirmations = through.memory.unconfirmed
     assert (len(confirmations), through.inbox.waiting()) == (4, 3)
     left = []
     for confirmation in confirmations:
         confirmation.set_result(None)
-        await asyncio.sleep(0.01)
+        await turns()
         left.append(through.inbox.waiting())
     assert left == [3, 2, 1, 0]
     await through.end(serving)
@@ -166,7 +167,8 @@ async def test_outputs_without_confirmation_are_bounded() -> None:
     serving = asyncio.create_task(through.pipeline.serve())
     seen = []
     for confirmed in range(9):
-        await asyncio.sleep(0.01)
+        await until(lambda waiting=confirmed: len(through.memory.unconfirmed) > waiting)
+        await turns()
         seen.append(len(through.memory.published) - confirmed)
         through.memory.unconfirmed[confirmed].set_result(None)
     assert max(seen) == 3
@@ -197,7 +199,7 @@ async def test_an_answer_that_no_connection_can_carry_is_given_up() -> None:
     through = line(batched_script(run), confirm=False)
     through.offer([message(1), message(2)])
     serving = asyncio.create_task(through.pipeline.serve())
-    await asyncio.sleep(0.02)
+    await until(lambda: len(through.memory.unconfirmed) == 2)
     first, second = through.memory.unconfirmed
     first.set_exception(UnsendableError("its topic is too long"))
     second.set_result(None)

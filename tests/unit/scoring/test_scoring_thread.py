@@ -7,6 +7,7 @@ import weakref
 from collections.abc import AsyncIterator
 
 import pytest
+from waiting import until
 
 from scoring.scoring_thread import ScoringThread
 
@@ -61,9 +62,12 @@ async def test_an_idle_thread_keeps_no_batch_alive(thread: ScoringThread) -> Non
     watched = weakref.ref(batch)
     await thread.call(lambda given: None, batch)
     del batch
-    await asyncio.sleep(0.05)
-    gc.collect()
-    assert watched() is None
+
+    def is_gone() -> bool:
+        gc.collect()
+        return watched() is None
+
+    await until(is_gone)
 
 
 def test_it_never_keeps_a_process_from_ending() -> None:

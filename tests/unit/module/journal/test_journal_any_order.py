@@ -35,12 +35,9 @@ class Delivery(RuleBasedStateMachine):
         self.seqs: list[int] = []
         self.published: list[int] = []
         self.finished: set[int] = set()  # seqs that may be deleted
-        self.begin(None)
+        self.begin(self.folder / "first")
 
-    def begin(self, left: Path | None) -> None:
-        directory = self.folder / str(self.lives)
-        if left is not None:
-            shutil.copytree(left, directory)
+    def begin(self, directory: Path) -> None:
         self.lives += 1
         self.directory = directory
 
@@ -119,8 +116,9 @@ class Delivery(RuleBasedStateMachine):
         self.kills += 1
         left = self.folder / f"left{self.lives}"
         with self.journal._appender as frozen:  # no deletion in the middle of the copy: that would be no moment
+            frozen.execute("PRAGMA busy_timeout = 30000")
             frozen.execute("BEGIN IMMEDIATE")
-            shutil.copytree(self.directory, left)
+            shutil.copytree(self.directory, left, ignore=shutil.ignore_patterns("reserve"))
         self.loop.run_until_complete(self.journal.release())
         self.begin(left)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from journals import Offer, Open, all_of, fill, ids, numbered, offer
+from waiting import until
 
 from module.errors import JournalError
 from module.journal import Journal
@@ -126,8 +127,7 @@ async def test_a_deletion_that_fails_once_is_tried_again(open_journal: Open, mon
     taken = await all_of(journal, 2)
     journal._reader.execute("PRAGMA query_only = ON")
     forgotten = journal.done([taken[0].seq])
-    await asyncio.sleep(0.05)
-    assert "cannot be shortened" in journal.trouble
+    await until(lambda: "cannot be shortened" in journal.trouble)
     fill(journal, range(2, 3))
     journal._commands.put(lambda: journal._reader.execute("PRAGMA query_only = OFF"))
     async with asyncio.timeout(5):
@@ -143,8 +143,7 @@ async def test_a_read_that_fails_once_is_tried_again(open_journal: Open) -> None
     await all_of(journal, 1024)
     journal._reader.execute("ALTER TABLE messages RENAME TO elsewhere")
     waiting = asyncio.create_task(journal.take(1))
-    await asyncio.sleep(0.05)
-    assert "cannot be read" in journal.trouble
+    await until(lambda: "cannot be read" in journal.trouble)
     journal._commands.put(lambda: journal._reader.execute("ALTER TABLE elsewhere RENAME TO messages"))
     async with asyncio.timeout(5):
         assert ids(await waiting) == [1024]

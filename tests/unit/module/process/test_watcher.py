@@ -60,7 +60,7 @@ def test_an_event_loop_that_is_held_is_ended() -> None:
     """As by a bare model that is scored on it; with the sentence and the stack."""
     began = time.monotonic()
     code, said = ended(begin("hold(60)"))
-    assert (code, time.monotonic() - began < 6) == (1, True)
+    assert (code, time.monotonic() - began < 20) == (1, True)
     assert said.startswith("<3> ")
     assert "it hangs 100 %, and held the interpreter" in said
     assert "in main" in said
@@ -84,7 +84,7 @@ def test_a_stop_has_one_deadline(body: str, code: int, number: signal.Signals) -
     began = time.monotonic()
     ended_with, said = ended(process)
     assert ended_with == code
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
     assert "SCORING_STOP_TIMEOUT_S" in said
 
 
@@ -96,7 +96,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
     while process.stdout.readline() != "asked\n":
         pass
     process.send_signal(signal.SIGTERM)
-    code, said = ended(process, 3)
+    code, said = ended(process, 10)
     assert (code, "forgotten" in said) == (0, True)
 
 

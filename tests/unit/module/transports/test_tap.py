@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mqtt_line import INPUTS, Line, Paho, Room, sdk_client, telemetry
+from waiting import until
 
 from module.errors import SettingsError
 from module.messages import OutputMessage
@@ -203,11 +204,11 @@ async def test_a_packet_id_is_used_by_one_unconfirmed_message(line: Line, tap: T
     """The client gives the same ones again after a while; a PUBACK that is not for the tap is paho's."""
     first, second = (tap.publish(OutputMessage(b"", "out")) for _ in range(2))
     await line.deliver(puback(1), puback(3))
-    await asyncio.sleep(0.01)
+    await until(first.done)
     assert (first.done(), second.done(), line.paho.seen) == (True, False, puback(3))
     third, fourth = (tap.publish(OutputMessage(b"", "out")) for _ in range(2))  # 3 and 1: 2 is in use
     await line.deliver(puback(1), puback(3))
-    await asyncio.sleep(0.01)
+    await until(fourth.done)
     assert (second.done(), third.done(), fourth.done()) == (False, True, True)
     with pytest.raises(ValueError, match="65535"):
         tap.publish(OutputMessage(b"", "out", {}, {"x": "y" * 65_535}))

@@ -9,15 +9,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import unit_parts
+from http_stub import Answer, Asked, serving
 
 from scoring.errors import RunError, ScoringError
 from scoring.merging.comparison import most_merged
@@ -43,8 +44,9 @@ THE_LAST_OF_MANY = HEAD + "    return [sum(row) + (n > 48) for n, row in enumera
 
 @pytest.fixture(autouse=True)
 def whatever_it_gains(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts of most tests are instant: take them for ones that gain."""
+    """The scripts of most tests are instant: take them for ones that gain, whatever else the machine does."""
     monkeypatch.setattr("scoring.merging.merge_policy.GAIN", 1e9)
+    monkeypatch.setattr("scoring.merging.merge_policy.time", SimpleNamespace(perf_counter=time.thread_time))
 
 
 def script(folder: Path, source: str) -> Script:
@@ -113,18 +115,21 @@ def scored(loaded: Script, bodies: list[str], batch: int = 48) -> Watched:
 def after_its_trial(loaded: Script) -> Merging:
     """Score messages until the trial has ended, well or not; instant scripts take thousands."""
     merging = merging_of(loaded)
-    for _ in range(40):
+    for _ in range(200):
         if merging.is_on or merging.why not in ("not tried yet", "on trial"):
             break
-        assert scored(loaded, list(stream(500))).wrong == 0
+        assert scored(loaded, list(stream(100))).wrong == 0
     return merging
 
 
 @pytest.mark.usefixtures("process")
 @pytest.mark.parametrize("source", [WHEN_VALUES_MEET, WHEN_A_ROW_IS_TWICE])
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_that_see_each_other_when_certain_values_meet(tmp_path: Path, source: str, seed: int) -> None:
+def test_rows_that_see_each_other_when_certain_values_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, seed: int
+) -> None:
     """170 of 3,000 were wrong. The trial makes such values meet; what needs a size that it did not try, checks find."""
+    monkeypatch.setattr("scoring.merging.merge_policy.SURE", 10_000)  # more than are merged, however early that begins
     loaded = script(tmp_path, source)
     assert scored(loaded, list(stream(3000, seed, 9.3))).wrong == 0
     assert not after_its_trial(loaded).is_on or source == WHEN_A_ROW_IS_TWICE
@@ -173,7 +178,7 @@ def test_a_row_wise_script_is_merged_and_stays_so(tmp_path: Path) -> None:
     loaded = script(tmp_path, ROW_WISE)
     seen = scored(loaded, list(stream(20_000)))
     assert (seen.wrong, merging_of(loaded).is_on) == (0, True)
-    assert seen.merged > 0.8 * len(seen.sizes)
+    assert seen.merged > 0.7 * len(seen.sizes)
     assert max(seen.sizes) == 48
 
 
@@ -205,29 +210,22 @@ def test_a_script_that_acts_or_keeps_state_is_never_called_more_often(
     """23 extra calls were made of one that posts."""
     posts: list[bytes] = []
 
-    class Hears(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posts.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.end_headers()
+    def hear(asked: Asked) -> Answer:
+        posts.append(asked.body)
+        return Answer()
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Hears)
-    Thread(target=server.serve_forever, daemon=True).start()
-    loaded = script(
-        tmp_path,
-        f"{before}URL = 'http://127.0.0.1:{server.server_port}'\n{HEAD}".replace(
-            "def run(data):\n", f"def run(data):\n    rows = json.loads(data)['data']\n{effect}"
-        )
-        + "    return [sum(row) for row in rows]\n",
-    )
     bodies = list(stream(150))
     done = 0
-    while done < len(bodies):
-        done += len(unit_parts.scored(loaded, bodies[done : done + 30]))
-    server.shutdown()
+    with serving(hear) as port:
+        loaded = script(
+            tmp_path,
+            f"{before}URL = 'http://127.0.0.1:{port}'\n{HEAD}".replace(
+                "def run(data):\n", f"def run(data):\n    rows = json.loads(data)['data']\n{effect}"
+            )
+            + "    return [sum(row) for row in rows]\n",
+        )
+        while done < len(bodies):
+            done += len(unit_parts.scored(loaded, bodies[done : done + 30]))
     seen = (tmp_path / "seen").read_text() if (tmp_path / "seen").exists() else ""
     names = vars(module_of(loaded))
     calls = len(posts) + len(seen) + len(list(tmp_path.glob("saved*"))) + names.get("count", 0)
@@ -300,6 +298,8 @@ def test_a_run_that_takes_long_is_merged_as_far_as_that_holds_nobody_up() -> Non
 def test_only_what_gains_is_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Finding and joining the rows of a message takes longer than a sum of two numbers."""
     monkeypatch.setattr("scoring.merging.merge_policy.GAIN", GAIN)
+    if seconds:  # that a thread sleeps
+        monkeypatch.setattr("scoring.merging.merge_policy.time", time)
     pause = f"def run(data):\n    time.sleep({seconds})\n" if seconds else "def run(data):\n"
     loaded = script(tmp_path, ROW_WISE.replace("import json", "import json, time").replace("def run(data):\n", pause))
     assert after_its_trial(loaded).is_on is bool(seconds)
@@ -422,6 +422,7 @@ def test_an_error_of_a_single_message_is_its_own_while_merged(tmp_path: Path) ->
 DRIVE = """
 import sys, json, tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from scoring.predictions import Request
 from scoring.scripts.loading import load
 try:

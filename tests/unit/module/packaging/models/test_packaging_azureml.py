@@ -3,17 +3,13 @@
 import json
 import re
 import socket
-import ssl
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-import trustme
+from http_stub import Answer, Asked, serving, tls
 
 from module.errors import PackagingError
 from module.packaging.models.azureml import WorkspaceModels
@@ -40,6 +36,13 @@ class Workspace:
         self.metadata: dict[str, dict[str, str]] = {}
         self.asked: list[str] = []
 
+    def answer(self, asked: Asked) -> Answer:
+        """Answer one request, to whichever of the two hosts it went."""
+        self.asked.append(f"{asked.method} {asked.target}")
+        if asked.headers["Host"].startswith("acct.blob."):
+            return self.storage(asked)
+        return Answer(*self.management(asked.method, asked.path, asked.body), {"Content-Type": "application/json"})
+
     def management(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Answer a request to Azure's resource manager."""
         rest = path.removeprefix(_WORKSPACE)
@@ -55,26 +58,25 @@ class Workspace:
             return 200, {"value": [self._container(name) for name in self.models]}
         return _missing(path)
 
-    def storage(self, method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def storage(self, asked: Asked) -> Answer:
         """Answer a request to the blob storage; the container is ``/blobs``."""
-        split = urlsplit(url)
-        name, query = unquote(split.path).removeprefix("/blobs").lstrip("/"), parse_qs(split.query)
-        if method == "PUT" and query.get("comp") == ["metadata"]:
-            self.metadata[name] = {key: value for key, value in headers.items() if key.startswith("x-ms-meta-")}
-            return 200, {}, b""
-        if method == "PUT":
-            self.blobs[name] = body
-            return 201, {}, b""
-        if query.get("comp") == ["list"]:
-            prefix = query.get("prefix", [""])[0]
+        name = asked.path.removeprefix("/blobs").lstrip("/")
+        if asked.method == "PUT" and asked.query.get("comp") == ["metadata"]:
+            self.metadata[name] = {key: value for key, value in asked.headers.items() if key.startswith("x-ms-meta-")}
+            return Answer(200)
+        if asked.method == "PUT":
+            self.blobs[name] = asked.body
+            return Answer(201)
+        if asked.query.get("comp") == ["list"]:
+            prefix = asked.query.get("prefix", [""])[0]
             listing = _listing({each: len(body) for each, body in self.blobs.items() if each.startswith(prefix)})
-            return 200, {"Content-Type": "application/xml"}, listing.encode()
+            return Answer(200, listing.encode(), {"Content-Type": "application/xml"})
         if name not in self.blobs:
-            return 404, {"x-ms-error-code": "BlobNotFound"}, b""
+            return Answer(404, headers={"x-ms-error-code": "BlobNotFound"})
         content = self.blobs[name]
         headers = {"x-ms-blob-type": "BlockBlob", "ETag": '"1"', "Last-Modified": "Fri, 20 Nov 2026 12:00:00 GMT"}
         headers |= self.metadata.get(name, {}) | {"Content-Range": f"bytes 0-{len(content) - 1}/{len(content)}"}
-        return 206 if method == "GET" else 200, headers, content
+        return Answer(206 if asked.method == "GET" else 200, content, headers)
 
     def _datastore(self, rest: str) -> tuple[int, Any]:
         if rest.endswith("listSecrets"):
@@ -121,34 +123,6 @@ def _missing(what: str) -> tuple[int, Any]:
     return 404, {"error": {"code": "NotFound", "message": f"{what} was not found"}}
 
 
-def _handler(workspace: Workspace) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            workspace.asked.append(f"{self.command} {self.path}")
-            if self.headers["Host"].startswith("acct.blob."):
-                status, headers, said = workspace.storage(self.command, self.path, dict(self.headers.items()), body)
-            else:
-                status, answer = workspace.management(self.command, unquote(urlsplit(self.path).path), body)
-                headers, said = {"Content-Type": "application/json"}, json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(said)
-
-        do_GET = do_PUT = do_POST = do_HEAD = do_PATCH = answer  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
-
-
 class Credential:
     """Gives a token that the stub does not look at."""
 
@@ -160,42 +134,38 @@ class Credential:
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Workspace, WorkspaceModels]]:
-    from azure.ai.ml import MLClient
-
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    context = tls(tmp_path / "ca.pem", "localhost", "acct.blob.localhost")
     stub = Workspace()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stub))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "acct.blob.localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     resolve = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
         "getaddrinfo",
         lambda host, *rest, **more: resolve("127.0.0.1" if str(host).endswith("localhost") else host, *rest, **more),
     )
-    port = server.server_port
+    with serving(stub.answer, context) as port:
+        yield stub, WorkspaceModels(_client(tmp_path, port))
+
+
+def _client(folder: Path, port: int) -> Any:
+    """Give Azure ML's own client of the stub, as if it were a cloud."""
+    from azure.ai.ml import MLClient
+
     metadata = dict.fromkeys(
         ("azure_portal", "active_directory", "aml_resource_id", "registry_discovery_endpoint"),
         f"https://localhost:{port}/",
     )
     metadata |= {"resource_manager": f"https://localhost:{port}/", "storage_endpoint": f"localhost:{port}"}
-    (tmp_path / "config.json").write_text(
+    (folder / "config.json").write_text(
         json.dumps({"subscription_id": "s", "resource_group": "g", "workspace_name": "w"})
     )
-    client = MLClient.from_config(
+    return MLClient.from_config(
         Credential(),
-        path=str(tmp_path / "config.json"),
+        path=str(folder / "config.json"),
         cloud=f"stub-{port}",
         cloud_metadata=metadata,
         enable_telemetry=False,
     )
-    yield stub, WorkspaceModels(client)
-    server.shutdown()
-    server.server_close()
 
 
 def test_register_list_show_download(workspace: tuple[Workspace, WorkspaceModels], tmp_path: Path) -> None:

@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from http_stub import Answer, Asked, serving
 
 from module.errors import PackagingError
 from module.packaging.registry import push as pushing
@@ -40,74 +38,42 @@ class Stub:
         self.forgets = False
         self.partial = b""
         self.answers: list[tuple[int, dict[str, object]]] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.host = f"127.0.0.1:{self.server.server_port}"
+        self.host = ""
 
+    def answer(self, asked: Asked) -> Answer | None:
+        """Answer one request."""
+        if self.answers and asked.method in {"GET", "POST"}:
+            return Answer(*self.answers.pop(0))
+        name = asked.path.rpartition("/")[2]
+        if asked.method == "HEAD":
+            return Answer(200 if name in self.blobs else 404)
+        if asked.method == "POST":
+            return Answer(202, headers={"Location": "/v2/a/blobs/uploads/1?_state=x"})
+        if "manifests" not in asked.path:
+            return self._put(asked) if asked.method == "PUT" else self._progress()
+        if asked.method == "PUT":
+            self.tags[name] = asked.body
+            return Answer(201)
+        digest = f"sha256:{hashlib.sha256(self.tags.get(name, b'')).hexdigest()}"
+        return Answer(200, headers={"Docker-Content-Digest": digest}) if name in self.tags else Answer(404)
 
-def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def _progress(self) -> Answer:
+        there = {"Range": f"0-{len(self.partial) - 1}", "Location": "/v2/a/blobs/uploads/2"}
+        return Answer(404) if self.forgets else Answer(204, headers=there)
 
-        def do_HEAD(self) -> None:
-            digest = self.path.rpartition("/")[2]
-            self._say(200 if digest in stub.blobs else 404)
-
-        def do_GET(self) -> None:
-            if self._instead():
-                return
-            if "uploads" in self.path:
-                header = (
-                    {} if stub.forgets else {"Range": f"0-{len(stub.partial) - 1}", "Location": "/v2/a/blobs/uploads/2"}
-                )
-                self._say(404 if stub.forgets else 204, header)
-                return
-            tag = stub.tags.get(self.path.rpartition("/")[2])
-            digest = {"Docker-Content-Digest": f"sha256:{hashlib.sha256(tag or b'').hexdigest()}"}
-            self._say(200 if tag else 404, digest if tag else {})
-
-        def do_POST(self) -> None:
-            if not self._instead():
-                self._say(202, {"Location": "/v2/a/blobs/uploads/1?_state=x"})
-
-        def do_PUT(self) -> None:
-            size = int(self.headers["Content-Length"])
-            if "manifests" in self.path:
-                stub.tags[self.path.rpartition("/")[2]] = self.rfile.read(size)
-                self._say(201)
-                return
-            if stub.keeps is not None and size > 1000:
-                stub.partial = self.rfile.read(stub.keeps)
-                stub.puts.append((len(stub.partial), self.headers.get("Content-Range", "")))
-                stub.keeps = None
-                self.close_connection = True
-                return
-            body = self.rfile.read(size)
-            stub.puts.append((size, self.headers.get("Content-Range", "")))
-            content = (stub.partial if self.headers.get("Content-Range") else b"") + body
-            digest = parse_qs(urlsplit(self.path).query)["digest"][0]
-            good = digest == f"sha256:{hashlib.sha256(content).hexdigest()}"
-            if good:
-                stub.blobs[digest] = content
-            self._say(201 if good else 400)
-
-        def _instead(self) -> bool:
-            if not stub.answers:
-                return False
-            self._say(stub.answers[0][0], {}, json.dumps(stub.answers.pop(0)[1]).encode())
-            return True
-
-        def _say(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
-            self.send_response(status)
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
+    def _put(self, asked: Asked) -> Answer | None:
+        size, at = int(asked.headers["Content-Length"]), asked.headers.get("Content-Range", "")
+        if self.keeps is not None and size > 1000:
+            self.partial, self.keeps = asked.first(self.keeps), None
+            self.puts.append((len(self.partial), at))
+            return None
+        self.puts.append((size, at))
+        content = (self.partial if at else b"") + asked.body
+        digest = asked.query["digest"][0]
+        if digest != f"sha256:{hashlib.sha256(content).hexdigest()}":
+            return Answer(400)
+        self.blobs[digest] = content
+        return Answer(201)
 
 
 @pytest.fixture
@@ -115,10 +81,9 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     for module in (pushing, registry):
         monkeypatch.setattr(module, "PAUSES_S", (0.01, 0.01, 0.01, 0.01))
     made = Stub()
-    threading.Thread(target=made.server.serve_forever, args=(0.02,), daemon=True).start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with serving(made.answer) as port:
+        made.host = f"127.0.0.1:{port}"
+        yield made
 
 
 @pytest.fixture

@@ -1,32 +1,13 @@
-"""Journals that are let go of at the end of a test; a tap with both of its sides."""
+"""A tap with both of its sides."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import Open
 from mqtt_line import Line, Paho, Room, sdk_client
 
-from module.journal import Journal, troubles
 from module.transports.edge_hub_tap import Tap
-
-
-@pytest.fixture
-async def open_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
-    """Give a function that opens a journal, by default in one directory of this test; its troubles end at once."""
-    monkeypatch.setattr(troubles, "_QUIET", 0.0)
-    opened: list[Journal] = []
-
-    def open_it(directory: Path = tmp_path / "journal", **bounds: Any) -> Journal:
-        opened.append(Journal(directory, **bounds))
-        return opened[-1]
-
-    yield open_it
-    for journal in opened:
-        await journal.release()
 
 
 @pytest.fixture
