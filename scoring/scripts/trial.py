@@ -196,7 +196,7 @@ def _seconds_of(call: Callable[[], object]) -> float:
 
 def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:
     """Say whether several messages may share a run(), and why."""
-    if script.kind in ("batched", "onnx"):
+    if script.rows:
         return True, f"run() takes lists, of {script.max_size} at most"
     if script.merging is None:
         return False, f"a script of kind {script.kind} gets one request a call"

@@ -2,33 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 
-from ..bodies.plain_values import frame_records
-from ..errors import ScoringError, TransientError, WrongNumberError
-from ..predictions import Outcome, Request
+from ...bodies.plain_values import frame_records
+from ...errors import ScoringError, TransientError, WrongNumberError
+from ...predictions import Outcome, Request
 
-Run = Callable[[Sequence[Request]], list[Outcome]]
+ScoreWhole = Callable[[Sequence[Request]], list[Outcome]]
 """One call of run(), its results encoded; raises only ScoringError: why the call failed as a whole."""
 
 _NO_LIST = (str, bytes, bytearray, memoryview, Mapping, set, frozenset)
-
-WHOLE = 2
-"""Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
-
-
-class BatchScorer:
-    """Scores batch after batch; knows when it is not the requests that are at fault."""
-
-    def __init__(self, run: Run, *, bisect: bool) -> None:
-        self._run, self._bisect = run, bisect
-        self._failed_whole = 0
-
-    def score(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Give an outcome for each of the first requests; see until_transient."""
-        patient = self._failed_whole >= WHOLE
-        outcomes = score_batch(self._run, requests, bisect=self._bisect, patient=patient)
-        has_failed = all(isinstance(outcome, TransientError) for outcome in outcomes)
-        self._failed_whole = self._failed_whole + 1 if has_failed else 0
-        return until_transient(outcomes)
 
 
 def until_transient(outcomes: list[Outcome]) -> list[Outcome]:
@@ -39,17 +20,19 @@ def until_transient(outcomes: list[Outcome]) -> list[Outcome]:
     return outcomes
 
 
-def score_batch(run: Run, requests: Sequence[Request], *, bisect: bool = True, patient: bool = False) -> list[Outcome]:
-    """Call run(requests) and give one outcome per request, same order; never raises.
+def score_batch(
+    score: ScoreWhole, requests: Sequence[Request], *, bisect: bool = True, patient: bool = False
+) -> list[Outcome]:
+    """Score a batch and give one outcome per request, same order; never raises.
 
     Args:
-        run: the user's function, its results encoded.
+        score: one call of run().
         requests: at least one.
-        bisect: False calls run() once only: every request of a failing batch gets its error.
+        bisect: False makes one call only: every request of a failing batch gets its error.
         patient: True does not halve a batch that fails for a transient reason.
     """
     try:
-        return run(requests)
+        return score(requests)
     except ScoringError as raised:
         error = raised
     if not bisect or len(requests) == 1 or (patient and isinstance(error, TransientError)):
@@ -57,7 +40,7 @@ def score_batch(run: Run, requests: Sequence[Request], *, bisect: bool = True, p
     # Of a wrong number nothing can be believed but calls of one: halves might have the right one by chance.
     size = 1 if isinstance(error, WrongNumberError) else len(requests) // 2
     cuts = [requests[:size], requests[size:]] if size > 1 else [requests[at : at + 1] for at in range(len(requests))]
-    return [outcome for part in cuts for outcome in score_batch(run, part)]
+    return [outcome for part in cuts for outcome in score_batch(score, part)]
 
 
 def one_each(predictions: object, expected: int) -> Iterator[object]:

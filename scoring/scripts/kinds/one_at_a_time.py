@@ -1,247 +1,109 @@
-"""Calls run() as its kind wants to be called: what a body becomes for it, and what became of each request."""
+"""What the classic, schema and rawhttp kinds have in common: run() gets one request a call, by name."""
 
-import asyncio
-import inspect
-import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import Any
+from functools import partial
+from typing import ClassVar
 
-from msgspec import structs
-
-from ..bodies import codecs
-from ..bodies.content_encoding import plain
-from ..compat.rawhttp import AMLRequest
-from ..errors import RequestError, ScoringError, TransientError
-from ..merging.comparison import Scoring
-from ..merging.merge_policy import Merging
-from ..predictions import Context, Outcome, Request
-from .answering import Answering
-from .bisection import BatchScorer, one_each, until_transient
-from .kinds import HEADERS, Entry
-from .traces import entered
+from ...batch import BatchOptions
+from ...bodies.codecs import Body
+from ...errors import ScoringError, TransientError
+from ...merging.comparison import Scoring
+from ...merging.merge_policy import Merging
+from ...merging.reading import what_stands_against
+from ...predictions import Context, Outcome, Request
+from ..answering import Answering
+from .given import contexts_of, values_of
+from .run_function import HEADERS, Awaiting, Kind, RunFunction
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
 
-Decode = Callable[[codecs.Body], object]
-Call = Callable[..., object]
-"""run() for a request, or for a list of them, and their contexts; raises what it raises."""
-
-Score = Callable[[Sequence[Request]], list[Outcome]]
+CONTEXT = "context"
+"""The parameter, other than the first, that gets what the request came with."""
 
 
-def decode_of(entry: Entry) -> Decode:
-    """Give what makes a request of a body.
+class OneAtATime(ABC):
+    """A script whose run() gets one request a call.
 
-    ``batched`` gets the decoded value, classic the text, the others their arguments by name. Runs outside the scoring
-    thread; raises RequestError.
+    Attributes:
+        run: as the script has it.
+        max_size: requests in one score() at most.
+        merging: whether its requests share calls; None where there is nothing to merge.
     """
-    name = entry.parameters[0].name
-    match entry.kind:
-        case "batched" | "onnx":
-            return codecs.decode
-        case "schema":
-            return lambda body: _by_name(entry, body)
-        case "rawhttp":
-            return lambda body: {name: _raw_request(body), **_headers(entry, body)}
-    if entry.headers:
-        return lambda body: {name: codecs.decode_text(body), **_headers(entry, body)}
-    return codecs.decode_text
 
+    kind: ClassVar[Kind]
+    rows: ClassVar[bool] = False
+    max_size: ClassVar[int] = BatchOptions().max_size
 
-def call_of(entry: Entry, awaiting: "Awaiting") -> Call:
-    """Give run() for one decoded request (for a batch of them, if it takes batches); raises what run() raises.
+    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting) -> None:
+        """Take run(), what makes outcomes of what it gives or raises, and what awaits it if it is asynchronous."""
+        self.run, self.answering, self._awaiting = run, answering, awaiting
+        self.merging: Merging | None = None
 
-    An ``async def run`` is awaited. The contexts are those of the requests, where the script asks for them.
-    """
-    run, settle = entry.run, awaiting.settle
-    name = entry.parameters[0].name
-    if entry.kind in ("batched", "onnx"):
-        if entry.context:
-            return lambda requests, contexts=(): settle(run(requests, **{entry.context: list(contexts)}))
-        return lambda requests, contexts=(): settle(run(requests))
+    @abstractmethod
+    def decode(self, body: Body) -> object:
+        """Make a request of a body: run()'s arguments by name, or the only one. Runs outside the scoring thread.
 
-    def by_name(arguments: Any, contexts: Sequence[Context] = ()) -> object:
-        given = arguments if isinstance(arguments, dict) else {name: arguments}
-        if entry.context:
-            given = {**given, entry.context: contexts[0] if contexts else Context()}
-        return settle(run(**given))
+        Raises:
+            RequestError: the body is not what it says, or not what run() takes.
+        """
 
-    return by_name
+    def error(self, raised: BaseException) -> ScoringError:
+        """Give what a call raised as the failure that its request is answered with."""
+        return self.answering.error(raised)
 
+    def score(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Give an outcome for each of the first requests, at least for one; never raises."""
+        merged = None if self.merging is None else self.merging.score([request.value for request in requests])
+        return self._one_by_one(requests) if merged is None else merged
 
-def score_of(entry: Entry, call: Call, answering: Answering, merging: Merging | None, awaiting: "Awaiting") -> Score:
-    """Give a score() that never raises, and whose outcomes share nothing with what the script keeps; see Script."""
-    if entry.kind in ("batched", "onnx"):
-        check = entry.options.check
-        settled = None if check is None else lambda value: awaiting.settle(check(value))
-        return in_batches(call, answering, bisect=entry.options.bisect, check=settled)
-    one_by_one = _one_by_one(entry, call, answering)
-    if merging is None:
-        return one_by_one
+    def headers_of(self, body: Body) -> dict[str, object]:
+        """Give the argument that tells what the sender said besides the body, if run() has a parameter for it."""
+        if not self.run.headers:
+            return {}
+        return {HEADERS: {"Content-Type": body.content_type or "application/json", **body.headers}}
 
-    # Arguments by name are objects that run() may change; a text is none.
-    own: Callable[[object], object] = deepcopy if entry.kind == "schema" else lambda value: value
+    def merge(self, mode: str, *, text: bool) -> None:
+        """Let requests share calls, where that is found harmless; those with headers or a context are each their own.
 
-    def values_one_by_one(values: Sequence[object]) -> list[Outcome]:
-        return one_by_one([Request(own(value)) for value in values])
+        Args:
+            mode: ``off``, ``prove`` or ``always``.
+            text: whether a request is a text; other ones are objects that run() may change.
+        """
+        if self.run.headers or self.run.context:
+            return
+        own: Callable[[object], object] = (lambda value: value) if text else deepcopy
+        scoring = Scoring(
+            lambda value: self._call(own(value)),
+            self.answering.outcome,
+            lambda values: self._one_by_one([Request(own(value)) for value in values]),
+        )
+        self.merging = Merging(mode, partial(what_stands_against, self.run.function, text=text), scoring)
 
-    merging.use(Scoring(lambda value: call(own(value)), answering.outcome, values_one_by_one))
-
-    def score(requests: Sequence[Request]) -> list[Outcome]:
-        merged = merging.score([request.value for request in requests])
-        return one_by_one(requests) if merged is None else merged
-
-    return score
-
-
-def in_batches(
-    call: Call, answering: Answering, *, bisect: bool = True, check: Callable[[Any], object] | None = None
-) -> Score:
-    """Give a score() that calls run() once per batch, with the requests that the script's own check lets through."""
-    outcome = answering.outcome
-
-    def run(requests: Sequence[Request]) -> list[Outcome]:
-        try:
-            values, contexts = _values(requests), _contexts(requests)
-            predictions = one_each(call(values, contexts), len(requests))
-            # Each at once, before the next one is asked for: a generator may fill the same object again.
-            return [outcome(each, is_row=request.is_row) for each, request in zip(predictions, requests, strict=True)]
-        except BaseException as raised:  # SystemExit and CancelledError too: nobody else would answer
-            raise answering.error(raised) from None
-
-    scorer = BatchScorer(run, bisect=bisect)
-    return scorer.score if check is None else _checked(scorer.score, check, answering)
-
-
-def _checked(score: Score, check: Callable[[Any], object], answering: Answering) -> Score:
-    """Give a score() that asks the script's check of every request beforehand: run() sees only what passes."""
-
-    def error_of(request: Request) -> ScoringError | None:
-        try:
-            passes = check(request.value)
-            return None if passes is None or passes else RequestError("it does not pass the script's check")
-        except BaseException as raised:
-            return answering.error(raised, "check()")
-
-    def checked_score(requests: Sequence[Request]) -> list[Outcome]:
-        errors: list[ScoringError | None] = []
-        for request in requests:
-            errors.append(error_of(request))
-            if isinstance(errors[-1], TransientError):
-                break
-        passed = [request for request, error in zip(requests, errors, strict=False) if error is None]
-        scored = iter(score(passed) if passed else ())
-        outcomes: list[Outcome] = []
-        for error in errors:
-            outcome = next(scored, None) if error is None else error
-            if outcome is None:
-                break  # run() failed for a transient reason
-            outcomes.append(outcome)
-        return until_transient(outcomes)
-
-    return checked_score
-
-
-def _one_by_one(entry: Entry, call: Call, answering: Answering) -> Score:
-    """Give a score() that calls run() once per request, and returns after a turn's time."""
-    code = getattr(inspect.unwrap(entry.run), "__code__", None)
-
-    def outcome(request: Request) -> Outcome:
-        try:
-            (value,) = _values((request,))
-            result = call(value, _contexts((request,)))
-        except BaseException as error:  # SystemExit and CancelledError too
-            is_before = isinstance(error, Exception) and code is not None and not entered(error, code)
-            return answering.error(error, misfit=is_before and entry.kind == "schema")
-        return answering.outcome(result)
-
-    def score(requests: Sequence[Request]) -> list[Outcome]:
+    def _one_by_one(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Call run() once per request, and return after a turn's time."""
         outcomes: list[Outcome] = []
         end = time.perf_counter() + TURN
         for request in requests:
-            outcomes.append(outcome(request))
+            outcomes.append(self._outcome(request))
             if time.perf_counter() > end or isinstance(outcomes[-1], TransientError):
                 break
         return outcomes
 
-    return score
+    def _outcome(self, request: Request) -> Outcome:
+        try:
+            (value,) = values_of((request,))
+            result = self._call(value, *contexts_of((request,)))
+        except BaseException as error:  # SystemExit and CancelledError too
+            return self.error(error)
+        return self.answering.outcome(result)
 
-
-def _values(requests: Sequence[Request]) -> list[Any]:
-    """Give what run() gets: of a request that it has had before the body decoded anew, since it may have changed it."""
-    decoded: dict[int, Any] = {}
-    values: list[Any] = []
-    for request in requests:
-        if request.calls == 0 or request.decode is None:
-            values.append(request.value)
-            continue
-        body = id(request.decode)
-        if body not in decoded:
-            decoded[body] = request.decode()
-        values.append(decoded[body][request.row] if request.is_row else decoded[body])
-    return values
-
-
-def _contexts(requests: Sequence[Request]) -> list[Context]:
-    """Count a call with each request, and give the contexts of those that have one."""
-    contexts = []
-    for request in requests:
-        if request.context is not None:
-            contexts.append(structs.replace(request.context, attempt=request.context.attempt + request.calls))
-        request.calls += 1
-    return contexts
-
-
-class Awaiting:
-    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def settle(self, result: Any) -> object:
-        """Give the result of what has to be awaited; anything else as it is."""
-        if not hasattr(type(result), "__await__"):
-            return result
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(_awaited(result))
-
-
-async def _awaited(result: Any) -> object:
-    return await result
-
-
-def _by_name(entry: Entry, body: codecs.Body) -> dict[str, object]:
-    """Give the arguments of a decorated run(): the fields of an object, by name, else their defaults.
-
-    Raises:
-        RequestError: the body is no JSON object, or a field is missing that has no default.
-    """
-    text = codecs.decode_text(body)
-    try:
-        fields = json.loads(text)  # as those images do: NaN and Infinity are values here
-    except (ValueError, RecursionError):
-        fields = codecs.decode_json(body)  # says which byte is wrong
-    if not isinstance(fields, dict):
-        raise RequestError("the body must be a JSON object with run()'s parameters as fields")
-    arguments: dict[str, object] = {}
-    for parameter in entry.parameters:
-        value = fields.get(parameter.name, parameter.default)
-        if value is parameter.empty:
-            there = ", ".join(sorted(str(name)[:40] for name in fields)[:8]) or "none"
-            raise RequestError(f"the field {parameter.name} is missing (there: {there})")
-        arguments[parameter.name] = value
-    return {**arguments, **_headers(entry, body)}
-
-
-def _raw_request(body: codecs.Body) -> AMLRequest:
-    return AMLRequest(plain(body.data, body.content_encoding, None), body.content_type, body.headers)
-
-
-def _headers(entry: Entry, body: codecs.Body) -> dict[str, object]:
-    if not entry.headers:
-        return {}
-    return {HEADERS: {"Content-Type": body.content_type or "application/json", **body.headers}}
+    def _call(self, request: object, context: Context | None = None) -> object:
+        """Call run() for a decoded request; raises what it raises."""
+        arguments = request if isinstance(request, dict) else {self.run.name: request}
+        if self.run.context:
+            arguments = {**arguments, self.run.context: context or Context()}
+        return self._awaiting.settle(self.run.function(**arguments))

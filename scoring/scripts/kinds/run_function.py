@@ -1,112 +1,94 @@
-"""Which kind of run() does a score.py have? Decided once, when it is loaded.
+"""run() of a script: what its signature asks for, and how its result is awaited."""
 
-The rules are those of azureml-inference-server-http 1.5.1 (`server/user_script.py`, `_analyze_run`), and ours for
-batches.
-"""
-
+import asyncio
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Literal
+from types import FunctionType
+from typing import Any, Literal
 
-from ..batch import BatchOptions
-from ..compat.rawhttp import wants_rawhttp
-from ..compat.schemas import has_schema
-from ..errors import ScriptError
+from ...errors import ScriptError
 
 Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
 
 HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 
-CONTEXT, CONTEXTS = "context", "contexts"
-"""The parameter, other than the first, that gets what a request came with; a batched run() gets a list of it."""
-
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A script's two functions, and how run() wants to be called.
+class RunFunction:
+    """run() of a script, and how it wants to be called.
 
     Attributes:
-        kind: see Script.
-        init, run: as the script has them.
-        parameters: of run(), without ``request_headers`` and the context.
-        headers: whether run() has ``request_headers``.
-        context: the name of the parameter for the context; empty if run() has none.
-        options: how large a batch may be; for kind ``batched``.
+        function: as the script has it.
+        where: its file and line, with which the sentence of an error begins.
+        parameters: those that a request fills: without ``request_headers`` and the context.
+        headers: whether it has ``request_headers``.
+        context: the name of the parameter for the context; empty if it has none.
     """
 
-    kind: Kind
-    init: Callable[[], object]
-    run: Callable[..., object]
+    function: Callable[..., object]
+    where: str
     parameters: tuple[inspect.Parameter, ...]
     headers: bool
-    context: str
-    options: BatchOptions
+    context: str = ""
+
+    @property
+    def name(self) -> str:
+        """The parameter that gets the request."""
+        return self.parameters[0].name
+
+    def taking_context(self, name: str) -> "RunFunction":
+        """Give the same, with the parameter of that name, other than the first, as the one for the context.
+
+        Raises:
+            ScriptError: another parameter is left that no message fills.
+        """
+        first, *others = self.parameters
+        left = [parameter for parameter in others if parameter.name != name]
+        for parameter in left:
+            if parameter.default is parameter.empty:
+                raise ScriptError(
+                    f"{self.where} has the parameter {parameter.name}, which no message fills: give it a default"
+                )
+        return replace(self, parameters=(first, *left), context=name if len(left) < len(others) else "")
 
 
-def entry_of(module: ModuleType, path: Path) -> Entry:
-    """Find init() and run() in a loaded script and say what kind of run() it is.
+def read_run(function: Callable[..., object], path: Path) -> RunFunction:
+    """Read the signature of run(); the path is the script's.
 
     Raises:
-        ScriptError: one is missing, or run() has parameters that no message can fill.
+        ScriptError: it has parameters that cannot be filled by name, or none for the message.
     """
-    # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
-    inner = getattr(module, "driver_module", None)
-    run, init = getattr(inner, "run", None) or getattr(module, "run", None), getattr(module, "init", None)
-    if not callable(run):
-        raise ScriptError(f"{path.name} has no function run(): add def run(raw_data) or @batched def run(requests)")
-    if not callable(init):
-        raise ScriptError(f"{path.name} has no function init(): add def init() that loads the model")
-    where = _where(run, path)
-    everything = _parameters(run, where)
+    inner = inspect.unwrap(function)
+    code = inner.__code__ if isinstance(inner, FunctionType) else None
+    where = f"{Path(code.co_filename).name} line {code.co_firstlineno}: run()" if code else f"{path.name}: run()"
+    everything = tuple(inspect.signature(function).parameters.values())
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in everything):
+        raise ScriptError(f"{where} must name its parameters: *args and **kwargs cannot be filled from a message")
+    if any(p.kind is p.POSITIONAL_ONLY for p in everything):
+        raise ScriptError(f"{where} must take its parameters by name: remove the / from its parameters")
     parameters = tuple(parameter for parameter in everything if parameter.name != HEADERS)
-    has_headers = len(parameters) < len(everything)
     if not parameters:
         raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
-    options = getattr(run, "__scoring_batched__", None)
-    kind = _kind(run, options, parameters, where)
-    context = {"batched": CONTEXTS, "schema": ""}.get(kind, CONTEXT)  # with a schema every name is a field's
-    context = context if any(parameter.name == context for parameter in parameters[1:]) else ""
-    parameters = tuple(parameter for parameter in parameters if not context or parameter.name != context)
-    if kind != "schema":
-        _refuse_unfilled(parameters[1:], where)
-    return Entry(kind, init, run, parameters, has_headers, context, options or BatchOptions())
+    return RunFunction(function, where, parameters, headers=len(parameters) < len(everything))
 
 
-def _kind(run: Callable[..., object], options: object, parameters: tuple[inspect.Parameter, ...], where: str) -> Kind:
-    schema, raw = has_schema(run), wants_rawhttp(run)
-    if schema and raw:
-        raise ScriptError(f"{where} has both @rawhttp and @input_schema: remove one of them")
-    if options is not None and (schema or raw):
-        raise ScriptError(f"{where} has both @batched and {'@rawhttp' if raw else '@input_schema'}: remove one of them")
-    if schema:
-        return "schema"
-    if raw:
-        return "rawhttp"
-    return "batched" if options is not None or parameters[0].name == "mini_batch" else "classic"
+class Awaiting:
+    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def settle(self, result: Any) -> object:
+        """Give the result of what has to be awaited; anything else as it is."""
+        if not hasattr(type(result), "__await__"):
+            return result
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(_awaited(result))
 
 
-def _where(run: Callable[..., object], path: Path) -> str:
-    function = inspect.unwrap(run)
-    if not isinstance(function, FunctionType):
-        return f"{path.name}: run()"
-    code = function.__code__
-    return f"{Path(code.co_filename).name} line {code.co_firstlineno}: run()"
-
-
-def _parameters(run: Callable[..., object], where: str) -> tuple[inspect.Parameter, ...]:
-    parameters = tuple(inspect.signature(run).parameters.values())
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        raise ScriptError(f"{where} must name its parameters: *args and **kwargs cannot be filled from a message")
-    if any(p.kind is p.POSITIONAL_ONLY for p in parameters):
-        raise ScriptError(f"{where} must take its parameters by name: remove the / from its parameters")
-    return parameters
-
-
-def _refuse_unfilled(parameters: tuple[inspect.Parameter, ...], where: str) -> None:
-    for parameter in parameters:
-        if parameter.default is parameter.empty:
-            raise ScriptError(f"{where} has the parameter {parameter.name}, which no message fills: give it a default")
+async def _awaited(result: Any) -> object:
+    return await result

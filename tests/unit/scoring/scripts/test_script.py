@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from unit_parts import scored
 
+from scoring.batch import BatchOptions, batched
 from scoring.bodies.codecs import Body
 from scoring.errors import ModelError, RequestError, RunError, ScriptError
-from scoring.scripts import calling
-from scoring.scripts.loading import BatchOptions, Script, batched, load
+from scoring.scripts.kinds import one_at_a_time
+from scoring.scripts.loading import Script, load
 
 pytestmark = pytest.mark.usefixtures("process")
 
@@ -169,9 +170,9 @@ def test_a_script_refuses_a_request_with_its_own_words(tmp_path: Path) -> None:
 
 def test_a_slow_classic_script_lets_the_answered_ones_go(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a turn's time it returns with what it has, at least one."""
-    monkeypatch.setattr(calling, "TURN", 0.0)
+    monkeypatch.setattr(one_at_a_time, "TURN", 0.0)
     assert len(scored(loaded(scripts / "classic"), ['{"value": 1}'] * 10)) == 1
-    monkeypatch.setattr(calling, "TURN", 60.0)
+    monkeypatch.setattr(one_at_a_time, "TURN", 60.0)
     assert len(scored(loaded(scripts / "classic"), ['{"value": 1}'] * 10)) == 10
 
 

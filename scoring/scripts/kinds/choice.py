@@ -1,0 +1,40 @@
+"""Which kind of run() does a score.py have? Decided once, when it is loaded.
+
+The rules are those of azureml-inference-server-http 1.5.1 (`server/user_script.py`, `_analyze_run`), and ours for
+batches.
+"""
+
+from ...batch import batch_options
+from ...compat.rawhttp import wants_rawhttp
+from ...compat.schemas import has_schema
+from ...errors import ScriptError
+from ..answering import Answering
+from .batched import Batched
+from .classic import Classic
+from .one_at_a_time import OneAtATime
+from .rawhttp import RawHttp
+from .run_function import Awaiting, RunFunction
+from .schema import Schema
+
+
+def choose_kind(
+    run: RunFunction, answering: Answering, awaiting: Awaiting, merge_mode: str = "off"
+) -> Batched | OneAtATime:
+    """Say what kind a run() is, by its decorators and its first parameter; see Merging for the mode.
+
+    Raises:
+        ScriptError: it is of two kinds, or has a parameter that no message fills.
+    """
+    schema, raw, batches = has_schema(run.function), wants_rawhttp(run.function), batch_options(run.function)
+    if schema and raw:
+        raise ScriptError(f"{run.where} has both @rawhttp and @input_schema: remove one of them")
+    if batches and (schema or raw):
+        other = "@rawhttp" if raw else "@input_schema"
+        raise ScriptError(f"{run.where} has both @batched and {other}: remove one of them")
+    if schema:
+        return Schema(run, answering, awaiting, merge_mode)
+    if raw:
+        return RawHttp(run, answering, awaiting)
+    if batches or run.name == "mini_batch":
+        return Batched(run, answering, awaiting)
+    return Classic(run, answering, awaiting, merge_mode)
