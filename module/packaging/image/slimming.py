@@ -51,7 +51,15 @@ for name in sys.argv[1:]:
 session = onnxruntime.InferenceSession(bytes.fromhex("{_IDENTITY_MODEL}"), providers=["CPUExecutionProvider"])
 assert session.run(None, dict(x=numpy.linalg.solve(numpy.eye(1), numpy.ones(1)).astype("float32")))[0][0] == 1
 """
-_RUNTIME_NEEDS = ("azure.iot.device.aio", "msgspec", "numpy.testing", "orjson", "prometheus_client", "uvloop")
+_RUNTIME_NEEDS = (
+    "azure.iot.device.aio",
+    "msgspec",
+    "numpy.testing",
+    "orjson",
+    "prometheus_client",
+    "uvloop",
+    "werkzeug",
+)
 
 
 def slim(packages: Path, *, everything: bool) -> None:

@@ -12,7 +12,6 @@ from ..answering import Answering
 from .batched import Batched
 from .classic import Classic
 from .one_at_a_time import OneAtATime
-from .rawhttp import RawHttp
 from .run_function import Awaiting, RunFunction
 from .schema import Schema
 
@@ -34,6 +33,8 @@ def choose_kind(
     if schema:
         return Schema(run, answering, awaiting, merge_mode)
     if raw:
+        from .rawhttp import RawHttp  # noqa: PLC0415 - werkzeug, for such a script only
+
         return RawHttp(run, answering, awaiting)
     if batches or run.name == "mini_batch":
         return Batched(run, answering, awaiting)

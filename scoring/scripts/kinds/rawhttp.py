@@ -2,7 +2,7 @@
 
 from ...bodies.codecs import Body
 from ...bodies.content_encoding import plain
-from ...compat.rawhttp import AMLRequest
+from ...compat.aml_request import AMLRequest
 from ..answering import Answering
 from .one_at_a_time import CONTEXT, OneAtATime
 from .run_function import Awaiting, RunFunction
