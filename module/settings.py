@@ -8,6 +8,8 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, structs
 
+from scoring.bodies.forms import FORMS
+
 from .errors import SettingsError
 
 _SYNONYMS = {"SCORING_DIR": "AML_APP_ROOT", "SCORING_SCRIPT": "AZUREML_ENTRY_SCRIPT"}
@@ -37,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="`auto`: a JSON array of objects or arrays is a row each; `message`: one request"),
     ] = "auto"
     body: Annotated[
-        Literal["auto", "json", "jsonl", "csv", "msgpack", "text", "bytes"],
+        Literal["auto", *FORMS],  # type: ignore[valid-type]
         Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
     ] = "auto"
     max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
