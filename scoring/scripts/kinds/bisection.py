@@ -47,35 +47,21 @@ def one_each(predictions: object, expected: int) -> Iterator[object]:
     """Give the predictions of a batch, one per request, in the order in which they are made.
 
     Raises:
-        WrongNumberError: it is none, or has another number of them.
+        WrongNumberError: it is no list, which is found out before the first, or has another number of them.
     """
     if (rows := frame_records(predictions)) is not None:
         predictions = rows
     if isinstance(predictions, _NO_LIST) or not isinstance(predictions, Iterable):
-        raise WrongNumberError(
-            f"run() gave {_a(predictions)}: expected a list of {expected} predictions, one per request"
-        )
-    count = len(predictions) if isinstance(predictions, Sized) else None
-    if count is None:
-        return _counted(predictions, expected)
-    if count != expected:
-        raise _wrong(str(count), expected)
-    return iter(predictions)
-
-
-def _counted(predictions: Iterable[object], expected: int) -> Iterator[object]:
+        what = "None" if predictions is None else f"a value of type {type(predictions).__name__}"
+        raise WrongNumberError(f"run() gave {what}: expected a list of {expected} predictions, one per request")
+    said = len(predictions) if isinstance(predictions, Sized) else None  # of a generator it is known at its end
     count = 0
-    for count, prediction in enumerate(predictions, 1):
-        if count > expected:
-            raise _wrong(f"more than {expected}", expected)
-        yield prediction
-    if count < expected:
-        raise _wrong(str(count), expected)
-
-
-def _wrong(count: str, expected: int) -> WrongNumberError:
-    return WrongNumberError(f"run() gave {count} predictions for {expected} requests: expected one per request")
-
-
-def _a(value: object) -> str:
-    return "None" if value is None else f"a value of type {type(value).__name__}"
+    if said in (None, expected):
+        for count, prediction in enumerate(predictions, 1):
+            if count > expected:
+                break
+            yield prediction
+    number = count if said is None else said
+    if number != expected:
+        what = f"more than {expected}" if said is None and count > expected else str(number)
+        raise WrongNumberError(f"run() gave {what} predictions for {expected} requests: expected one per request")

@@ -35,7 +35,7 @@ def choose_kind(
     if raw:
         from .rawhttp import RawHttp  # noqa: PLC0415 - werkzeug, for such a script only
 
-        return RawHttp(run, answering, awaiting)
+        return RawHttp(run, answering, awaiting, merge_mode)
     if batches or run.name == "mini_batch":
         return Batched(run, answering, awaiting)
     return Classic(run, answering, awaiting, merge_mode)

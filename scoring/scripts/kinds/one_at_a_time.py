@@ -29,19 +29,32 @@ class OneAtATime(ABC):
     """A script whose run() gets one request a call.
 
     Attributes:
+        takes_context: whether run() may have a parameter for the context.
+        merges: whether requests may share calls where that is found harmless.
+        is_text: whether a request is a text; other ones are objects that run() may change.
         run: as the script has it.
         max_size: requests in one score() at most.
-        merging: whether its requests share calls; None where there is nothing to merge.
+        merging: decides whether requests share calls; None where they never do.
     """
 
     kind: ClassVar[Kind]
     rows: ClassVar[bool] = False
     max_size: ClassVar[int] = BatchOptions().max_size
+    takes_context: ClassVar[bool] = True
+    merges: ClassVar[bool] = True
+    is_text: ClassVar[bool] = False
 
-    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting) -> None:
-        """Take run(), what makes outcomes of what it gives or raises, and what awaits it if it is asynchronous."""
-        self.run, self.answering, self._awaiting = run, answering, awaiting
-        self.merging: Merging | None = None
+    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting, merge_mode: str) -> None:
+        """Take run(), what makes outcomes of what it gives or raises, what awaits it, and the mode; see Merging.
+
+        Raises:
+            ScriptError: run() has a parameter that no message fills.
+        """
+        self.run = run.taking_context(CONTEXT) if self.takes_context else run
+        self.answering, self._awaiting = answering, awaiting
+        # Those with headers or a context are each their own.
+        is_merged = self.merges and not (self.run.headers or self.run.context)
+        self.merging = self._merging(merge_mode) if is_merged else None
 
     @abstractmethod
     def decode(self, body: Body) -> object:
@@ -66,22 +79,14 @@ class OneAtATime(ABC):
             return {}
         return {HEADERS: {"Content-Type": body.content_type or "application/json", **body.headers}}
 
-    def merge(self, mode: str, *, text: bool) -> None:
-        """Let requests share calls, where that is found harmless; those with headers or a context are each their own.
-
-        Args:
-            mode: ``off``, ``prove`` or ``always``.
-            text: whether a request is a text; other ones are objects that run() may change.
-        """
-        if self.run.headers or self.run.context:
-            return
-        own: Callable[[object], object] = (lambda value: value) if text else deepcopy
+    def _merging(self, mode: str) -> Merging:
+        own: Callable[[object], object] = (lambda value: value) if self.is_text else deepcopy
         scoring = Scoring(
             lambda value: self._call(own(value)),
             self.answering.outcome,
             lambda values: self._one_by_one([Request(own(value)) for value in values]),
         )
-        self.merging = Merging(mode, partial(what_stands_against, self.run.function, text=text), scoring)
+        return Merging(mode, partial(what_stands_against, self.run.function, text=self.is_text), scoring)
 
     def _one_by_one(self, requests: Sequence[Request]) -> list[Outcome]:
         """Call run() once per request, and return after a turn's time."""

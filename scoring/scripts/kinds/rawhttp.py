@@ -3,23 +3,14 @@
 from ...bodies.codecs import Body
 from ...bodies.content_encoding import plain
 from ...compat.aml_request import AMLRequest
-from ..answering import Answering
-from .one_at_a_time import CONTEXT, OneAtATime
-from .run_function import Awaiting, RunFunction
+from .one_at_a_time import OneAtATime
 
 
 class RawHttp(OneAtATime):
-    """A script that gets a request object for each message; each is its own, none is merged with another."""
+    """A script that gets a request object for each message."""
 
     kind = "rawhttp"
-
-    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting) -> None:
-        """See OneAtATime.
-
-        Raises:
-            ScriptError: run() has a parameter that no message fills.
-        """
-        super().__init__(run.taking_context(CONTEXT), answering, awaiting)
+    merges = False
 
     def decode(self, body: Body) -> object:
         """Give the request object, with the body's compressions undone, and the headers where run() asks for them."""

@@ -5,22 +5,15 @@ import json
 
 from ...bodies.codecs import Body, decode_json, decode_text
 from ...errors import RequestError, ScoringError
-from ..answering import Answering
 from ..traces import entered
 from .one_at_a_time import OneAtATime
-from .run_function import Awaiting, RunFunction
 
 
 class Schema(OneAtATime):
     """A script whose decorators convert the arguments; every name is a field's, so that it gets no context."""
 
     kind = "schema"
-
-    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting, merge_mode: str) -> None:
-        """See OneAtATime, and its merge()."""
-        super().__init__(run, answering, awaiting)
-        self._code = getattr(inspect.unwrap(run.function), "__code__", None)
-        self.merge(merge_mode, text=False)
+    takes_context = False
 
     def decode(self, body: Body) -> object:
         """Give the arguments: the fields of an object, by name, else their defaults.
@@ -46,5 +39,6 @@ class Schema(OneAtATime):
 
     def error(self, raised: BaseException) -> ScoringError:
         """Give what a call raised; what the decorators raise on the way to run() is the body's fault."""
-        is_before = isinstance(raised, Exception) and self._code is not None and not entered(raised, self._code)
+        code = getattr(inspect.unwrap(self.run.function), "__code__", None)
+        is_before = isinstance(raised, Exception) and code is not None and not entered(raised, code)
         return self.answering.error(raised, misfit=is_before)
