@@ -20,9 +20,6 @@ SIZES = (2, 3, 5, 8, 16, 32, 64)
 SECONDS = 0.5
 """What the requests of a merged call may take one by one: longer ones gain little, and would hold others up."""
 
-Answer = Callable[[object], Outcome]
-OneByOne = Callable[[Sequence[object]], list[Outcome]]
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -43,8 +40,8 @@ class Scoring:
     """
 
     call: Callable[[object], object]
-    answer: Answer
-    one_by_one: OneByOne
+    answer: Callable[[object], Outcome]
+    one_by_one: Callable[[Sequence[object]], list[Outcome]]
 
     def merged(self, requests: Sequence[Mergeable]) -> list[Outcome] | None:
         """Score requests of one shape in one call; None if its result has not one entry a row."""

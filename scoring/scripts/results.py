@@ -60,25 +60,14 @@ def encoded(
     Raises:
         ScoringError: the result has no form that can be sent.
     """
-    if isinstance(result, Prediction | Nothing):
-        predictions = _several([result])
-    else:
+    if not isinstance(result, Prediction | Nothing):
         try:
-            return tuple(_bodies(result, None, _marked({}, judge(result)), options, is_row))
+            return _bodies(result, None, {}, options, judge, is_row=is_row)
         except HoldsPredictionError:  # found by encoding: to look for it beforehand would cost as much as to encode
             if not isinstance(result, list | tuple):
                 raise
-            predictions = _several(result)
-    return tuple(each for one in predictions for each in _prediction(one, options, is_row, judge))
-
-
-def _prediction(one: Prediction, options: ResultOptions, is_row: bool, judge: Judge) -> Iterator[Leaving]:
-    output, properties = one.said()
-    return _bodies(one.value, output, _marked(properties, judge(one.value)), options, is_row)
-
-
-def _marked(properties: dict[str, str], is_suspect: bool) -> dict[str, str]:
-    return {**properties, SUSPECT: ERROR_RESULT} if is_suspect else properties
+    several = _several(result if isinstance(result, list | tuple) else [result])
+    return tuple(each for one in several for each in _bodies(one.value, *one.address(), options, judge, is_row=is_row))
 
 
 def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
@@ -118,14 +107,18 @@ def _check_number(number: int) -> None:
 
 
 def _bodies(
-    value: object, output: str | None, properties: dict[str, str], options: ResultOptions, is_row: bool
-) -> Iterator[Leaving]:
+    value: object, output: str | None, properties: dict[str, str], options: ResultOptions, judge: Judge, *, is_row: bool
+) -> tuple[Leaving, ...]:
     """Give what leaves for one prediction."""
+    if judge(value):
+        properties[SUSPECT] = ERROR_RESULT
+    leaving: list[Leaving] = []
     for part in (value,) if is_row else _parts(value, options):
         body, content_type, encoding = (_row(part, options), _JSON, _UTF8) if is_row else _body(part, options)
         if len(body) > options.max_bytes:
             raise ScoringError(f"the prediction is {len(body)} bytes: at most {options.max_bytes} can be sent")
-        yield Leaving(body, output, properties, content_type, encoding)
+        leaving.append(Leaving(body, output, properties, content_type, encoding))
+    return tuple(leaving)
 
 
 def _row(value: object, options: ResultOptions) -> bytes:
