@@ -103,11 +103,11 @@ def read_content_type(text: str) -> ContentType:
     pairs = (part.partition("=") for part in rest)
     parameters = {key.strip(): value.strip(' "') for key, _, value in pairs}
     forms = FORMS.values()
-    said = next((form for form in forms if name in form.content_types), None) or next(
+    known = next((form for form in forms if name in form.content_types), None) or next(
         (form for form in forms if name.startswith(form.prefixes) or (form.suffix and name.endswith(form.suffix))),
         None,
     )
-    return ContentType(name, said or FORMS[default_form()], parameters)
+    return ContentType(name, known or FORMS[default_form()], parameters)
 
 
 @cache

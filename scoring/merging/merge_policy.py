@@ -69,10 +69,6 @@ class _Trial:
         """How far it has come."""
         return LIVE + self.most if self.steps or self.most else len(self.samples)
 
-    def most_merged(self) -> int:
-        """Give how many requests may share a call, by the time that one takes."""
-        return most_merged(self.taken / max(1, self.count))
-
 
 class Merging:
     """One script's merging; used on the scoring thread only.
@@ -124,15 +120,15 @@ class Merging:
         if self._mode != "prove" or self._stands_against():
             return self.is_on, self.why
         samples: dict[str, Sample] = {}
-        trial, began = _Trial(), time.perf_counter()
-        for request in _of_one_shape(requests):
-            trial.count += 1
+        group, began = _of_one_shape(requests), time.perf_counter()
+        for request in group:
             if (alone := self._scoring.alone(request)) is not None:
-                samples[_name(request)] = Sample(request, alone)
-        trial.taken = time.perf_counter() - began
+                samples[json.dumps(request.rows)] = Sample(request, alone)
+        took = time.perf_counter() - began
         if len(samples) < _FEW or len({sample.alone for sample in samples.values()}) < 2:
             return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
-        found = next(filter(None, differences(self._scoring, list(samples.values()), trial.most_merged())), "")
+        compared = differences(self._scoring, list(samples.values()), most_merged(took / len(group)))
+        found = next(filter(None, compared), "")
         return (
             not found,
             found or f"{len(samples)} samples give the same merged and one by one; live ones are tried too",
@@ -171,14 +167,14 @@ class Merging:
             self._lose_patience(len(outcomes))
             for request, outcome in zip(group, outcomes, strict=False):
                 if is_good(outcome):
-                    trial.samples[_name(request)] = Sample(request, exact(outcome))
+                    trial.samples[json.dumps(request.rows)] = Sample(request, exact(outcome))
             different = {sample.alone for sample in trial.samples.values()}
             if len(trial.samples) < LIVE:
                 return
             if len(different) < 2:
                 trial.samples.clear()  # all alike, they prove nothing
                 return
-            trial.tried = trial.most_merged()
+            trial.tried = most_merged(trial.taken / trial.count)
             trial.steps = differences(self._scoring, list(trial.samples.values()), trial.tried)
         trial.credit += max(took, _LEAST)
         while trial.credit > 0:
@@ -253,10 +249,6 @@ class Merging:
             _log.info("requests are not merged: %s", why)
         self.is_on, self._is_over, self.why = False, True, why
         self._trials.clear()
-
-
-def _name(request: Mergeable) -> str:
-    return json.dumps(request.rows)
 
 
 def _of_one_shape(given: Sequence[object]) -> list[Mergeable]:

@@ -175,7 +175,7 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
             return body, _JSON, _UTF8
     elif is_response(value):
         response = Response.of(value)
-        return response.body, response.content_type, _UTF8 if response.is_text else ""
+        return response.body, response.content_type, response.encoding
     return encode(value, reject_nan=options.nan == "reject"), _JSON, _UTF8
 
 

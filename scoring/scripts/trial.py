@@ -86,7 +86,10 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
     MODELS.clear()
     try:
         script = load(directory, name, options)
-        _describe(trial, script)
+        trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
+        trial.max_size = script.max_size if script.rows else 1
+        trial.replaced = script.replaced
+        trial.model_dir = os.environ.get(VARIABLE, "")
         script.init()
         trial.models = [_model(each) for each in MODELS]
         trial.notes += [each.trouble for each in MODELS if each.trouble]
@@ -106,13 +109,6 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
 
 def _model(model: LoadedModel) -> dict[str, str]:
     return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.plan}
-
-
-def _describe(trial: Trial, script: Script) -> None:
-    trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
-    trial.max_size = script.max_size if script.rows else 1
-    trial.replaced = script.replaced
-    trial.model_dir = os.environ.get(VARIABLE, "")
 
 
 def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:

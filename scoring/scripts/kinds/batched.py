@@ -59,11 +59,10 @@ class Batched:
         scored = iter(self._score_batch(passed) if passed else ())
         outcomes: list[Outcome] = []
         for error in errors:
-            outcome = next(scored, None) if error is None else error
-            if outcome is None:
-                break  # run() failed for a transient reason
-            outcomes.append(outcome)
-        return until_transient(outcomes)
+            outcomes.append(next(scored) if error is None else error)
+            if isinstance(outcomes[-1], TransientError):
+                break
+        return outcomes
 
     def _refused(self, request: Request) -> ScoringError | None:
         """Ask the script's check of a request: run() sees only what passes."""

@@ -54,14 +54,14 @@ def one_each(predictions: object, expected: int) -> Iterator[object]:
     if isinstance(predictions, _NO_LIST) or not isinstance(predictions, Iterable):
         what = "None" if predictions is None else f"a value of type {type(predictions).__name__}"
         raise WrongNumberError(f"run() gave {what}: expected a list of {expected} predictions, one per request")
-    said = len(predictions) if isinstance(predictions, Sized) else None  # of a generator it is known at its end
+    length = len(predictions) if isinstance(predictions, Sized) else None  # of a generator it is known at its end
     count = 0
-    if said in (None, expected):
+    if length in (None, expected):
         for count, prediction in enumerate(predictions, 1):
             if count > expected:
                 break
             yield prediction
-    number = count if said is None else said
+    number = count if length is None else length
     if number != expected:
-        what = f"more than {expected}" if said is None and count > expected else str(number)
+        what = f"more than {expected}" if length is None and count > expected else str(number)
         raise WrongNumberError(f"run() gave {what} predictions for {expected} requests: expected one per request")
