@@ -87,14 +87,12 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     forget_rawhttp()
     module = _import(path, directory, stand_ins)
     init, run = _functions(module, path)
-    awaiting = Awaiting()
     answering = Answering(run, directory, options or ResultOptions())
-    merge_mode = os.environ.get("SCORING_MERGE") or "prove"
-    kind = choose_kind(read_run(run, path), answering, awaiting, merge_mode)
+    kind = choose_kind(read_run(run, path), answering, os.environ.get("SCORING_MERGE") or "prove")
     return Script(
         "onnx" if bare else kind.kind,
         path,
-        lambda: _init(init, awaiting, directory),
+        lambda: _init(init, kind.run.awaiting, directory),
         kind.score,
         kind.decode,
         rows=kind.rows,

@@ -24,7 +24,7 @@ from scoring.predictions import NOTHING, Outcome, Request
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.answering import Answering
 from scoring.scripts.kinds.batched import Batched
-from scoring.scripts.kinds.run_function import Awaiting, read_run
+from scoring.scripts.kinds.run_function import read_run
 from scoring.scripts.loading import Script
 from scoring.scripts.results import ResultOptions
 
@@ -39,7 +39,7 @@ def batched_script(run: Run, *, bisect: bool = True, options: ResultOptions | No
     def marked(requests: list[object]) -> object:
         return run(requests)
 
-    kind = Batched(read_run(marked, HERE), answering(run, options), Awaiting())
+    kind = Batched(read_run(marked, HERE), answering(run, options))
     return Script("batched", Path("score.py"), lambda: None, kind.score, decode_json, rows=True, max_size=64)
 
 

@@ -13,7 +13,7 @@ from ...predictions import Outcome, Request
 from ..answering import Answering
 from .bisection import one_each, score_batch, until_transient
 from .given import contexts_of, values_of
-from .run_function import Awaiting, Kind, RunFunction
+from .run_function import Kind, RunFunction
 
 CONTEXTS = "contexts"
 """The parameter, other than the first, that gets a list of what the requests came with."""
@@ -35,13 +35,13 @@ class Batched:
     merging = None
     decode = staticmethod(decode)
 
-    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting) -> None:
-        """Take run(), what makes outcomes of what it gives or raises, and what awaits it if it is asynchronous.
+    def __init__(self, run: RunFunction, answering: Answering) -> None:
+        """Take run(), and what makes outcomes of what it gives or raises.
 
         Raises:
             ScriptError: run() has a parameter that no message fills.
         """
-        self.run, self._answering, self._awaiting = run.taking_context(CONTEXTS), answering, awaiting
+        self.run, self._answering = run.taking_context(CONTEXTS), answering
         options = batch_options(run.function) or BatchOptions()
         self.max_size, self._bisect, self._check = options.max_size, options.bisect, options.check
         self._failed_whole = 0
@@ -68,7 +68,7 @@ class Batched:
         """Ask the script's check of a request: run() sees only what passes."""
         assert self._check is not None  # noqa: S101 - asked only where there is one
         try:
-            passes = self._awaiting.settle(self._check(request.value))
+            passes = self.run.awaiting.settle(self._check(request.value))
             return None if passes is None or passes else RequestError("it does not pass the script's check")
         except BaseException as raised:
             return self._answering.error(raised, "check()")
@@ -85,7 +85,7 @@ class Batched:
         try:
             values, contexts = values_of(requests), contexts_of(requests)
             more = {self.run.context: contexts} if self.run.context else {}
-            predictions = one_each(self._awaiting.settle(self.run.function(values, **more)), len(requests))
+            predictions = one_each(self.run.awaiting.settle(self.run.function(values, **more)), len(requests))
             # Each at once, before the next one is asked for: a generator may fill the same object again.
             outcome = self._answering.outcome
             return [outcome(each, is_row=request.is_row) for each, request in zip(predictions, requests, strict=True)]

@@ -12,13 +12,11 @@ from ..answering import Answering
 from .batched import Batched
 from .classic import Classic
 from .one_at_a_time import OneAtATime
-from .run_function import Awaiting, RunFunction
+from .run_function import RunFunction
 from .schema import Schema
 
 
-def choose_kind(
-    run: RunFunction, answering: Answering, awaiting: Awaiting, merge_mode: str = "off"
-) -> Batched | OneAtATime:
+def choose_kind(run: RunFunction, answering: Answering, merge_mode: str = "off") -> Batched | OneAtATime:
     """Say what kind a run() is, by its decorators and its first parameter; see Merging for the mode.
 
     Raises:
@@ -31,11 +29,11 @@ def choose_kind(
         other = "@rawhttp" if raw else "@input_schema"
         raise ScriptError(f"{run.where} has both @batched and {other}: remove one of them")
     if schema:
-        return Schema(run, answering, awaiting, merge_mode)
+        return Schema(run, answering, merge_mode)
     if raw:
         from .rawhttp import RawHttp  # noqa: PLC0415 - werkzeug, for such a script only
 
-        return RawHttp(run, answering, awaiting, merge_mode)
+        return RawHttp(run, answering, merge_mode)
     if batches or run.name == "mini_batch":
-        return Batched(run, answering, awaiting)
-    return Classic(run, answering, awaiting, merge_mode)
+        return Batched(run, answering)
+    return Classic(run, answering, merge_mode)

@@ -16,7 +16,7 @@ from ...merging.reading import what_stands_against
 from ...predictions import Context, Outcome, Request
 from ..answering import Answering
 from .given import contexts_of, values_of
-from .run_function import HEADERS, Awaiting, Kind, RunFunction
+from .run_function import HEADERS, Kind, RunFunction
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
@@ -44,14 +44,14 @@ class OneAtATime(ABC):
     merges: ClassVar[bool] = True
     is_text: ClassVar[bool] = False
 
-    def __init__(self, run: RunFunction, answering: Answering, awaiting: Awaiting, merge_mode: str) -> None:
-        """Take run(), what makes outcomes of what it gives or raises, what awaits it, and the mode; see Merging.
+    def __init__(self, run: RunFunction, answering: Answering, merge_mode: str) -> None:
+        """Take run(), what makes outcomes of what it gives or raises, and the mode; see Merging.
 
         Raises:
             ScriptError: run() has a parameter that no message fills.
         """
         self.run = run.taking_context(CONTEXT) if self.takes_context else run
-        self.answering, self._awaiting = answering, awaiting
+        self.answering = answering
         # Those with headers or a context are each their own.
         is_merged = self.merges and not (self.run.headers or self.run.context)
         self.merging = self._merging(merge_mode) if is_merged else None
@@ -111,4 +111,4 @@ class OneAtATime(ABC):
         arguments = request if isinstance(request, dict) else {self.run.name: request}
         if self.run.context:
             arguments = {**arguments, self.run.context: context or Context()}
-        return self._awaiting.settle(self.run.function(**arguments))
+        return self.run.awaiting.settle(self.run.function(**arguments))

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Literal
@@ -16,6 +16,25 @@ HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 
 
+class Awaiting:
+    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def settle(self, result: Any) -> object:
+        """Give the result of what has to be awaited; anything else as it is."""
+        if not hasattr(type(result), "__await__"):
+            return result
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(_awaited(result))
+
+
+async def _awaited(result: Any) -> object:
+    return await result
+
+
 @dataclass(frozen=True, slots=True)
 class RunFunction:
     """run() of a script, and how it wants to be called.
@@ -26,6 +45,7 @@ class RunFunction:
         parameters: those that a request fills: without ``request_headers`` and the context.
         headers: whether it has ``request_headers``.
         context: the name of the parameter for the context; empty if it has none.
+        awaiting: settles what is asynchronous.
     """
 
     function: Callable[..., object]
@@ -33,6 +53,7 @@ class RunFunction:
     parameters: tuple[inspect.Parameter, ...]
     headers: bool
     context: str = ""
+    awaiting: Awaiting = field(default_factory=Awaiting)
 
     @property
     def name(self) -> str:
@@ -73,22 +94,3 @@ def read_run(function: Callable[..., object], path: Path) -> RunFunction:
     if not parameters:
         raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
     return RunFunction(function, where, parameters, headers=len(parameters) < len(everything))
-
-
-class Awaiting:
-    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def settle(self, result: Any) -> object:
-        """Give the result of what has to be awaited; anything else as it is."""
-        if not hasattr(type(result), "__await__"):
-            return result
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(_awaited(result))
-
-
-async def _awaited(result: Any) -> object:
-    return await result

@@ -15,7 +15,7 @@ from scoring.batcher import Batcher
 from scoring.errors import RequestError, RunError, TransientError
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.kinds.choice import choose_kind
-from scoring.scripts.kinds.run_function import Awaiting, read_run
+from scoring.scripts.kinds.run_function import read_run
 from scoring.scripts.transient import is_transient
 
 HERE = Path(__file__).parent
@@ -128,7 +128,7 @@ def test_a_script_that_takes_one_request_stops_at_it() -> None:
             raise ConnectionResetError
         return raw_data
 
-    kind = choose_kind(read_run(run, HERE / "score.py"), answering(run), Awaiting())
+    kind = choose_kind(read_run(run, HERE / "score.py"), answering(run))
     outcomes = values(kind.score(requests(["a", "away", "b"])))
     assert outcomes[0] == "a"
     assert isinstance(outcomes[1], TransientError)
