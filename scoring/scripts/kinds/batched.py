@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from ...batch import BatchOptions, batch_options
 from ...bodies.codecs import decode
-from ...errors import RequestError, ScoringError, TransientError
+from ...errors import RequestError, ScoringError, ScriptError, TransientError
 from ...predictions import Outcome, Request
 from ..answering import Answering
 from .bisection import one_each, score_batch, until_transient
 from .given import contexts_of, values_of
-from .run_function import Kind, RunFunction
+from .run_function import HEADERS, Kind, RunFunction
 
 CONTEXTS = "contexts"
 """The parameter, other than the first, that gets a list of what the requests came with."""
@@ -41,6 +41,8 @@ class Batched:
         Raises:
             ScriptError: run() has a parameter that no message fills.
         """
+        if run.headers and run.headers.default is run.headers.empty:
+            raise ScriptError(f"{run.where} gets lists, and has {HEADERS}, which are of one: take contexts instead")
         self.run, self._answering = run.taking_context(CONTEXTS), answering
         options = batch_options(run.function) or BatchOptions()
         self.max_size, self._bisect, self._check = options.max_size, options.bisect, options.check

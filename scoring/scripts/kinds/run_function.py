@@ -43,7 +43,7 @@ class RunFunction:
         function: as the script has it.
         where: its file and line, with which the sentence of an error begins.
         parameters: those that a request fills: without ``request_headers`` and the context.
-        headers: whether it has ``request_headers``.
+        headers: its parameter ``request_headers``, if it has that.
         context: the name of the parameter for the context; empty if it has none.
         awaiting: settles what is asynchronous.
     """
@@ -51,7 +51,7 @@ class RunFunction:
     function: Callable[..., object]
     where: str
     parameters: tuple[inspect.Parameter, ...]
-    headers: bool
+    headers: inspect.Parameter | None
     context: str = ""
     awaiting: Awaiting = field(default_factory=Awaiting)
 
@@ -93,4 +93,4 @@ def read_run(function: Callable[..., object], path: Path) -> RunFunction:
     parameters = tuple(parameter for parameter in everything if parameter.name != HEADERS)
     if not parameters:
         raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
-    return RunFunction(function, where, parameters, headers=len(parameters) < len(everything))
+    return RunFunction(function, where, parameters, next((each for each in everything if each.name == HEADERS), None))
