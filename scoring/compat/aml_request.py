@@ -43,6 +43,7 @@ class AMLRequest(Request):
             "QUERY_STRING": urlencode(given),
             "CONTENT_LENGTH": str(len(data)),
             "wsgi.input": io.BytesIO(data),
+            "wsgi.input_terminated": True,
             "wsgi.url_scheme": "http",
         }
         super().__init__(environ, populate_request=False)

@@ -18,6 +18,12 @@ from scoring.scripts.loading import Script, load
 pytestmark = pytest.mark.usefixtures("process")
 
 
+@pytest.fixture(autouse=True)
+def a_long_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a score() answers must not depend on what else the machine is at."""
+    monkeypatch.setattr(one_at_a_time, "TURN", 60.0)
+
+
 def loaded(directory: Path, name: str = "score.py") -> Script:
     script = load(directory, name)
     script.init()

@@ -14,6 +14,7 @@ from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import RequestError, RunError, TransientError
 from scoring.scoring_thread import ScoringThread
+from scoring.scripts.kinds import one_at_a_time
 from scoring.scripts.kinds.choice import choose_kind
 from scoring.scripts.kinds.run_function import read_run
 from scoring.scripts.transient import is_transient
@@ -122,12 +123,13 @@ def test_only_what_follows_the_failure_is_scored_again() -> None:
     assert len(outcomes) == 3
 
 
-def test_a_script_that_takes_one_request_stops_at_it() -> None:
+def test_a_script_that_takes_one_request_stops_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(raw_data: object) -> object:
         if raw_data == "away":
             raise ConnectionResetError
         return raw_data
 
+    monkeypatch.setattr(one_at_a_time, "TURN", 60.0)
     kind = choose_kind(read_run(run, HERE / "score.py"), answering(run))
     outcomes = values(kind.score(requests(["a", "away", "b"])))
     assert outcomes[0] == "a"
