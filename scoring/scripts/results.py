@@ -66,8 +66,14 @@ def encoded(
         except HoldsPredictionError:  # found by encoding: to look for it beforehand would cost as much as to encode
             if not isinstance(result, list | tuple):
                 raise
-    several = _several(result if isinstance(result, list | tuple) else [result])
-    return tuple(each for one in several for each in _bodies(one.value, *one.address(), options, judge, is_row=is_row))
+    several = result if isinstance(result, list | tuple) else [result]
+    _check_number(len(several))
+    leaving: list[Leaving] = []
+    for each in several:
+        if not isinstance(each, Nothing):
+            one = each if isinstance(each, Prediction) else Prediction(each)
+            leaving += _bodies(one.value, *one.address(), options, judge, is_row=is_row)
+    return tuple(leaving)
 
 
 def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
@@ -92,13 +98,6 @@ def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Itera
             body = b"[" + b",".join([each.body for each in elements]) + b"]"
             properties = next((each for each in elements if SUSPECT in each.properties), elements[0]).properties
             yield Leaving(body, elements[0].output, properties)
-
-
-def _several(results: Sequence[object]) -> list[Prediction]:
-    """Give the predictions of a list that holds one, or NOTHING: each of its elements is one."""
-    _check_number(len(results))
-    kept = (each for each in results if not isinstance(each, Nothing))
-    return [each if isinstance(each, Prediction) else Prediction(each) for each in kept]
 
 
 def _check_number(number: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
-from .known import READING, SCORING
+from .known import READING, SCORING, may_write
 from .libraries import MISSING, Libraries, Stranger, is_constant
 
 OWN, HOLDS, SHARED, MODEL = range(4)
@@ -290,11 +290,6 @@ class Body(ast.NodeVisitor):
             return MODEL if libraries.look_through(value) else SHARED
         except Stranger as stranger:
             raise self.stands(node, f"uses {text}, which {stranger}") from None
-
-
-def may_write(name: str) -> bool:
-    """Say whether a library's function may take a place for its result by position."""
-    return name.startswith(("numpy.", "scipy."))
 
 
 def inside(level: int) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .body import HOLDS, MODEL, OWN, SHARED, Body, inside, may_write
-from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING
+from .body import HOLDS, MODEL, OWN, SHARED, Body, inside
+from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING, may_write
 from .libraries import MISSING
 
 _GIVES_A_VALUE = {"len", "int", "float", "str", "bool", "hash", "isinstance", "print", "range", "repr", "round"}
