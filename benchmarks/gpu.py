@@ -22,7 +22,6 @@ import onnxruntime
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from scoring import OnnxModel
-from scoring.execution.model_registry import MODELS
 from scoring.execution.plan import CPU
 
 from .models import path, rows
@@ -83,17 +82,17 @@ def _measured(file: Path, provider: str, seconds: float, batches: int) -> list[s
     os.environ |= {"SCORING_PROVIDERS": provider, "SCORING_PROVIDER_POLICY": "strict"}
     began = time.perf_counter()
     model = OnnxModel(file)
-    ready, loaded = time.perf_counter() - began, MODELS[-1]
-    count = max(64, loaded.max_rows)
+    ready, loaded = time.perf_counter() - began, model.loaded
+    count = max(64, loaded.plan.max_rows)
     requests = [row.tobytes() for row in rows("resnet50", count)]
     ours = rate(lambda: model.predict(requests), count, seconds)
-    alone = floor(file, loaded.provider, model.plan.size or count, seconds)
+    alone = floor(file, loaded.provider, loaded.plan.size or count, seconds)
     factor = slowest(model, requests, batches)
     there = np.array([each["y"] for each in model.predict(requests[:16])])
     os.environ["SCORING_PROVIDERS"] = "CPU"
     here = np.array([each["y"] for each in OnnxModel(file).predict(requests[:16])])
     return [
-        f"{loaded.provider}: {loaded.plan}, ready after {ready:.1f} s",
+        f"{loaded.provider}: {loaded.describe_plan()}, ready after {ready:.1f} s",
         f"scoring {ours:,.0f} /s, ONNX Runtime alone {alone:,.0f} /s: {ours / alone:.2f}",
         f"largest relative difference from the CPU {np.max(np.abs(there - here) / np.abs(here)):.1e}",
         f"slowest batch {factor:.1f} times the median of its size",

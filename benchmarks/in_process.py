@@ -17,7 +17,6 @@ from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.bodies.codecs import Body
 from scoring.errors import ScoringError
-from scoring.execution.model_registry import MODELS
 from scoring.predictions import Request
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.loading import load
@@ -83,7 +82,7 @@ class ScoringPath:
     async def start(self) -> None:
         """Run init(), which measures what batch size pays."""
         await self._thread.call(self._script.init)
-        limits = BatchLimits(max(self._script.max_size, *(model.max_rows for model in MODELS)))
+        limits = BatchLimits(max(self._script.max_size, *(model.plan.max_rows for model in self._script.models)))
         self._batcher = Batcher(self._script, self._thread, limits, self._sizes)
 
     async def wave(self, given: list[Body]) -> int:

@@ -22,7 +22,7 @@ from azure.iot.device.aio import IoTHubModuleClient
 
 from module.inbox import Inbox, MemoryInbox
 from module.journal import Journal
-from module.messages import InputMessage, Offer, OutputMessage
+from module.messages import InputMessage, OutputMessage
 from module.simulator.edge_hub.hub import EdgeHub
 from module.transports.edge_hub_tap import Tap
 
@@ -52,7 +52,7 @@ async def through(inbox: Inbox, count: int) -> tuple[float, float]:
     clock = Clock()
     for start in range(0, count, GROUP):
         for each in messages[start : start + GROUP]:
-            assert inbox.offer(each) is Offer.ACCEPTED
+            assert inbox.offer((each,))
         taken = 0
         while taken < GROUP:
             accepted = await inbox.take(64)
@@ -78,7 +78,7 @@ async def backlog(count: int) -> None:
         journal = Journal(Path(folder), max_messages=count)
         before, highest = resident(), 0.0
         for n in range(count):
-            assert journal.offer(message(n)) is Offer.ACCEPTED
+            assert journal.offer((message(n),))
         full = resident()
         taken = 0
         while taken < count:
@@ -122,16 +122,16 @@ async def receive(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[
         if seen == count:
             loop.call_soon_threadsafe(all_there.set)
 
-    def offer_all(messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+    def offer(messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
         for _ in messages:
             arrived()
-        return [Offer.ACCEPTED] * len(messages)
+        return len(messages)
 
     async def on_message(message: Any) -> None:
         arrived()
 
     if is_tap:
-        Tap(client, offer_all, lambda: None)
+        Tap(client, offer, lambda: None)
     await client.connect()
     for n in range(count):
         await hub.send_telemetry(message(n))
@@ -142,7 +142,7 @@ async def receive(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[
 
 
 async def send(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[float, float]:
-    tap = Tap(client, lambda messages, **_: [Offer.ACCEPTED] * len(messages), lambda: None) if is_tap else None
+    tap = Tap(client, lambda messages, **_: len(messages), lambda: None) if is_tap else None
     await client.connect()
 
     def by_tap(number: int) -> Awaitable[None]:

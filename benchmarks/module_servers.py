@@ -1,7 +1,6 @@
 """The module as edgeAgent runs it, behind the local edgeHub or mosquitto; and the floors below both kinds of server."""
 
 import asyncio
-import re
 import sys
 import tempfile
 import time
@@ -10,18 +9,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
+from mosquitto import TOPICS, Mosquitto, number_of
+from prometheus_client.parser import text_string_to_metric_families
 
 from module.messages import InputMessage
 from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.routing.messages import RoutedMessage
 
-from .broker import ADDRESS, TOPICS, Broker, Driver
 from .http_client import Connection, get
 from .load import START_LIMIT, Subject, check
 from .models import bodies, path
-from .processes import BUILD, REPOSITORY, Server
+from .processes import BUILD, LOAD_CORE, REPOSITORY, Server
 
 _PORT = 7290
+_BROKER = "127.0.0.107"
+_Exchange = Callable[[int], Awaitable[bytes]]
 _SYSTEM = {"content_type": "application/json", "content_encoding": "utf-8"}
 _PROGRAMS = Path(__file__).parent / "peers"
 SCRIPTS = {"instant": 0.0, "10 ms": 0.01}
@@ -53,8 +55,8 @@ class _Answers:
 
 
 @asynccontextmanager
-async def behind_simulator(model: str, un_acked: int, expected: float | None) -> AsyncIterator[Subject]:
-    """Run the module behind our edgeHub, which gives it so many un-acked messages at a time (the real one: 1)."""
+async def _simulator(model: str, un_acked: int) -> AsyncIterator[tuple[dict[str, str], _Exchange]]:
+    """Run our edgeHub, which gives the module so many un-acked messages at a time (the real one: 1)."""
     answers = _Answers(model)
 
     def upstream(message: RoutedMessage) -> None:
@@ -66,26 +68,55 @@ async def behind_simulator(model: str, un_acked: int, expected: float | None) ->
         async def send(number: int, body: bytes) -> None:
             await hub.send_telemetry(InputMessage(body, "", {"message_id": f"m{number}", **_SYSTEM}))
 
-        async with _module(hub.environment, model, lambda _: answers.exchange(send), expected) as subject:
-            yield subject
+        yield hub.environment, lambda _: answers.exchange(send)
+
+
+@asynccontextmanager
+async def _mosquitto(model: str, un_acked: int) -> AsyncIterator[tuple[Mosquitto, _Exchange, Server]]:
+    """Run mosquitto on the load's core."""
+    answers = _Answers(model)
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(_BROKER, Path(folder), un_acked)
+        server = Server(broker.command, "mosquitto", core=LOAD_CORE)
+        try:
+            async with broker.driver(lambda packet: answers.take(number_of(packet), packet.body), qos=0) as driver:
+                yield broker, lambda _: answers.exchange(driver.send), server
+        finally:
+            await server.stop()
+
+
+@asynccontextmanager
+async def behind_simulator(model: str, un_acked: int, expected: float | None) -> AsyncIterator[Subject]:
+    """Run the module behind our edgeHub."""
+    async with _simulator(model, un_acked) as (hub, exchange), _module(hub, model, exchange, expected) as subject:
+        yield subject
 
 
 @asynccontextmanager
 async def behind_mosquitto(model: str, un_acked: int, expected: float | None) -> AsyncIterator[Subject]:
     """Run the module behind mosquitto."""
-    answers = _Answers(model)
-    driver = Driver(answers.take)
-    with tempfile.TemporaryDirectory() as folder:
-        async with Broker(Path(folder), un_acked) as broker:
-            await driver.connect()
-            async with _module(broker.environment, model, lambda _: answers.exchange(driver.send), expected) as subject:
-                subject.hub = broker.server
-                yield subject
+    async with (
+        _mosquitto(model, un_acked) as (broker, exchange, server),
+        _module(broker.environment, model, exchange, expected) as subject,
+    ):
+        subject.hub = server
+        yield subject
+
+
+@asynccontextmanager
+async def ack_after_scoring() -> AsyncIterator[Subject]:
+    """Run a module that scores in the SDK's way and acks afterwards, behind our edgeHub as it is: one un-acked."""
+    async with _simulator("10 ms", 1) as (hub, exchange):
+        server = Server([sys.executable, _PROGRAMS / "ack_after_scoring.py"], "ack_after_scoring", hub)
+        try:
+            yield Subject(server, exchange)
+        finally:
+            await server.stop()
 
 
 @asynccontextmanager
 async def _module(
-    hub: dict[str, str], model: str, exchange: Callable[[int], Awaitable[bytes]], expected: float | None
+    hub: dict[str, str], model: str, exchange: _Exchange, expected: float | None
 ) -> AsyncIterator[Subject]:
     """Start the module twice on one journal, and keep the second life."""
     with tempfile.TemporaryDirectory(dir=BUILD) as journal:
@@ -122,27 +153,22 @@ async def _started(environment: dict[str, str]) -> tuple[Server, float]:
 async def _runs() -> tuple[float, float]:
     """Give requests and runs so far."""
     _, page = await get(_PORT, "/metrics")
-    names = ("scoring_batch_size_sum", "scoring_run_seconds_count")
-    found = [re.search(rf"^{name}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE) for name in names]
-    requests, runs = (float(each[1]) if each else 0.0 for each in found)
-    return requests, runs
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    found = {sample.name: sample.value for sample in samples}
+    return found.get("scoring_batch_size_sum", 0.0), found.get("scoring_run_seconds_count", 0.0)
 
 
 @asynccontextmanager
 async def mqtt_client_alone() -> AsyncIterator[Subject]:
     """Run paho, which sends every message back, behind mosquitto."""
-    answers = _Answers("mlp")
-    driver = Driver(answers.take)
-    with tempfile.TemporaryDirectory() as folder:
-        async with Broker(Path(folder), 100) as broker:
-            await driver.connect()
-            program = str(_PROGRAMS / "mqtt_client.py")
-            server = Server([sys.executable, program, ADDRESS, broker.authority, TOPICS], "mqtt_client")
-            await asyncio.sleep(1)  # it subscribes
-            try:
-                yield Subject(server, lambda _: answers.exchange(driver.send), hub=broker.server)
-            finally:
-                await server.stop()
+    async with _mosquitto("mlp", 100) as (broker, exchange, hub):
+        program = str(_PROGRAMS / "mqtt_client.py")
+        server = Server([sys.executable, program, _BROKER, broker.authority, TOPICS], "mqtt_client")
+        await asyncio.sleep(1)  # it subscribes
+        try:
+            yield Subject(server, exchange, hub=hub)
+        finally:
+            await server.stop()
 
 
 @asynccontextmanager

@@ -11,11 +11,18 @@ from typing import NamedTuple
 
 import msgspec
 import onnxruntime
+from mosquitto import HOW_TO_GET_IT, found
 
 from . import models
-from .broker import missing
 from .load import QUEUED, Subject, life, measured
-from .module_servers import SCRIPTS, behind_mosquitto, behind_simulator, http_server_alone, mqtt_client_alone
+from .module_servers import (
+    SCRIPTS,
+    ack_after_scoring,
+    behind_mosquitto,
+    behind_simulator,
+    http_server_alone,
+    mqtt_client_alone,
+)
 from .peer_servers import PEERS, Peer, installed, peer
 from .processes import LOAD_CORE, REPOSITORY, SERVER_CORE
 from .rows import Row, merged
@@ -23,6 +30,7 @@ from .rows import Row, merged
 _MANY = 100
 _HUBS = {"simulator": behind_simulator, "mosquitto": behind_mosquitto}
 _LOADS = {"1 in flight": 1, "32 in flight": 32}
+_ONE_UN_ACKED = {"512 waiting, one un-acked": QUEUED}
 
 
 class Plan(NamedTuple):
@@ -67,7 +75,8 @@ class Suite:
             self._rows += self._in_process(name)
         self._say("environments of the peers")
         peers = [each for each in PEERS if self._can(Row(part="peer", what=each.name), installed(each))]
-        hubs = [hub for hub in _HUBS if hub == "simulator" or self._can(Row(part="module", what=hub), missing())]
+        missing = "" if found() else HOW_TO_GET_IT
+        hubs = [hub for hub in _HUBS if hub == "simulator" or self._can(Row(part="module", what=hub), missing)]
         for number in range(plan.rounds):
             for case in [*self._floors(hubs), *self._servers("mlp", hubs, peers), *self._one_un_acked(hubs)]:
                 await self._measure(case, f"round {number + 1} of {plan.rounds}", 0.0 if number else plan.quiet)
@@ -96,7 +105,9 @@ class Suite:
         for hub in hubs:
             for script in SCRIPTS:
                 row = Row(part="module", what="module", setting=hub, model=script)
-                yield _Case(row, partial(_HUBS[hub], script, 1, None), {"512 waiting, one un-acked": QUEUED})
+                yield _Case(row, partial(_HUBS[hub], script, 1, None), _ONE_UN_ACKED)
+        row = Row(part="floor", what="SDK, acked after scoring", setting="simulator", model="10 ms")
+        yield _Case(row, ack_after_scoring, _ONE_UN_ACKED)
 
     async def _measure(self, case: _Case, when: str, quiet: float) -> None:
         self._say(f"{when}: {case.row.what} {case.row.setting} {case.row.model}")

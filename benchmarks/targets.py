@@ -77,5 +77,5 @@ def _verdict(figures: Mapping[str, float], limit: float, digits: int) -> tuple[s
     if not figures:
         return "not measured", "?"
     met = all(value <= limit if limit > 0 else value >= -limit for value in figures.values())
-    said = ", ".join(f"{value:,.{digits}f} {name}".strip() for name, value in figures.items())
-    return said, "yes" if met else "NO"
+    shown = ", ".join(f"{value:,.{digits}f} {name}".strip() for name, value in figures.items())
+    return shown, "yes" if met else "NO"

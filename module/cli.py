@@ -1,4 +1,4 @@
-"""The command line: one sub-command, one function; heavy imports stay inside them."""
+"""The command line: one parser, the exit codes, and the one place where an exception becomes a sentence."""
 
 import os
 import signal
@@ -10,23 +10,15 @@ if sys.argv[1:2] == ["run"] and os.path.basename(sys.argv[0]) in ("cli.py", "sco
         signal.signal(_number, lambda *_: os._exit(0))
 
 import argparse
-import asyncio
-import logging
-import time
 import traceback
-from collections.abc import Callable, Coroutine
-from contextlib import nullcontext, redirect_stdout, suppress
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import suppress
 
 from scoring.errors import ModelError, ScoringError, ScriptError
 
 from . import __version__
-from .errors import ModuleError, SettingsError
-
-T = TypeVar("T")
-_Command = Callable[[argparse.Namespace], int]
-_Commands = Any  # argparse names no public type for what add_subparsers() gives
+from .commands import Commands, check, quarantine, replay, run
+from .errors import ModuleError
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
 
@@ -34,9 +26,8 @@ _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring 
 def main() -> None:
     """Run the command line and exit with its code."""
     arguments = _parser().parse_args()
-    # As PID 1 Python would ignore it. The module may be stopped at any time, any other command has not done its part.
-    terminated = 0 if arguments.command is _run else 143
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(terminated))
+    # As PID 1 Python would ignore it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(arguments.terminated))
     try:
         code: int = arguments.command(arguments)
     except (ModuleError, ScoringError) as error:
@@ -66,6 +57,9 @@ def _explain(error: ModuleError | ScoringError) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .packaging import commands as package_commands
+    from .packaging import deploy_commands
+
     parser = argparse.ArgumentParser(
         prog="scoring-module",
         description="Run a score.py or a bare model.onnx on an Azure IoT Edge device.",
@@ -73,20 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add(commands, "run", _run, "the module: what the image starts", _settings_help())
+    run.register(commands, _add)
     _add_simulate(commands)
-    _add_replay(commands)
-    _add_checking(commands)
-    _add_deploying(commands)
+    for each in (replay, check, quarantine, package_commands, deploy_commands):
+        each.register(commands, _add)
     return parser
 
 
 def _add(
-    commands: _Commands,
-    name: str,
-    command: _Command,
-    summary: str,
-    epilog: str,
+    commands: Commands, name: str, command: Callable[[argparse.Namespace], int], summary: str, epilog: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -96,131 +85,22 @@ def _add(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error of ours")
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, terminated=143)  # terminated, it has not done its part
     return parser
 
 
-def _add_simulate(commands: _Commands) -> None:
+def _add_simulate(commands: Commands) -> None:
     from .simulator import add_arguments
 
     parser = _add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", "")
     add_arguments(parser)
 
 
-def _add_checking(commands: _Commands) -> None:
-    from .commands import check, quarantine
-
-    check.register(commands, _add)
-    quarantine.register(commands, _add)
-
-
-def _add_deploying(commands: _Commands) -> None:
-    from .packaging import commands as package_commands
-    from .packaging import deploy_commands
-
-    package_commands.register(commands, _add)
-    deploy_commands.register(commands, _add)
-
-
-def _add_replay(commands: _Commands) -> None:
-    parser = _add(
-        commands,
-        "replay",
-        _replay,
-        "score a file of messages through the same pipeline, without a hub",
-        "example: scoring-module replay --scoring-dir examples/turbofan examples/turbofan/telemetry.jsonl.gz",
-    )
-    parser.add_argument("file", type=Path, metavar="FILE.jsonl[.gz]", help="a message body a line")
-    parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
-    parser.add_argument("--messages", action="store_true", help="lines are whole messages, as for simulate --messages")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT.jsonl", help="default: standard output")
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))  # until the runtime is up there is nothing to put in order
-    from . import logs, runtime, settings
-
-    read = settings.read(os.environ)
-    logs.configure(read.log_level, read.log_format)
-    # The process ends with it: what still waits for a silent hub is not waited for.
-    _new_loop().run_until_complete(runtime.run(read))
-    return 0
-
-
 def _simulate(arguments: argparse.Namespace) -> int:
+    from .process.event_loop import run_to_end
     from .simulator import options_from, simulate
 
-    return _on_loop(simulate(options_from(arguments)))
-
-
-def _replay(arguments: argparse.Namespace) -> int:
-    from . import logs, runtime, settings
-    from .transports.jsonl import open_lines, read_messages, read_telemetry
-
-    directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
-    read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
-    logs.configure(read.log_level, "text", sys.stderr)
-    file = arguments.file.absolute()  # the script's folder will be the working directory
-    if not file.is_fifo():  # which has no second beginning
-        open_lines(file).close()
-    if arguments.output and arguments.output.exists() and arguments.output.samefile(file):
-        raise SettingsError(f"{arguments.output} is the file that is read: it would be written over")
-    messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
-    started = time.monotonic()
-    try:
-        output = arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer)
-        with output as out, redirect_stdout(sys.stderr):  # what the script prints is none of our answer
-            count = _on_loop(runtime.replay(read, messages, out))
-            out.flush()
-    except OSError as error:
-        raise SettingsError(f"cannot write {arguments.output or 'standard output'}: {error.strerror}") from error
-    seconds = time.monotonic() - started
-    logging.getLogger(__name__).info("%d messages in %.1f s, %.0f a second", count, seconds, count / max(seconds, 1e-9))
-    return 0
-
-
-def _on_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, and everything that it began."""
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_until_terminated(coroutine))
-
-
-async def _until_terminated(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Await a coroutine; SIGTERM cancels it, so that it may say what it knows, and is exit code 143.
-
-    An exception raised by a signal's handler may meet the event loop where it is dropped.
-    """
-    task, signalled = asyncio.current_task(), asyncio.Event()
-    assert task is not None  # noqa: S101 - it runs as one
-
-    def cancel() -> None:
-        signalled.set()
-        task.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, cancel)
-    try:
-        return await coroutine
-    except asyncio.CancelledError:
-        if signalled.is_set():
-            sys.exit(143)
-        raise
-
-
-def _new_loop() -> asyncio.AbstractEventLoop:
-    """Give uvloop's event loop where it exists, else asyncio's own."""
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
-def _settings_help() -> str:
-    from .settings import describe
-
-    rows = [f"  {row.name:26} {row.description} (default: {row.default or 'empty'})" for row in describe()]
-    return "settings, from the environment:\n" + "\n".join(rows)
+    return run_to_end(simulate(options_from(arguments)))
 
 
 if __name__ == "__main__":

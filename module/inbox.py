@@ -1,18 +1,17 @@
 """Inbox: the seam that takes accepted messages, and its in-memory form."""
 
 import asyncio
-import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from .messages import Accepted, InputMessage, Offer
+from .messages import Accepted, InputMessage
 
 
 class Inbox(Protocol):
-    """Accepted and not yet finished messages, bounded in number and bytes.
+    """Accepted and not yet finished messages, bounded in number and bytes; every method is for the event loop alone.
 
     Attributes:
         uuid: of this inbox; with a message's seq it names an output message whose input had no id.
@@ -26,11 +25,15 @@ class Inbox(Protocol):
     def trouble(self) -> str:
         """Why nothing can be accepted or finished at present; empty if all is well."""
 
-    def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        """Take charge of a message if there is room; from any thread, never blocks for long, never raises."""
+    def offer(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
+        """Take charge of messages that arrived together, as far as there is room; gives how many, from the first on.
 
-    def offer_all(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
-        """Take charge of messages that arrived together: the first FULL one is followed by no ACCEPTED one."""
+        Those that are known already count too. Never blocks for long, never raises.
+
+        Args:
+            messages: in the order of their arrival.
+            maybe_again: whether the hub may be sending some of them a second time.
+        """
 
     def connected(self) -> None:
         """Hear that a connection begins: the hub may send again what it sent on the last one."""
@@ -39,13 +42,13 @@ class Inbox(Protocol):
         """Give up to ``count`` of the oldest messages not yet given, waiting for the first; none is the end."""
 
     def running(self, seqs: list[int]) -> None:
-        """Note which messages run() is about to get, none when it has returned; from the event loop."""
+        """Record which messages run() is about to get, none when it has returned."""
 
     def explain(self, why: str) -> None:
         """Leave word of why this process is about to end in the middle of a run()."""
 
     def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
-        """Forget messages whose answers are confirmed; from the event loop.
+        """Forget messages whose answers are confirmed.
 
         Those with a reason could not be scored: a durable inbox keeps a bounded number of them. The future is done when
         none of the messages can come back.
@@ -75,7 +78,6 @@ class MemoryInbox:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
         self._fresh: deque[Accepted] = deque()
         self._sizes: dict[int, int] = {}
         self._bytes = 0
@@ -86,37 +88,28 @@ class MemoryInbox:
     def connected(self) -> None:
         """Hear that a connection begins: what died with the last process cannot be told from what is new."""
 
-    def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        """Take charge of a message if there is room; one larger than the bound is taken when nothing else waits."""
-        size = len(message.body)
-        with self._lock:
+    def offer(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
+        """Take charge of the first messages, as far as there is room; one larger than the bound if nothing waits."""
+        now = time.monotonic()
+        for number, message in enumerate(messages):
+            size = len(message.body)
             is_full = len(self._sizes) >= self._max_messages or self._bytes + size > self._max_bytes
             if self._closed or (is_full and self._sizes):
-                return Offer.FULL
+                self._wake_taker()
+                return number
             self._seq += 1
-            self._fresh.append(Accepted(self._seq, message, time.monotonic()))
+            self._fresh.append(Accepted(self._seq, message, now))
             self._sizes[self._seq] = size
             self._bytes += size
-            taker, self._taker = self._taker, None
-        if taker is not None:
-            self._loop.call_soon_threadsafe(_wake, taker)
-        return Offer.ACCEPTED
-
-    def offer_all(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
-        """Take charge of the first ones, as far as there is room."""
-        offers: list[Offer] = []
-        for message in messages:
-            offers.append(Offer.FULL if Offer.FULL in offers[-1:] else self.offer(message))
-        return offers
+        self._wake_taker()
+        return len(messages)
 
     async def take(self, count: int) -> list[Accepted]:
         """Give up to ``count`` messages in order, waiting for the first; none when closed and empty."""
-        while True:
-            with self._lock:
-                if self._fresh or self._closed:
-                    return [self._fresh.popleft() for _ in range(min(count, len(self._fresh)))]
-                taker = self._taker = self._loop.create_future()
-            await taker
+        while not self._fresh and not self._closed:
+            self._taker = self._loop.create_future()
+            await self._taker
+        return [self._fresh.popleft() for _ in range(min(count, len(self._fresh)))]
 
     def running(self, seqs: list[int]) -> None:
         """Nothing would remember it."""
@@ -126,8 +119,7 @@ class MemoryInbox:
 
     def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
         """Forget messages; there is no quarantine."""
-        with self._lock:
-            self._bytes -= sum(self._sizes.pop(seq) for seq in seqs)
+        self._bytes -= sum(self._sizes.pop(seq) for seq in seqs)
         self.on_room()
         forgotten: asyncio.Future[None] = self._loop.create_future()
         forgotten.set_result(None)
@@ -135,11 +127,8 @@ class MemoryInbox:
 
     def close(self) -> None:
         """Accept nothing more; take() still gives what is there."""
-        with self._lock:
-            self._closed = True
-            taker, self._taker = self._taker, None
-        if taker is not None:
-            _wake(taker)
+        self._closed = True
+        self._wake_taker()
 
     async def release(self) -> None:
         """Nothing to let go of."""
@@ -152,7 +141,6 @@ class MemoryInbox:
         """Say how many bytes they take."""
         return self._bytes
 
-
-def _wake(taker: asyncio.Future[None]) -> None:
-    if not taker.done():
-        taker.set_result(None)
+    def _wake_taker(self) -> None:
+        if self._taker is not None and not self._taker.done():
+            self._taker.set_result(None)

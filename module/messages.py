@@ -1,6 +1,5 @@
 """The messages that pass through the module: what came in, offered and accepted, and what goes out."""
 
-import enum
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -36,26 +35,14 @@ class OutputMessage(msgspec.Struct, frozen=True):
     properties: dict[str, str] = {}
 
 
-class Offering(Protocol):
+class Offer(Protocol):
     """The inbox's ``offer``, as a transport is given it."""
 
-    def __call__(self, message: InputMessage, *, maybe_again: bool = False) -> "Offer":
-        """Take charge of a message; ``maybe_again`` says that the hub may be sending it a second time."""
+    def __call__(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
+        """Take charge of messages that arrived together, as far as there is room; gives how many, from the first on.
 
-
-class OfferingAll(Protocol):
-    """The inbox's ``offer_all``, as a transport is given it."""
-
-    def __call__(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> "list[Offer]":
-        """Take charge of messages that arrived together, as far as there is room."""
-
-
-class Offer(enum.Enum):
-    """What became of a message that a transport offered to the inbox."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    FULL = "full"
+        ``maybe_again`` says that the hub may be sending some of them a second time.
+        """
 
 
 class Accepted(msgspec.Struct, frozen=True):

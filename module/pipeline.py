@@ -16,7 +16,7 @@ from scoring.scripts.loading import Script
 from .errors import UnsendableError
 from .inbox import Inbox
 from .logs import Sparsely
-from .messages import Accepted, InputMessage, OutputMessage
+from .messages import Accepted, OutputMessage
 from .operating.metrics import Metrics
 from .routes import Answers, Routes
 
@@ -115,7 +115,9 @@ class Pipeline:
         if accepted.condemned:
             return _Scored(accepted, RunError(accepted.condemned))
         try:
-            body = unpacked(_body(accepted.message))
+            message, system = accepted.message, accepted.message.system
+            kind, encoding = system.get("content_type", ""), system.get("content_encoding", "")
+            body = unpacked(Body(message.body, kind, encoding, message.properties))
             weighs = weight(body)
             while self.decoded and self.decoded + weighs > self._max_decoded:
                 self._lighter.clear()
@@ -229,9 +231,3 @@ def _context(accepted: Accepted) -> Context:
         message.properties,
         accepted.attempt,
     )
-
-
-def _body(message: InputMessage) -> Body:
-    system = message.system
-    encoding = system.get("content_encoding", "")
-    return Body(message.body, system.get("content_type", ""), encoding, message.properties)

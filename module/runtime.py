@@ -6,17 +6,15 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO
-
-from msgspec import structs
+from typing import Any
 
 from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import ScriptError
-from scoring.execution.model_registry import MODELS
+from scoring.options import install
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.loading import Script, load
 from scoring.scripts.results import ResultOptions
@@ -25,22 +23,20 @@ from . import __version__
 from .errors import ModuleError, RunHungError
 from .inbox import Inbox, MemoryInbox
 from .journal import Journal, lend_temporary_directory, warn_if_it_dies_with_the_container
-from .messages import InputMessage
 from .operating.health import Health
 from .operating.metrics import Metrics
 from .operating.status import Status
 from .operating.twin import Reporter
 from .pipeline import Pipeline, Publish
 from .process.ending import Ending
-from .process.gc_policy import Collecting
+from .process.gc_policy import GcPolicy
 from .process.watchdog import Watchdog, init_hangs, run_hangs
 from .process.watcher import Watcher
 from .routes import MAX_SIZE, Routes
 from .settings import Settings
-from .transports.edge_hub import EdgeHub, check_environment
-from .transports.jsonl import JsonLines
+from .transports.edge_hub import EdgeHub
+from .transports.sdk_client import check_environment
 
-_REPLAY_INPUT = "amlInput"
 _INSTANT = 0.0001
 """Seconds of the largest batch of a bare model below which it is scored on the event loop: a thread costs as much."""
 
@@ -48,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Scoring:
+class Scoring:
     """The scoring script, loaded and initialised, with the thread that it lives on."""
 
     script: Script
@@ -66,35 +62,6 @@ async def run(settings: Settings) -> None:
     """
     environment = check_environment(os.environ)
     await _Module(settings, environment).live()
-
-
-async def replay(settings: Settings, messages: Iterable[InputMessage], out: BinaryIO) -> int:
-    """Score messages from a file through the same pipeline, without a hub; gives their number.
-
-    Raises:
-        ScriptError, ModelError: scoring cannot start.
-        SettingsError: a line is no message.
-        OSError: the answers cannot be written.
-    """
-    metrics = Metrics()
-    inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
-    scoring = await _start_scoring(settings, Watchdog(inbox, metrics, settings.run_timeout_s))
-    arriving = (each if each.input else structs.replace(each, input=_REPLAY_INPUT) for each in messages)
-    lines = JsonLines(arriving, inbox.offer, out)
-    pipeline = _pipeline(settings, scoring, inbox, lines.publish, metrics=metrics)
-
-    async def feed() -> int:
-        try:
-            return await lines.feed()
-        finally:
-            inbox.close()
-
-    try:
-        count, _ = await asyncio.gather(feed(), pipeline.serve())
-    except BaseExceptionGroup as group:  # the pipeline's
-        raise group.exceptions[0] from None
-    scoring.thread.stop()
-    return count
 
 
 class _Module:
@@ -134,11 +101,11 @@ class _Module:
             self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
             self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, init_hangs(settings.init_timeout_s))
-            scoring = await _start_scoring(settings, watchdog)
+            scoring = await start_scoring(settings, watchdog)
             self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, run_hangs(settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
-                inbox.offer_all,
+                inbox.offer,
                 self._environment,
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,
@@ -148,7 +115,7 @@ class _Module:
             )
             inbox.on_room = hub.make_room
             self._show(scoring.script, inbox, hub, watchdog)
-            pipeline = _pipeline(
+            pipeline = pipeline_of(
                 settings, scoring, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
             )
             gauge = self._metrics.gauge
@@ -173,7 +140,7 @@ class _Module:
 
     def _show(self, script: Script, inbox: Inbox, hub: EdgeHub, watchdog: Watchdog) -> None:
         """Fill the facts and the gauges that only now have a source."""
-        model = MODELS[0] if MODELS else None
+        model = script.models[0] if script.models else None
         self._status.facts.update(
             runtimeVersion=__version__,
             script=f"{script.kind} {script.path.name}",
@@ -182,14 +149,23 @@ class _Module:
             modelHash=model.sha256 if model else "",
             provider=lambda: model.provider if model else "",
             providerTrouble=lambda: model.trouble if model else "",
-            calibration=lambda: model.plan if model else "",
+            calibration=lambda: model.describe_plan() if model else "",
             merged=partial(_merged, script),
             delivery=self._settings.delivery,
             lastError="",
         )
-        gauge = self._metrics.gauge
-        self._metrics.gauges("scoring_models", "Models by the execution provider in use", "provider", _providers)
-        gauge("scoring_provider_trouble", "Models that do not run on the provider wanted", _not_as_wanted)
+        gauge, models = self._metrics.gauge, script.models
+        self._metrics.gauges(
+            "scoring_models",
+            "Models by the execution provider in use",
+            "provider",
+            lambda: dict(Counter(each.provider for each in models)),
+        )
+        gauge(
+            "scoring_provider_trouble",
+            "Models that do not run on the provider wanted",
+            lambda: sum(1 for each in models if each.trouble),
+        )
         gauge("scoring_waiting", "Messages accepted and not yet answered", inbox.waiting)
         gauge("scoring_waiting_bytes", "Bytes that they take", inbox.waiting_bytes)
         gauge("scoring_held", "Input messages without room, held un-acked", lambda: hub.held)
@@ -204,12 +180,12 @@ class _Module:
     async def _serve(self, hub: EdgeHub, inbox: Inbox, pipeline: Pipeline, *others: Coroutine[Any, Any, None]) -> None:
         """Serve until told to stop or until something breaks for good; then drain as far as that is still possible."""
         self._serving = True
-        pipeline.on_idle = Collecting().idle
+        pipeline.on_idle = GcPolicy().idle
         serving = asyncio.create_task(pipeline.serve())
-        watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping_set(), *others)]
+        watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping.wait(), *others)]
         ended, _ = await asyncio.wait((serving, *watching), return_when=asyncio.FIRST_COMPLETED)
         self._status.not_ready = "stopping"
-        await hub.stop_taking()
+        hub.stop_taking()
         inbox.close()
         failure = next((error for task in ended if (error := task.exception())), None)
         if failure is None:
@@ -225,26 +201,15 @@ class _Module:
             raise failure
         _log.info("stopped")
 
-    async def _stopping_set(self) -> None:
-        await self._stopping.wait()
-
 
 def _max_size(settings: Settings, script: Script) -> int:
     """Give the most requests of a batch: what the script says; a bare model on a GPU says what pays."""
-    said = [model.max_rows for model in MODELS if model.max_rows]
+    said = [most for model in script.models if (most := model.plan.max_rows)]
     if settings.latency_target_ms:
         return min([settings.max_batch_size or script.max_size, *said])
     if script.kind == "onnx":
         return settings.max_batch_size or max([script.max_size, *said])
     return min(settings.max_batch_size or script.max_size, script.max_size)
-
-
-def _providers() -> dict[str, float]:
-    return dict(Counter(model.provider for model in MODELS))
-
-
-def _not_as_wanted() -> int:
-    return sum(1 for model in MODELS if model.trouble)
 
 
 def _merged(script: Script) -> str:
@@ -270,8 +235,9 @@ def _inbox(settings: Settings) -> Inbox:
     return journal
 
 
-async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
+async def start_scoring(settings: Settings, watchdog: Watchdog) -> Scoring:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
+    install(settings)
     thread = ScoringThread(asyncio.get_running_loop())
     try:
         async with asyncio.timeout(settings.init_timeout_s):
@@ -280,19 +246,20 @@ async def _start_scoring(settings: Settings, watchdog: Watchdog) -> _Scoring:
     except TimeoutError:
         raise ScriptError(init_hangs(settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
-    in_place = script.kind == "onnx" and 0 < MODELS[-1].seconds(limits.max_size) < _INSTANT
-    return _Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
+    in_place = script.kind == "onnx" and 0 < script.models[-1].plan.seconds(limits.max_size) < _INSTANT
+    return Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
 
 
-def _pipeline(
+def pipeline_of(
     settings: Settings,
-    scoring: _Scoring,
+    scoring: Scoring,
     inbox: Inbox,
     publish: Publish,
     *,
     metrics: Metrics,
     failed: Callable[[str], None] = lambda sentence: None,
 ) -> Pipeline:
+    """Put the pipeline together; ``failed`` is told why a message was not scored."""
     stamp = {"model": settings.model_name, "modelVersion": settings.model_version}
     return Pipeline(
         inbox=inbox,

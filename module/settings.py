@@ -1,14 +1,16 @@
 """Environment → frozen Settings, read once; the README's table and ``run --help`` are printed from here."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta, structs
 
+from scoring import options
 from scoring.bodies.forms import FORMS
+from scoring.errors import OptionsError
+from scoring.options import Options
 
 from .errors import SettingsError
 
@@ -18,8 +20,8 @@ Count = Annotated[int, Meta(ge=1, le=10**9)]
 Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting of the module; ``SCORING_`` and the name in capitals is its environment variable."""
+class Settings(Options, frozen=True, kw_only=True):
+    """Every setting of the module: what scoring may be told, and these; see there how the variables are named."""
 
     dir: Annotated[Path, Meta(description="directory with score.py or model.onnx")] = Path("/var/azureml-app")
     script: Annotated[str, Meta(description="file with init() and run(), relative to SCORING_DIR")] = "score.py"
@@ -42,7 +44,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", *FORMS],  # type: ignore[valid-type]
         Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
     ] = "auto"
-    max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
     max_decoded_mb: Annotated[
         Count,
         Meta(description="memory of decoded bodies not yet answered at most, in MB, estimated; one may be larger"),
@@ -56,10 +57,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "null"
     unwrap: Annotated[bool, Meta(description="1: a list of one element leaves as the element")] = False
     split: Annotated[bool, Meta(description="1: every element of a list leaves as a message of its own")] = False
-    merge: Annotated[
-        Literal["off", "prove", "always"],
-        Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
-    ] = "prove"
     max_batch_size: Annotated[
         int,
         Meta(ge=0, description="requests in one run() at most, never more than the script's @batched says; 0: that"),
@@ -71,32 +68,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Count,
         Meta(description="tries of a message that fails for a reason outside of it, then it has to be shown to be one"),
     ] = 6
-    providers: Annotated[
-        str, Meta(description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`")
-    ] = "auto"
-    provider_policy: Annotated[
-        Literal["degrade", "strict"],
-        Meta(description="a provider that cannot be used: take the next and say so, or `strict`: exit 3"),
-    ] = "degrade"
-    provider_options: Annotated[
-        dict[str, dict[str, object]], Meta(description="JSON, provider → ONNX Runtime's options of it")
-    ] = msgspec.field(default_factory=dict)
-    latency_target_ms: Annotated[
-        float,
-        Meta(
-            ge=0, le=1e9, description="what a call of an OnnxModel may take: batches stay small enough for it; 0: any"
-        ),
-    ] = 0
-    calibration_s: Annotated[
-        float, Meta(ge=0, le=1e9, description="seconds for measuring a model at its first start; 0: measure nothing")
-    ] = 5.0
     delivery: Annotated[
         Literal["journal", "on-receipt"],
         Meta(description="`journal`: at least once; `on-receipt`: at most once, lost when the process dies"),
     ] = "journal"
-    journal_dir: Annotated[Path, Meta(description="journal's directory; must outlive the container")] = Path(
-        "/var/lib/scoring"
-    )
     journal_sync: Annotated[
         Literal["normal", "full"], Meta(description="`normal` survives a killed process, `full` a power cut")
     ] = "normal"
@@ -115,7 +90,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Seconds, Meta(description="an init() that takes longer hangs: exit 3, with its stack")
     ] = 600.0
     stop_timeout_s: Annotated[Seconds, Meta(description="SIGTERM to exit at most; Docker kills at 10")] = 8.0
-    capture_dir: Annotated[str, Meta(description="what the script's data collectors collect; empty: nothing")] = ""
     http_port: Annotated[int, Meta(ge=0, le=65535, description="/metrics, /livez, /readyz; 0: none")] = 9600
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"
     log_format: Annotated[
@@ -137,13 +111,10 @@ def read(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: a value does not fit, or SCORING_DIR is no directory; the sentence names the variable.
     """
-    values: dict[str, object] = {}
-    for field, hint in get_type_hints(Settings, include_extras=True).items():
-        variable = f"SCORING_{field.upper()}"
-        text = environment.get(variable) or environment.get(_SYNONYMS.get(variable, ""))
-        if text:
-            values[field] = _value(variable, text, hint)
-    settings = Settings(**values)  # type: ignore[arg-type]
+    try:
+        settings = options.read(Settings, environment, _SYNONYMS)
+    except OptionsError as error:
+        raise SettingsError(str(error)) from error
     # A script's folder becomes the working directory: what is relative now would mean something else then.
     settings = structs.replace(settings, journal_dir=settings.journal_dir.absolute())
     if not settings.dir.is_dir():
@@ -151,30 +122,11 @@ def read(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _value(variable: str, text: str, hint: object) -> object:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise SettingsError(f"{variable} is {text!r}: it holds bytes that are no UTF-8")
-    try:
-        if get_origin(get_args(hint)[0]) is dict:
-            return msgspec.json.decode(text, type=hint)
-        return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        choices = get_args(get_args(hint)[0]) if get_origin(get_args(hint)[0]) is Literal else ()
-        choices = choices or (("0", "1") if get_args(hint)[:1] == (bool,) else ())
-        said = str(error).replace("`int`, got `str`", "a whole number").replace("`float`, got `str`", "a number")
-        reason = (
-            f"expected one of {', '.join(choices)}"
-            if choices
-            else re.sub(r"^[A-Z](?=[a-z])", lambda m: m[0].lower(), said)
-        )
-        raise SettingsError(f"{variable} is {text!r}: {reason}") from error
-
-
 def describe() -> list[Described]:
-    """Give name, default and meaning of every setting, in order."""
-    defaults = Settings()
+    """Give name, default and meaning of every setting: the module's own, then those that scoring reads."""
+    defaults, shared = Settings(), Options.__struct_fields__
     rows = []
-    for field, hint in get_type_hints(Settings, include_extras=True).items():
+    for field, hint in sorted(options.hints(Settings).items(), key=lambda pair: pair[0] in shared):
         meta = next(m for m in reversed(get_args(hint)) if isinstance(m, Meta) and m.description)
         default = getattr(defaults, field)
         text = msgspec.json.encode(default).decode() if isinstance(default, dict) else str(default)

@@ -1,6 +1,7 @@
 """What can go wrong while scoring, hung on the way of a request.
 
 ScoringError
+├── OptionsError    a SCORING_ variable does not fit: the module has found that out before (exit 2)
 ├── ScriptError     score.py cannot be found, imported, initialised or called: the module does not start (exit 3)
 ├── ModelError      the model cannot be found, read or loaded: the module does not start (exit 3)
 ├── RequestError    this one request is wrong: answered on the errors output, its neighbours are scored
@@ -27,6 +28,10 @@ class ScoringError(Exception):
 
 def _encodable(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+class OptionsError(ScoringError):
+    """An environment variable does not fit."""
 
 
 class ScriptError(ScoringError):

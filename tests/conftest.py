@@ -8,11 +8,19 @@ import hypothesis
 import pytest
 from small_models import make_all
 
+from scoring import options
+
 _SET_BY_LOADING = ("AZUREML_MODEL_DIR", "AML_APP_ROOT")
 
 # Examples take what a shared machine gives them: a time limit for each would fail by chance.
 hypothesis.settings.register_profile("shared machine", deadline=None, max_examples=60, database=None, print_blob=True)
 hypothesis.settings.load_profile("shared machine")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test begin without options of another: what scoring may do is as the environment says."""
+    monkeypatch.setattr(options, "_installed", None)
 
 
 @pytest.fixture(scope="session")

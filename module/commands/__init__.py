@@ -1,1 +1,30 @@
-"""The sub-commands of the process on the device, a file each."""
+"""The sub-commands of the process on the device, a file each.
+
+What one needs is imported when it runs: the others start without it, and a signal before that ends nothing half-done.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+Commands = Any
+"""What ``add_subparsers()`` gives: argparse has no public name for it."""
+
+Add = Callable[[Commands, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+"""The command line's ``add(commands, name, command, summary, epilog)``."""
+
+
+def settings_of(scoring_dir: Path | None) -> "Settings":
+    """Read the settings, with this directory in the place of SCORING_DIR if it is given.
+
+    Raises:
+        SettingsError: a value does not fit.
+    """
+    from .. import settings
+
+    return settings.read({**os.environ, **({"SCORING_DIR": str(scoring_dir)} if scoring_dir else {})})

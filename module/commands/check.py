@@ -5,14 +5,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-# What the command needs is imported when it runs: `scoring-module run` starts without it.
-# ruff: noqa: PLC0415
+from . import Add, Commands, settings_of
+
 if TYPE_CHECKING:
     from scoring.bodies.codecs import Body
     from scoring.scripts.trial import Trial
@@ -33,10 +33,8 @@ examples:
 """
 
 
-def register(
-    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
-) -> None:
-    """Add the sub-command with the command line's own ``add(commands, name, command, summary, epilog)``."""
+def register(commands: Commands, add: Add) -> None:
+    """Add the sub-command."""
     parser = add(commands, "check", _check, "load a scoring script, score a sample, say what was found", _EXAMPLES)
     parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
     parser.add_argument(
@@ -46,13 +44,14 @@ def register(
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from scoring.options import install
     from scoring.scripts.results import ResultOptions
     from scoring.scripts.trial import try_script
 
-    from .. import logs, settings
+    from .. import logs
 
-    directory = arguments.scoring_dir or os.environ.get("SCORING_DIR")
-    read = settings.read({**os.environ, **({"SCORING_DIR": str(directory)} if directory else {})})
+    read = settings_of(arguments.scoring_dir)
+    install(read)
     logs.configure("warning", "text", sys.stderr)
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)

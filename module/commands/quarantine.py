@@ -4,12 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-# What the command needs is imported when it runs: `scoring-module run` starts without it.
-# ruff: noqa: PLC0415
+from . import Add, Commands
 
 _EXAMPLES = """\
 examples:
@@ -19,10 +16,8 @@ examples:
 """
 
 
-def register(
-    commands: Any, add: Callable[[Any, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
-) -> None:
-    """Add the sub-command with the command line's own ``add(commands, name, command, summary, epilog)``."""
+def register(commands: Commands, add: Add) -> None:
+    """Add the sub-command."""
     summary = "messages that could not be scored: list them, put them back, drop them"
     parser = add(commands, "quarantine", _quarantine, summary, _EXAMPLES)
     parser.add_argument("what", choices=("list", "replay", "drop"))
@@ -39,7 +34,8 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     directory = Path(given) if given else Settings().journal_dir
     seqs = arguments.only
     if arguments.what == "list":
-        return _list(directory, seqs, as_json=arguments.json)
+        _list(directory, seqs, as_json=arguments.json)
+        return 0
     if arguments.what == "drop":
         print(f"{quarantine.drop(directory, seqs)} dropped")
         return 0
@@ -50,7 +46,7 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
+def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> None:
     from ..journal.quarantine import quarantined
 
     for each in quarantined(directory):
@@ -61,7 +57,6 @@ def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> int:
             print(json.dumps({"seq": each.seq, "at": each.at, "message_id": name, "reason": each.reason}))
         else:
             print(f"{each.seq:>8}  {each.at}  {each.size:>7} B  {_line(name)}  {_line(each.reason)}")
-    return 0
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The note: a small mapped file that says what this process is doing, for the one that starts after its death.
+"""The crash record: a small mapped file that says what this process is doing, for the one that starts after its death.
 
 It names the messages inside the current run() and counts what was accepted and finished. Written with plain stores into
 mapped memory: that costs next to nothing and survives a killed process. Each part says itself whether it still holds: a
@@ -28,11 +28,11 @@ PLAUSIBLE = 1 << 40
 """No journal ever gives a seq so high."""
 
 MOST = 1024
-"""Messages inside one run() that the note can name."""
+"""Messages inside one run() that it can name."""
 
 
-class Note:
-    """The note of one journal directory; each number has one thread that writes it.
+class CrashRecord:
+    """The crash record of one journal directory; each number has one thread that writes it.
 
     Attributes:
         left: messages that were inside run() when the last process ended.
@@ -41,7 +41,7 @@ class Note:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the note; an OSError if it cannot be written."""
+        """Open the file or create it; an OSError if it cannot be written."""
         size = _SEQS_AT + MOST * _SEQ.size
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -71,9 +71,8 @@ class Note:
 
     def begin(self, last_seq: int, waiting: int) -> None:
         """Start a life of its own, with so many messages left from the last one."""
-        self._count = waiting
         self.finished(0)
-        self._accept(last_seq)
+        self.accepted(last_seq, waiting)
         self.running(())
 
     def running(self, seqs: Sequence[int]) -> None:
@@ -90,9 +89,6 @@ class Note:
     def accepted(self, seq: int, count: int) -> None:
         """Count accepted messages, the last one by its seq; after their commit: a death in between invents no loss."""
         self._count += count
-        self._accept(seq)
-
-    def _accept(self, seq: int) -> None:
         _ACCEPTED.pack_into(self._map, _ACCEPTED_AT, seq, self._count, _both(seq, self._count))
 
     def finished(self, count: int) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import sqlite3
 import uuid
+from collections.abc import Collection
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from typing import Literal
 from ..errors import JournalError, JournalLockedError
 from . import salvage
 from .crash_record import PLAUSIBLE
+from .leaves import PAGE
 from .records import pack, readable
 from .salvage import UNREADABLE
 from .suspects import sealed
@@ -52,9 +54,6 @@ NAME = "journal.sqlite3"
 _SUSPECT_OF_DAMAGE = "damaged-while-running"
 """The file that a process leaves which was told of damage: the next one saves what can be read, without a look."""
 
-PAGE = 4096
-"""Bytes of a page: SQLite's own default."""
-
 BUSY_TIMEOUT = 5.0
 """Seconds that the journal's own thread, or a start, waits for another transaction."""
 
@@ -64,7 +63,16 @@ _PATIENCE = 0.2
 _LEAST_BLOCKS = 16
 """A volume with fewer free blocks is full: a log needs an index."""
 
-_SURROUNDINGS = {
+DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""Result codes of a file that is broken: no retry helps."""
+
+BUSY = {sqlite3.SQLITE_BUSY}
+"""That of one which another process has locked."""
+
+FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""Those of a volume that may be full: some file systems report it as a failed write."""
+
+OUTSIDE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
@@ -115,7 +123,7 @@ def prepare(path: Path, last: int = 0) -> str:
             raise sqlite3.DatabaseError("the last process was told so while it ran")
         return _prepare(path)
     except UNREADABLE as error:
-        if is_from_outside(error):
+        if says(error, OUTSIDE):
             raise
         _log.error("the journal is damaged (%s): what can be read is saved", error)
         salvage.save(path, SCHEMA, last)
@@ -130,7 +138,7 @@ def suspect_damage(path: Path) -> None:
 
 def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
     """Give the sentence that says why a journal cannot be opened."""
-    busy = is_busy(error)
+    busy = says(error, BUSY)
     kind = JournalLockedError if busy else JournalError
     with suppress(OSError):
         if not busy and os.statvfs(path.parent).f_bavail < _LEAST_BLOCKS:
@@ -138,29 +146,9 @@ def failure(path: Path, error: OSError | sqlite3.Error) -> JournalError:
     return kind(f"the journal {path} cannot be opened: {error} (SCORING_JOURNAL_DIR)")
 
 
-def code_of(error: sqlite3.Error) -> int:
-    """Give SQLite's primary result code of an error (https://sqlite.org/rescode.html), 0 if it has none."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether an error means that the file itself is broken: no retry helps then."""
-    return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def is_busy(error: Exception) -> bool:
-    """Say whether an error means that another process has the file locked."""
-    return isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_BUSY
-
-
-def is_from_outside(error: Exception) -> bool:
-    """Say whether an error while opening blames the disk or another process, and not the file."""
-    return isinstance(error, sqlite3.Error) and code_of(error) in _SURROUNDINGS
-
-
-def is_full(error: sqlite3.Error) -> bool:
-    """Say whether an error may come from a full volume; some file systems report it as a failed write."""
-    return code_of(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+def says(error: Exception | str, codes: Collection[int]) -> bool:
+    """Say whether an error is SQLite's with one of these primary result codes (https://sqlite.org/rescode.html)."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF in codes
 
 
 def sizes_after(connection: sqlite3.Connection, seq: int) -> dict[int, int]:
@@ -184,13 +172,24 @@ def skip_to(connection: sqlite3.Connection, last: int) -> None:
             connection.execute("DELETE FROM messages WHERE seq = ?", (last,))
 
 
-def append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> None:
-    """Append messages in one transaction, with seqs from ``first`` on.
+def append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> int:
+    """Append messages in one transaction, with seqs from ``first`` on, or higher ones if those are taken.
+
+    Returns:
+        The seq of the first one.
 
     Raises:
-        sqlite3.IntegrityError: another process has put back messages under these seqs; none of them is there.
         sqlite3.Error: none of them is there.
     """
+    try:
+        _append(connection, first, rows)
+    except sqlite3.IntegrityError:  # another process has put messages back
+        first = last_given(connection) + 1
+        _append(connection, first, rows)
+    return first
+
+
+def _append(connection: sqlite3.Connection, first: int, rows: list[Row]) -> None:
     if len(rows) == 1:  # the statement is its own transaction
         ((size, encoded, mark),) = rows
         connection.execute(_APPEND, (first, size, pack(first, encoded), mark))
@@ -245,14 +244,11 @@ def _prepare(path: Path) -> str:
 def _keep_facts(connection: sqlite3.Connection) -> None:
     """Write the facts that are missing, or are none any more."""
     facts = dict(connection.execute("SELECT name, value FROM facts"))
-    right = {"uuid": _uuid(facts.get("uuid")), "version": str(VERSION)}
+    given = facts.get("uuid")
+    is_uuid = isinstance(given, str) and re.fullmatch("[0-9a-f]{32}", given)
+    right = {"uuid": given if is_uuid else uuid.uuid4().hex, "version": str(VERSION)}
     wrong = [(name, value) for name, value in right.items() if facts.get(name) != value]
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", wrong)
-
-
-def _uuid(value: object) -> str:
-    """Give the journal's uuid, a new one if this is none."""
-    return value if isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) else uuid.uuid4().hex
 
 
 def _keep_numbers(connection: sqlite3.Connection) -> None:

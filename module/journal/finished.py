@@ -120,11 +120,19 @@ class Finished:
         said = reason[:_MOST_REASON].encode(errors="backslashreplace").decode()
         return seq, said, len(record), record
 
-    def futures(self) -> list[asyncio.Future[None]]:
-        """Give the futures of all that was not deleted, to be cancelled."""
+    def cancel(self) -> None:
+        """Cancel the futures of all that is not deleted; on the event loop."""
         with self._lock:
             futures, self._futures = self._futures, []
-        return futures
+        for future in futures:
+            future.cancel()
+
+
+def settle(futures: Iterable[asyncio.Future[None]]) -> None:
+    """Let those go on who waited for what is deleted now; on the event loop."""
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
 def _runs(seqs: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """The journal: the durable inbox. A message is in it before the hub may forget it, and until its answer is confirmed.
 
-Two connections: one appends, on whatever thread a transport offers; the other reads and deletes, on the journal thread.
+Two connections: one appends, on the event loop; the other reads and deletes, on the journal thread.
 Every bound holds for what is accepted and not done, in memory and in the file.
 """
 
@@ -10,24 +10,22 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import count, repeat
+from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
 from ..errors import JournalDamagedError
-from ..messages import Accepted, InputMessage, Offer
+from ..messages import Accepted, InputMessage
 from . import database
-from .backlog import Backlog
-from .finished import Finished
+from .backlog import Backlog, Reading
+from .finished import Finished, settle
 from .opening import opened
 from .place import lock
-from .reading import Reading
 from .records import encode
 from .redeliveries import fingerprint
 from .troubles import Troubles
-from .upkeep import Upkeep
-from .volume import Volume
+from .volume import Upkeep, Volume
 
 _RETRY, _IDLE = 1.0, 5.0
 """Seconds between two looks at the files while something cannot be done, and while nothing is to be done."""
@@ -54,7 +52,6 @@ class Journal:
             JournalLockedError: another process has it open.
         """
         self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
         self.on_room: Callable[[], object] = lambda: None
         self._troubles = Troubles()
         self._lock_file = lock(directory)
@@ -66,13 +63,13 @@ class Journal:
             raise database.failure(self._path, error) from error
         self.uuid, self._next = found.uuid, found.up_to + 1
         self._appender, self._reader = found.appender, found.reader
-        self._note, self._suspects, self._redeliveries = found.note, found.suspects, found.redeliveries
+        self._crash_record, self._suspects, self._redeliveries = found.crash_record, found.suspects, found.redeliveries
         self._max_messages, self._max_bytes = max_messages, min(max_bytes, self._volume.most_messages)
         self._backlog = Backlog(found.sizes)
         bounds = (max_quarantined, self._volume.most_quarantined)
         self._finished = Finished(self._reader, self._suspects, bounds, self._volume.together)
         self._reading = Reading(found, self._backlog, self._finished)
-        self._appending, self._waking = threading.Lock(), threading.Lock()
+        self._appending = threading.Lock()
         self._upkeep = Upkeep(self._volume, self._appender, self._appending, self._reader, self._troubles)
         self._taker: asyncio.Future[None] | None = None
         self._closed = False
@@ -81,27 +78,27 @@ class Journal:
         self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
         self._thread.start()
 
-    # Taking charge: the transport offers on the event loop, but any thread may
+    # On the event loop
 
-    def offer(self, message: InputMessage, *, maybe_again: bool = False) -> Offer:
-        """Append a message; it is durable when this returns ACCEPTED. Never raises."""
-        return self.offer_all((message,), maybe_again=maybe_again)[0]
+    def offer(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
+        """Append messages that arrived together, in one transaction; gives how many of the first are durable now.
 
-    def offer_all(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
-        """Append messages that arrived together, in one transaction: all that are new and have room, or none.
-
-        A redelivery is known only while ``maybe_again`` says that one may come, by its id, sender, input and content.
+        Those for which there is no room are not, nor any if they cannot be written; never raises. A redelivery is
+        durable already: it is known only while ``maybe_again`` says that one may come, by its id, sender, input and
+        content.
         """
         rows = [(len(encoded := encode(each)), encoded, fingerprint(each, encoded)) for each in messages]
         with self._appending:
-            again = [maybe_again and self._redeliveries.is_one(mark) for _, _, mark in rows]
-            new = [at for at, is_again in enumerate(again) if not is_again]
-            new = new[: self._room([rows[at][0] for at in new])]
-            accepted = self._append([messages[at] for at in new], [rows[at] for at in new])
+            again = self._redeliveries.among(mark for _, _, mark in rows) if maybe_again else [0] * len(rows)
+            new = [at for at, seq in enumerate(again) if not seq]
+            fitting = new[: self._room([rows[at][0] for at in new])]
+            accepted = self._append([messages[at] for at in fitting], [rows[at] for at in fitting])
+            count = new[accepted] if accepted < len(new) else len(rows)
+            if maybe_again:
+                self._redeliveries.dropped(again[:count])
         if accepted:
             self._wake_taker()
-        places = repeat(Offer.ACCEPTED, accepted)
-        return [Offer.DUPLICATE if is_again else next(places, Offer.FULL) for is_again in again]
+        return count
 
     def connected(self) -> None:
         """Hear that a connection begins: each remembered message may come once more on it."""
@@ -112,13 +109,13 @@ class Journal:
         if not rows:
             return 0
         try:
-            first = self._write(rows)
+            first = database.append(self._appender, self._next, rows)
         except sqlite3.Error as error:
             self._failed("written", error)
             return 0
         self._troubles.end("written")
         self._next = first + len(rows)
-        self._note.accepted(self._next - 1, len(rows))
+        self._crash_record.accepted(self._next - 1, len(rows))
         written = 0
         for seq, message, (size, _, mark) in zip(count(first), messages, rows, strict=False):
             self._redeliveries.remember(seq, mark)
@@ -128,23 +125,11 @@ class Journal:
             self._commands.put(self._upkeep.look)
         return len(rows)
 
-    def _write(self, rows: list[database.Row]) -> int:
-        """Append them to the file; gives the seq of the first."""
-        try:
-            database.append(self._appender, self._next, rows)
-            return self._next
-        except sqlite3.IntegrityError:  # another process has put messages back
-            first = database.last_given(self._appender) + 1
-            database.append(self._appender, first, rows)
-            return first
-
     def _room(self, sizes: list[int]) -> int:
         """Say for how many of these there is room."""
         if self._closed or self._upkeep.is_log_long or self._upkeep.is_gone:
             return 0
         return self._backlog.room(sizes, self._max_messages, self._max_bytes, self._volume.together)
-
-    # Giving: on the event loop
 
     async def take(self, count: int) -> list[Accepted]:
         """Give up to ``count`` messages in order, waiting for the first; none after close(), the rest stays here.
@@ -153,8 +138,6 @@ class Journal:
             JournalDamagedError: the file is damaged; the next start saves what can be read.
         """
         while True:
-            with self._waking:  # before the look, so that nothing that comes after it is missed
-                self._taker = taker = self._loop.create_future()
             if self._troubles.damage:
                 raise JournalDamagedError(self._troubles.damage)
             if self._closed:
@@ -163,7 +146,8 @@ class Journal:
                 return taken
             if self._backlog.unread():
                 self._commands.put(self._read_more)
-            await taker
+            self._taker = self._loop.create_future()
+            await self._taker
 
     def done(self, seqs: Iterable[int], reasons: Mapping[int, str] | None = None) -> asyncio.Future[None]:
         """Delete messages, those with a reason (be it empty) into the quarantine.
@@ -174,12 +158,12 @@ class Journal:
         if self._finished.add([(seq, (reasons or {}).get(seq)) for seq in seqs], forgotten):
             self._commands.put(self._delete)
         if not self._thread.is_alive():
-            _settle(self._finished.futures(), cancel=True)
+            self._finished.cancel()
         return forgotten
 
     def running(self, seqs: list[int]) -> None:
-        """Note which messages run() is about to get; none when it has returned."""
-        self._note.running(seqs)
+        """Record which messages run() is about to get; none when it has returned."""
+        self._crash_record.running(seqs)
 
     def explain(self, why: str) -> None:
         """Leave word of why this process is about to end in the middle of a run()."""
@@ -195,11 +179,15 @@ class Journal:
         self.close()
         self._commands.put(None)
         await asyncio.to_thread(self._thread.join, 5)
-        _settle(self._finished.futures(), cancel=True)
+        self._finished.cancel()
         with self._appending:
-            for part in (self._note, self._appender, self._reader, self._suspects, self._lock_file):
+            for part in (self._crash_record, self._appender, self._reader, self._suspects, self._lock_file):
                 part.close()
             self._volume.keep_what_there_is()
+
+    def _wake_taker(self) -> None:
+        if self._taker is not None and not self._taker.done():
+            self._taker.set_result(None)
 
     @property
     def trouble(self) -> str:
@@ -247,11 +235,11 @@ class Journal:
                     return
                 self._backlog.grow(sizes)
                 self._next = max(sizes) + 1
-                self._note.accepted(self._next - 1, len(sizes))
+                self._crash_record.accepted(self._next - 1, len(sizes))
         except sqlite3.Error as error:
             self._failed("read", error)
             return
-        self._wake_taker()
+        self._on_loop(self._wake_taker)
 
     def _retry(self) -> None:
         self._troubles.settle()
@@ -261,7 +249,7 @@ class Journal:
         self._delete()
         if self._upkeep.is_gone and not self._backlog:  # the next start makes a new one
             self._troubles.damage = self._troubles.said
-        self._wake_taker()
+        self._on_loop(self._wake_taker)
         self.on_room()
 
     def _read_more(self) -> None:
@@ -273,7 +261,7 @@ class Journal:
             self._failed("read", error)
             return
         self._troubles.end("read")
-        self._wake_taker()
+        self._on_loop(self._wake_taker)
         if self._finished:
             self._delete()
 
@@ -282,7 +270,7 @@ class Journal:
         if self._upkeep.is_log_full:
             return
         try:
-            seqs, futures = self._upkeep.delete(self._finished, self._note.finished)
+            seqs, futures = self._upkeep.delete(self._finished, self._crash_record.finished)
         except sqlite3.Error as error:
             self._failed("shortened", error)
             return
@@ -292,33 +280,19 @@ class Journal:
             self._commands.put(self._delete)
         if self._upkeep.is_due(self._backlog.remove(seqs)):
             self._commands.put(self._upkeep.look)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_settle, futures)
+        self._on_loop(settle, futures)
         self.on_room()
 
     # On any thread
 
-    def _wake_taker(self) -> None:
-        with self._waking:
-            taker, self._taker = self._taker, None
-        if taker is not None and threading.get_ident() == self._loop_thread:
-            _settle([taker])
-        elif taker is not None:
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(_settle, [taker])
+    def _on_loop(self, callback: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _failed(self, doing: str, error: sqlite3.Error) -> None:
         self._troubles.add(doing, error)
         if self._troubles.damage:
             with suppress(OSError):
                 database.suspect_damage(self._path)
-            self._wake_taker()
+            self._on_loop(self._wake_taker)
         self._commands.put(lambda: None)  # begins the retries
-
-
-def _settle(futures: Iterable[asyncio.Future[None]], *, cancel: bool = False) -> None:
-    for future in futures:
-        if cancel:
-            future.cancel()
-        elif not future.done():
-            future.set_result(None)

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from .records import RecordError, unpack
 
-_PAGE = 4096
+PAGE = 4096
+"""Bytes of a page: SQLite's own default."""
+
 _LEAF = b"\x0d"
-_MOST_LOCAL, _LEAST_LOCAL = _PAGE - 35, (_PAGE - 12) * 32 // 255 - 23
+_MOST_LOCAL, _LEAST_LOCAL = PAGE - 35, (PAGE - 12) * 32 // 255 - 23
 _BLOB = 12
 _MOST = 4 << 20
 _COLUMNS = 4
@@ -30,10 +32,10 @@ Pages = Callable[[int], bytes]
 def messages(path: Path) -> Iterator[Row]:
     """Give the rows of messages that lie in the pages of a file, in no order."""
     with path.open("rb") as file:
-        count = os.fstat(file.fileno()).st_size // _PAGE
+        count = os.fstat(file.fileno()).st_size // PAGE
 
         def page(number: int) -> bytes:
-            return os.pread(file.fileno(), _PAGE, (number - 1) * _PAGE) if 1 < number <= count else b""
+            return os.pread(file.fileno(), PAGE, (number - 1) * PAGE) if 1 < number <= count else b""
 
         for number in range(2, count + 1):
             yield from rows(page(number), page)
@@ -91,7 +93,7 @@ def _content(data: bytes, at: int, size: int, page: Pages) -> bytes:
     """Give the content of a cell, with what lies in overflow pages."""
     if size <= _MOST_LOCAL:
         return data[at : at + size]
-    local = _LEAST_LOCAL + (size - _LEAST_LOCAL) % (_PAGE - 4)
+    local = _LEAST_LOCAL + (size - _LEAST_LOCAL) % (PAGE - 4)
     local = local if local <= _MOST_LOCAL else _LEAST_LOCAL
     parts, there = [data[at : at + local]], local
     following = data[at + local : at + local + 4]
@@ -100,7 +102,7 @@ def _content(data: bytes, at: int, size: int, page: Pages) -> bytes:
         if not overflow:
             raise ValueError("its pages are gone")
         parts.append(overflow[4:])
-        there += _PAGE - 4
+        there += PAGE - 4
         following = overflow[:4]
     return b"".join(parts)[:size]
 

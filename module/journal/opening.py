@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import database, torn_log
-from .crash_record import Note
+from .crash_record import CrashRecord
 from .place import tighten
 from .redeliveries import Redeliveries
 from .suspects import CRASH, Suspects
@@ -37,7 +37,7 @@ class Opened:
     uuid: str
     appender: sqlite3.Connection
     reader: sqlite3.Connection
-    note: Note
+    crash_record: CrashRecord
     suspects: Suspects
     redeliveries: Redeliveries
     sizes: dict[int, int]
@@ -58,50 +58,50 @@ def opened(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opene
             found = _open(path, volume, sync)
             break
         except (OSError, sqlite3.Error) as error:
-            if database.is_busy(error) and time.monotonic() < end:
+            if database.says(error, database.BUSY) and time.monotonic() < end:
                 continue  # it has waited in SQLite; signals are heard here
             if is_last or not _may_help(path, volume, error):
                 raise
             is_last = True
     tighten(path.parent)
-    found.note.begin(found.up_to, len(found.sizes))
+    found.crash_record.begin(found.up_to, len(found.sizes))
     return found
 
 
 def _may_help(path: Path, volume: Volume, error: OSError | sqlite3.Error) -> bool:
     """Do what may let the next try succeed; False if nothing can."""
-    if isinstance(error, sqlite3.Error) and database.is_damage(error):
+    if database.says(error, database.DAMAGE):
         database.suspect_damage(path)  # a first look did not see it
         return True
-    return not database.is_busy(error) and volume.give_up_reserve()
+    return not database.says(error, database.BUSY) and volume.give_up_reserve()
 
 
 def _open(path: Path, volume: Volume, sync: Literal["normal", "full"]) -> Opened:
-    note = Note(path.with_name("note"))
+    record = CrashRecord(path.with_name("note"))
     torn_log.put_aside(path)
-    uuid = database.prepare(path, note.last_seq)
+    uuid = database.prepare(path, record.last_seq)
     with ExitStack() as stack:
         appender = stack.enter_context(
             closing(database.connect(path, sync, log_bytes=volume.log_bytes, patience=_PATIENCE))
         )
         reader = stack.enter_context(closing(database.connect(path, log_bytes=volume.log_bytes)))
-        lost = _lost(path, volume, note, appender)
+        lost = _lost(path, volume, record, appender)
         query = "SELECT seq, coalesce(length(message), 0) FROM messages ORDER BY seq"
         sizes: dict[int, int] = dict(reader.execute(query))
-        database.skip_to(reader, note.last_seq)
+        database.skip_to(reader, record.last_seq)
         up_to = database.last_given(reader)
         redeliveries = Redeliveries(appender)
-        suspects = Suspects(reader, note.left, path.with_name(CRASH))
+        suspects = Suspects(reader, record.left, path.with_name(CRASH))
         reader.execute(f"PRAGMA busy_timeout = {database.BUSY_TIMEOUT * 1000:.0f}")
         stack.pop_all()
-    return Opened(uuid, appender, reader, note, suspects, redeliveries, sizes, up_to, lost)
+    return Opened(uuid, appender, reader, record, suspects, redeliveries, sizes, up_to, lost)
 
 
-def _lost(path: Path, volume: Volume, note: Note, appender: sqlite3.Connection) -> int:
+def _lost(path: Path, volume: Volume, record: CrashRecord, appender: sqlite3.Connection) -> int:
     """Compare what is there with what the last process noted, put back what is missing; say and give what is lost."""
     found = int(appender.execute("SELECT count(*) FROM messages").fetchone()[0])
-    missing = max(0, note.waited - found, min(note.waited, note.last_seq - database.last_given(appender)))
-    accepted = range(1, note.last_seq + 1)
+    missing = max(0, record.waited - found, min(record.waited, record.last_seq - database.last_given(appender)))
+    accepted = range(1, record.last_seq + 1)
     back = torn_log.put_back(path, appender, accepted, missing, volume.together) if missing else 0
     torn_log.let_go(path, keep=bool(missing) and volume.has_reserve)
     if found + back:

@@ -26,8 +26,8 @@ _CANNOT_ALLOCATE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _log = logging.getLogger(__name__)
 
 
-def warn_if_it_dies_with_the_container(directory: Path) -> bool:
-    """Warn if the directory lies on a file system that goes when edgeAgent makes the container anew; True if so."""
+def warn_if_it_dies_with_the_container(directory: Path) -> None:
+    """Warn if the directory lies on a file system that goes when edgeAgent makes the container anew."""
     try:
         resolved = directory.resolve()
         mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -35,13 +35,11 @@ def warn_if_it_dies_with_the_container(directory: Path) -> bool:
         kinds = {Path(mount[4]): mount[mount.index("-") + 1] for mount in mounts}
         kind = next(kinds[parent] for parent in (resolved, *resolved.parents) if parent in kinds)
     except (OSError, ValueError, StopIteration):
-        return False
-    if kind not in ("overlay", "tmpfs", "ramfs"):
-        return False
-    _log.warning(
-        "the journal directory %s is on %s: it is lost with the container, mount a volume there", directory, kind
-    )
-    return True
+        return
+    if kind in ("overlay", "tmpfs", "ramfs"):
+        _log.warning(
+            "the journal directory %s is on %s: it is lost with the container, mount a volume there", directory, kind
+        )
 
 
 def lend_temporary_directory(directory: Path) -> None:

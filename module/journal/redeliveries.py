@@ -16,6 +16,7 @@ A fingerprint lies beside its message in the file, and moves to a table of its o
 """
 
 import sqlite3
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from ..messages import InputMessage
@@ -45,13 +46,21 @@ class Redeliveries:
         self._before = self._last
         self._again = 0
 
-    def is_one(self, mark: bytes) -> bool:
-        """Say whether a message is a redelivery; true once for each remembered message on each connection."""
-        seq = self._seqs.get(mark, 0)
-        if not max(self._again, self._last - REMEMBERED) < seq <= self._before:
-            return False
-        self._again = seq
-        return True
+    def among(self, marks: Iterable[bytes]) -> list[int]:
+        """Give for each message, in order, the seq that it had if it is a redelivery, else 0."""
+        seqs, after = [], max(self._again, self._last - REMEMBERED)
+        for mark in marks:
+            seq = self._seqs.get(mark, 0)
+            if after < seq <= self._before:
+                after = seq
+                seqs.append(seq)
+            else:
+                seqs.append(0)
+        return seqs
+
+    def dropped(self, seqs: list[int]) -> None:
+        """Hear which redeliveries were dropped: each comes once on each connection, and none before it after it."""
+        self._again = max(self._again, *seqs, 0)
 
     def remember(self, seq: int, mark: bytes) -> None:
         """Remember the fingerprint of a message once it is durable."""

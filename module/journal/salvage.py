@@ -29,8 +29,6 @@ _HEADER = {
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file raises; the latter where SQLite's own words quote from it."""
 
-_PAGE = 4096
-
 _TIME = 5.0
 """Seconds that the search for single rows between damaged pages may take in one table."""
 
@@ -94,10 +92,10 @@ def _mend_header(path: Path) -> None:
             file.seek(offset)
             file.write(content)
         file.seek(16)
-        size = int.from_bytes(file.read(2), "big")
+        size = int.from_bytes(file.read(2))
         if size != 1 and (size < 512 or size & (size - 1)):
             file.seek(16)
-            file.write((4096).to_bytes(2, "big"))
+            file.write(leaves.PAGE.to_bytes(2))
 
 
 def tables(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
@@ -121,9 +119,9 @@ def _mend_first_page(path: Path, schema: str) -> None:
     fresh.unlink(missing_ok=True)
     with closing(sqlite3.connect(fresh)) as new:
         new.executescript(schema)
-    page = bytearray(fresh.read_bytes()[:_PAGE])
+    page = bytearray(fresh.read_bytes()[: leaves.PAGE])
     page[18:20] = b"\2\2"
-    page[28:32] = (path.stat().st_size // _PAGE).to_bytes(4)
+    page[28:32] = (path.stat().st_size // leaves.PAGE).to_bytes(4)
     page[92:96] = page[24:28]  # or the number of pages would not count
     with path.open("r+b") as file:
         file.write(page)

@@ -24,7 +24,7 @@ from .salvage import UNREADABLE
 
 _HEADER = struct.Struct(">16x4s4s8x")  # two salts: they tell the frames of this log from those that it writes over
 _FRAME = struct.Struct(">II4s4s8x")  # the page's number, not 0 at the end of a transaction, the same two salts
-_STEP = _FRAME.size + database.PAGE
+_STEP = _FRAME.size + leaves.PAGE
 
 _TIME = 5.0
 """Seconds that the search may take."""
@@ -53,7 +53,7 @@ def put_aside(path: Path) -> None:
         with closing(database.connect(path)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except UNREADABLE as error:
-        if database.is_from_outside(error):
+        if database.says(error, database.OUTSIDE):
             raise
     if log.exists() and aside.exists() and log.samefile(aside):  # somebody else reads it: SQLite will write over it
         _copy(log, aside)
@@ -169,4 +169,4 @@ class _Search:
         yield from leaves.rows(self._image(frame), page, is_wanted)
 
     def _image(self, frame: int) -> bytes:
-        return os.pread(self._log, database.PAGE, _HEADER.size + frame * _STEP + _FRAME.size)
+        return os.pread(self._log, leaves.PAGE, _HEADER.size + frame * _STEP + _FRAME.size)

@@ -1,10 +1,9 @@
 """What the journal cannot do at present: written, read, shortened; each ends by itself when it is possible again."""
 
 import logging
-import sqlite3
 import time
 
-from .database import is_damage
+from .database import DAMAGE, says
 
 _QUIET = 3.0
 """Seconds without a failure after which something counts as possible again: on a full volume it comes and goes."""
@@ -37,7 +36,7 @@ class Troubles:
         self._sentences[doing] = self.said = sentence
         self._last[doing] = time.monotonic()
         self._works.discard(doing)
-        if isinstance(error, sqlite3.Error) and is_damage(error):
+        if says(error, DAMAGE):
             self.damage = f"{sentence}; the next start saves what can be read"
 
     def end(self, doing: str) -> None:

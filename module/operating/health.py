@@ -5,6 +5,7 @@ import html
 import logging
 from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import cast
 
 from ..errors import SettingsError
@@ -93,7 +94,9 @@ class Health:
             except Exception:
                 _log.exception("the page %s fails: please report this", path)
                 status, kind, body = 500, "text/plain", b"this page fails, the log says why\n"
-        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        )
         return f"{head}Connection: close\r\n\r\n".encode() + (b"" if method == "HEAD" else body)
 
 
@@ -130,12 +133,3 @@ class _Connection(asyncio.Protocol):
         """Let go of the peer at once."""
         self._health.closed(self)
         self._transport.abort()
-
-
-_REASONS = {
-    200: "OK",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}

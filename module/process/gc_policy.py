@@ -1,4 +1,8 @@
-"""When memory is given back: once at ready, then by full garbage collections in idle moments, not within a burst."""
+"""Runs full garbage collections when the module is idle, and none in a burst; objects alive at ready are frozen.
+
+Frozen objects (the script, its model, the libraries) are never scanned again: a full collection then takes only as long
+as what was allocated since needs.
+"""
 
 import ctypes
 import gc
@@ -6,20 +10,21 @@ import time
 from contextlib import suppress
 
 _YOUNG, _MIDDLE = 700, 10
-"""Python's own thresholds for new objects: their collections are short."""
+"""Thresholds of the collections of new objects, which are short: Python's own."""
 
 _DUE, _OVERDUE = 10, 100
-"""Middle collections since the last full one after which it runs in an idle moment (Python's own), or at once."""
+"""Middle collections since the last full one: from the first number on (Python's own threshold) a full one runs in the
+next idle moment, at the second it runs at once, so that garbage is bounded without idle moments too."""
 
 _EVERY = 10.0
-"""Seconds between two full collections in idle moments at least."""
+"""Least seconds between two full collections in idle moments."""
 
 
-class Collecting:
-    """Full collections from ready on: what lives then lives to the end and is walked by none of them."""
+class GcPolicy:
+    """When full garbage collections run, from ready on."""
 
     def __init__(self) -> None:
-        """Collect once, give back what is free, set aside what is left, and leave the next collections to ``idle``."""
+        """Run a full collection, freeze what is alive, and return freed memory to the operating system."""
         gc.collect()
         gc.freeze()
         with suppress(AttributeError):  # only glibc has it, and keeps what was freed
@@ -28,7 +33,7 @@ class Collecting:
         self._last = time.monotonic()
 
     def idle(self) -> None:
-        """Collect if enough has been allocated since the last time; call it when nothing waits."""
+        """Run a full collection if one is due; to be called when no message waits."""
         if gc.get_count()[2] >= _DUE and time.monotonic() - self._last >= _EVERY:
             gc.collect()
             self._last = time.monotonic()

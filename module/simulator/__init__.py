@@ -1,6 +1,7 @@
 """edgeHub on a laptop: run any module against a local hub, feed it messages and count what comes back.
 
-For tests: ``from module.simulator.hub import EdgeHub``. This file stays light, the libraries come with the first use.
+For tests: ``from module.simulator.edge_hub.hub import EdgeHub``. This file stays light: the libraries come with the
+first use.
 """
 
 from ..errors import SettingsError

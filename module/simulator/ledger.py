@@ -33,7 +33,7 @@ class Ledger:
     Attributes:
         expected: number of entries.
         answered: … that an output belongs to.
-        nothing: … of them, those that the module said to have answered with NOTHING.
+        nothing: … of them, those that the module told to have answered with NOTHING.
         by_order: … of them, those that no id of their own tells apart, so that only the order says who was answered.
         out_of_order: … of them, those answered after a message that was delivered later.
         duplicates: outputs whose message id was seen before, and that no message is left for.
@@ -86,8 +86,8 @@ class Ledger:
         self.by_output[name] += 1
         self.duplicates += not self._take(name, message_id, correlation_id, now)
 
-    def said_nothing(self, name: str, message_id: str, correlation_id: str, now: float) -> None:
-        """Take what the module said on output ``name`` of a message that it answered with NOTHING."""
+    def answered_with_nothing(self, name: str, message_id: str, correlation_id: str, now: float) -> None:
+        """Take what tells on output ``name`` that the module answered a message with NOTHING."""
         before = self.answered
         self._take(name, message_id, correlation_id, now, alone=True)
         self.nothing += self.answered - before

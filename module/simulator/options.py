@@ -7,8 +7,6 @@ from pathlib import Path
 
 from ..errors import SettingsError
 
-_DEFAULT_COMMAND = [sys.executable, "-m", "module.cli", "run"]
-
 _DESCRIPTION = """\
 Be edgeHub for one module: start COMMAND with the IOTEDGE_* variables that edgeAgent would give it, send it the messages
 of a file as a leaf device would, one un-acked at a time, and count what comes back.
@@ -51,76 +49,42 @@ class Options:
     ack_timeout: float = 30.0
     max_in_flight: int = 1
     settle: float = 10.0
-    command: tuple[str, ...] = tuple(_DEFAULT_COMMAND)
+    command: tuple[str, ...] = (sys.executable, "-m", "module.cli", "run")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``simulate``, with a description and examples."""
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--telemetry", metavar="FILE", type=Path, help=".jsonl[.gz], a message body a line")
-    source.add_argument(
-        "--messages",
-        metavar="FILE",
-        type=Path,
-        help='.jsonl[.gz], lines {"input", "system", "properties", "body" or "base64"}',
+    default = Options()
+    source = parser.add_mutually_exclusive_group(required=True).add_argument
+    source("--telemetry", metavar="FILE", type=Path, help=".jsonl[.gz], a message body a line")
+    messages = '.jsonl[.gz], lines {"input", "system", "properties", "body" or "base64"}'
+    source("--messages", metavar="FILE", type=Path, help=messages)
+    option = parser.add_argument
+    manifest = "deployment with routes and module twin (default: ./deployment.template.json, else built-in routes)"
+    option("--manifest", metavar="FILE", type=Path, help=manifest)
+    option("--module", metavar="NAME", help="the module to be, if the routes lead to several")
+    listen = "address, port 8883 (default: %(default)s)"
+    option("--listen", metavar="ADDRESS", default=default.listen, help=listen)
+    again = "send an un-acked message again after this (default: %(default)g)"
+    option("--ack-timeout", metavar="SECONDS", type=float, default=default.ack_timeout, help=again)
+    in_flight = "un-acked messages at a time (default: %(default)s, edgeHub's)"
+    option("--max-in-flight", metavar="N", type=int, default=default.max_in_flight, help=in_flight)
+    option("--limit", metavar="N", type=int, help="send N messages at most")
+    rate = "messages a second (default: 0, as fast as they are taken)"
+    option("--rate", metavar="N", type=float, default=default.rate, help=rate)
+    kill = (
+        "kill -9 COMMAND while messages are under way, on average this long after it connected (one life of four: "
+        "after it started), and start it again"
     )
-    _add_hub(parser)
-    _add_feeding(parser)
-    parser.add_argument("--upstream", metavar="FILE", type=Path, help="write a line for each message to $upstream")
-    parser.add_argument("--summary", metavar="FILE", type=Path, help="write the counts as JSON")
-    parser.add_argument(
-        "child", metavar="COMMAND", nargs="*", help="after --, what to start (default: scoring-module run)"
-    )
-
-
-def _add_hub(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--manifest",
-        metavar="FILE",
-        type=Path,
-        help="deployment with routes and module twin (default: ./deployment.template.json, else built-in routes)",
-    )
-    parser.add_argument("--module", metavar="NAME", help="the module to be, if the routes lead to several")
-    parser.add_argument(
-        "--listen", metavar="ADDRESS", default="127.0.0.1", help="address, port 8883 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--ack-timeout",
-        metavar="SECONDS",
-        type=float,
-        default=30.0,
-        help="send an un-acked message again after this (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--max-in-flight",
-        metavar="N",
-        type=int,
-        default=1,
-        help="un-acked messages at a time (default: %(default)s, edgeHub's)",
-    )
-
-
-def _add_feeding(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", metavar="N", type=int, help="send N messages at most")
-    parser.add_argument(
-        "--rate", metavar="N", type=float, default=0.0, help="messages a second (default: 0, as fast as they are taken)"
-    )
-    parser.add_argument(
-        "--kill-every",
-        metavar="SECONDS",
-        type=float,
-        help="kill -9 COMMAND while messages are under way, on average this long after it connected (one life of four: "
-        "after it started), and start it again",
-    )
-    parser.add_argument(
-        "--settle",
-        metavar="SECONDS",
-        type=float,
-        default=10.0,
-        help="without any progress for this long, unanswered messages count as lost (default: %(default)g)",
-    )
+    option("--kill-every", metavar="SECONDS", type=float, help=kill)
+    settle = "without any progress for this long, unanswered messages count as lost (default: %(default)g)"
+    option("--settle", metavar="SECONDS", type=float, default=default.settle, help=settle)
+    option("--upstream", metavar="FILE", type=Path, help="write a line for each message to $upstream")
+    option("--summary", metavar="FILE", type=Path, help="write the counts as JSON")
+    command = "after --, what to start (default: scoring-module run)"
+    option("child", metavar="COMMAND", nargs="*", help=command)
 
 
 def options_from(args: argparse.Namespace) -> Options:
@@ -129,8 +93,6 @@ def options_from(args: argparse.Namespace) -> Options:
     Raises:
         SettingsError: a number does not fit, or a file is not there.
     """
-    if args.telemetry is None and args.messages is None:
-        raise SettingsError("give --telemetry FILE or --messages FILE: there is nothing to send")
     _check_numbers(args)
     for option in ("telemetry", "messages", "manifest"):
         path = getattr(args, option)
@@ -145,7 +107,7 @@ def options_from(args: argparse.Namespace) -> Options:
             if path is not None and path.exists() and source is not None and path.samefile(source):
                 raise SettingsError(f"--{option} {path} is the file that --{read} reads: it would be written over")
     names = [name for name in Options.__dataclass_fields__ if name != "command"]
-    return Options(**{name: getattr(args, name) for name in names}, command=tuple(args.child or _DEFAULT_COMMAND))
+    return Options(**{name: getattr(args, name) for name in names}, command=tuple(args.child) or Options().command)
 
 
 def _check_numbers(args: argparse.Namespace) -> None:

@@ -3,7 +3,6 @@
 import sys
 from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -38,31 +37,24 @@ class ProgressDisplay:
     """A bar or lines; use it with ``with``."""
 
     def __init__(self, total: int | None) -> None:
-        self._total = total
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+        self._task = self._bar.add_task("", total=total)
         self._line_at = monotonic()
-        self._bar: Progress | None = None
-        if sys.stderr.isatty():
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> Self:
         """Begin."""
-        if self._bar is not None:
-            self._bar.start()
-            self._bar.add_task("", total=self._total)
+        self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the bar away."""
-        if self._bar is not None:
+        if not self._bar.disable:  # older versions of rich end what they never began with an empty line
             self._bar.stop()
 
     def show(self, state: State) -> None:
         """Show this state; without a terminal only every 5 s."""
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=state.answered, description=state.text())
-        elif monotonic() - self._line_at >= _LINE_EVERY:
+        self._bar.update(self._task, completed=state.answered, description=state.text())
+        if self._bar.disable and monotonic() - self._line_at >= _LINE_EVERY:
             self._line_at = monotonic()
             print(f"{state.sent:,} sent, {state.answered:,} answered, {state.text()}", file=sys.stderr, flush=True)

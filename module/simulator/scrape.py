@@ -5,26 +5,16 @@ Whatever answers on the port is believed only if it says the name of this run's 
 
 import asyncio
 import http.client
-import re
 import socket
+from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from ..errors import SettingsError
 
-_SAMPLE = re.compile(rb"^scoring_batch_size_(sum|count)\{(.*)\} (\S+)", re.M)
+_REQUESTS, _BATCHES = "scoring_batch_size_sum", "scoring_batch_size_count"
 _MAX_PAGE = 4_000_000
-
-
-class Scraped(NamedTuple):
-    """Counters: requests in all batches; batches."""
-
-    requests: float = 0.0
-    batches: float = 0.0
-
-    def plus(self, other: "Scraped") -> "Scraped":
-        """Add counter by counter."""
-        return Scraped(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 class Scraper:
@@ -33,19 +23,15 @@ class Scraper:
     def __init__(self, port: int, iothub: str) -> None:
         """Read the port of the module that is connected to this hub; 0: it has none."""
         self._port, self._iothub = port, iothub
-        self._before = Scraped()
-        self._current = Scraped()
+        self._before: Counter[str] = Counter()
+        self._current: Counter[str] = Counter()
         self._lives = 0
 
     @property
-    def total(self) -> Scraped:
-        """The counters over all lives, as of the last poll of each."""
-        return self._before.plus(self._current)
-
-    @property
     def mean_batch(self) -> float | None:
-        """Requests in a batch on average; None if the module never told."""
-        return self.total.requests / self.total.batches if self.total.batches else None
+        """Requests in a batch on average over all lives, as of the last poll of each; None if the module never told."""
+        total = self._before + self._current
+        return total[_REQUESTS] / total[_BATCHES] if total[_BATCHES] else None
 
     async def poll(self) -> None:
         """Read the counters; without an answer within a second they stay as they were."""
@@ -56,17 +42,25 @@ class Scraper:
 
     def new_life(self) -> None:
         """The process ended; its successor counts from 0."""
-        self._before, self._current = self.total, Scraped()
+        self._before += self._current
+        self._current = Counter()
         self._lives += 1
 
 
-def parse(page: bytes, iothub: str) -> Scraped:
-    """Give the counters of a page in Prometheus text format, of this hub alone, summed over their other labels."""
-    sums = {b"sum": 0.0, b"count": 0.0}
-    for name, labels, value in _SAMPLE.findall(page):
-        if f'iothub="{iothub}"'.encode() in labels:
-            sums[name] += float(value)
-    return Scraped(*sums.values())
+def parse(page: bytes, iothub: str) -> Counter[str]:
+    """Give sum and count of batch sizes on a page in Prometheus text format, of this hub alone, over all other labels.
+
+    What is no such page gives nothing.
+    """
+    sums: Counter[str] = Counter()
+    try:
+        for family in text_string_to_metric_families(page.decode()):
+            for sample in family.samples:
+                if sample.name in (_REQUESTS, _BATCHES) and sample.labels.get("iothub") == iothub:
+                    sums[sample.name] += sample.value  # type: ignore[assignment] # a Counter may count halves
+    except ValueError:
+        return Counter()
+    return sums
 
 
 def free_port() -> int:

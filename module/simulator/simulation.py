@@ -161,7 +161,7 @@ class Simulation:
             unrouted=self._unrouted,
             unsent=self._read + sum(1 for _ in self._messages) - sent - self._refused,
             un_acked=len(un_acked),
-            dropped=counts.no_route + counts.too_large,
+            dropped=counts.no_route + counts.too_large + counts.overflow,
             out_of_order=ledger.out_of_order,
             by_order=ledger.by_order,
             crashes=command.crashes if command else 0,
@@ -213,7 +213,9 @@ class Simulation:
                 if self._ledger.missing:
                     ended = quiet > self._patience()
                 else:
-                    ended = feeding.done() and (not self._hub.session.in_flight or self._answered_for(now))
+                    # Long after the last answer, what is still not acked never will be.
+                    late = now - (self._ledger.last_at or 0.0) > self._options.settle
+                    ended = feeding.done() and (late or not self._hub.session.in_flight)
                 if ended:
                     self._had_time = self._hub.connected.is_set()
                     return
@@ -222,10 +224,6 @@ class Simulation:
     def _moves(self) -> tuple[int, ...]:
         """Give counts that change as long as messages move."""
         return self._taken, self._hub.counts.outputs, self._hub.session.acked
-
-    def _answered_for(self, now: float) -> bool:
-        """Say whether the last answer is so long ago that what is still not acked never will be."""
-        return now - (self._ledger.last_at or 0.0) > self._options.settle
 
     def _patience(self) -> float:
         """Give for how long nothing may move."""
@@ -263,7 +261,7 @@ class Simulation:
         system = message.system
         ids = system.get("message_id", ""), system.get("correlation_id", "")
         name = system.get("output_name", "")
-        take = self._ledger.said_nothing if name == self._nothing_output else self._ledger.output
+        take = self._ledger.answered_with_nothing if name == self._nothing_output else self._ledger.output
         take(name, *ids, monotonic())
 
     def _reached_upstream(self, message: RoutedMessage) -> None:

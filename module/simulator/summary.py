@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from ..errors import SettingsError
+from .files import cannot_write
 
 _KILLED, _TERMINATED = 137, 143
 """Exit codes of a process that SIGKILL or SIGTERM ended."""
@@ -32,7 +32,7 @@ class Summary:
         unrouted: messages that no route led to the module.
         unsent: messages of the file that were not sent, as COMMAND ended or was stopped before.
         un_acked: messages sent to the module that it did not ack.
-        dropped: outputs that the hub dropped: no route takes them, or they are over 262,144 bytes.
+        dropped: outputs that the hub dropped: no route takes them, they are too large, or too many wait for the module.
         out_of_order: messages answered after one that was delivered later.
         by_order: messages that no id of their own tells apart: who of them was answered is taken from the order.
         crashes: restarts without a kill of ours.
@@ -124,7 +124,7 @@ class Summary:
         try:
             path.write_bytes(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         except OSError as error:
-            raise SettingsError(f"cannot write {path}: {error.strerror}") from error
+            raise cannot_write(path, error) from error
 
     def text(self) -> str:
         """Give it for people."""

@@ -7,32 +7,17 @@ ids, half-sent messages) can reach a new one. Unconfirmed messages are published
 
 import asyncio
 import logging
-import os
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from azure.iot.device.aio import IoTHubModuleClient
-
 from ..errors import SettingsError, TransportError, UnsendableError
-from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
+from ..messages import InputMessage, Offer, OutputMessage
 from .edge_hub_tap import Tap
+from .sdk_client import ThreadForEach, never, new_client, reason, shut_down
 
-VARIABLES = (
-    "IOTEDGE_IOTHUBHOSTNAME",
-    "IOTEDGE_DEVICEID",
-    "IOTEDGE_MODULEID",
-    "IOTEDGE_GATEWAYHOSTNAME",
-    "IOTEDGE_MODULEGENERATIONID",
-    "IOTEDGE_WORKLOADURI",
-    "IOTEDGE_APIVERSION",
-)
-_IN_THEIR_PLACE = ("EdgeHubConnectionString", "EdgeModuleCACertificateFile")
 _PAUSE, _MAX_PAUSE = 0.25, 60.0
 _STABLE, _MAX_FLAP = 10.0, 5.0
 """Seconds that a connection must last for the pause before the next one to be short again; its longest."""
@@ -47,26 +32,8 @@ _STOP_TIMEOUT = 1.5
 _log = logging.getLogger(__name__)
 
 
-def check_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """See that the SDK can find edgeHub; gives the variables by which it does.
-
-    Raises:
-        SettingsError: variables are missing; the sentence names them.
-    """
-    missing = [name for name in VARIABLES if not environment.get(name)]
-    if missing and not environment.keys() >= set(_IN_THEIR_PLACE):
-        raise SettingsError(
-            f"{', '.join(missing)} not set: edgeAgent sets them; on a laptop run scoring-module simulate instead"
-        )
-    return {name: environment[name] for name in (*VARIABLES, *_IN_THEIR_PLACE) if name in environment}
-
-
-@dataclass(eq=False, slots=True)
-class _Pending:
-    """An output message on its way."""
-
-    message: OutputMessage
-    confirmation: asyncio.Future[None]
+_Pending = tuple[OutputMessage, asyncio.Future[None]]
+"""An output message on its way, and its confirmation."""
 
 
 class EdgeHub:
@@ -74,7 +41,7 @@ class EdgeHub:
 
     def __init__(
         self,
-        offer: OfferingAll,
+        offer: Offer,
         environment: Mapping[str, str],
         *,
         hub_timeout: float,
@@ -118,6 +85,7 @@ class EdgeHub:
         Raises:
             TransportError: the hub could not be reached within the time-out.
         """
+        self._loop.set_default_executor(ThreadForEach())
         first: asyncio.Future[None] = self._loop.create_future()
         self._keeping = asyncio.create_task(self._keep(first))
         await asyncio.wait((first, self._keeping), return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +113,7 @@ class EdgeHub:
             self.trouble = "the connection to edgeHub is lost"
             _log.warning("%s: a new client is made", self.trouble)
             self._tap = self._client = None
-            await _shut_down(client, _CALL_TIMEOUT)
+            await shut_down(client, _CALL_TIMEOUT)
             # Two processes with one identity throw each other out: not as fast as they can.
             self._pause = _PAUSE if time.monotonic() - since > _STABLE else min(2 * self._pause, _MAX_FLAP)
             await asyncio.sleep(self._pause)
@@ -165,17 +133,15 @@ class EdgeHub:
                 if left <= 0:
                     raise TransportError(
                         f"edgeHub was not reached within {self._hub_timeout:g} s (SCORING_HUB_TIMEOUT_S), "
-                        f"is it running and is its name right? {_reason(error)}"
+                        f"is it running and is its name right? {reason(error)}"
                     ) from error
-                _log.warning("edgeHub cannot be reached, next try in %.2g s: %s", pause, _reason(error))
+                _log.warning("edgeHub cannot be reached, next try in %.2g s: %s", pause, reason(error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE)
 
     async def _connect(self) -> Any:
-        # Blocking calls to the workload API: not on the event loop, not for ever, and not on threads that still wait.
-        self._loop.set_default_executor(_Impatient())
         async with asyncio.timeout(_CALL_TIMEOUT):
-            client = await asyncio.to_thread(self._new_client)
+            client = await asyncio.to_thread(new_client, self._environment)  # which asks the workload API
         try:
             self._lost = lost = asyncio.Event()  # a new one: an old client may report its end late
             self._begin()
@@ -183,23 +149,17 @@ class EdgeHub:
             async with asyncio.timeout(_CALL_TIMEOUT):
                 await client.connect()
                 # Makes the SDK subscribe, and waits for that: not on the event loop. The tap takes the messages.
-                await asyncio.to_thread(setattr, client, "on_message_received", _never)
+                await asyncio.to_thread(setattr, client, "on_message_received", never)
         except BaseException:
-            await _shut_down(client, _CALL_TIMEOUT)
+            await shut_down(client, _CALL_TIMEOUT)
             raise
         self.connects += 1
         self.trouble = ""
         self._tap, self._client = tap, client
-        for pending in self._unconfirmed():
-            _publish(tap, pending)
+        for message, confirmation in self._unconfirmed():
+            _publish(tap, message, confirmation)
         tap.make_room()  # what came before this was held if there was no room then
         return client
-
-    def _new_client(self) -> Any:
-        """Make a client of the SDK, whatever the script has done to the variables and warnings of this process."""
-        os.environ.update(self._environment)
-        warnings.filterwarnings("ignore", module=r"(azure|paho)\.")
-        return IoTHubModuleClient.create_from_edge_environment(connection_retry=False, auto_connect=False)
 
     async def _until_lost(self) -> None:
         """Wait for the end of the connection, or until it confirms nothing any more.
@@ -214,7 +174,7 @@ class EdgeHub:
                 async with asyncio.timeout(self._stall_timeout / _LOOKS):
                     await self._lost.wait()
             except TimeoutError:
-                if not waiting or any(pending.confirmation.done() for pending in waiting):
+                if not waiting or any(confirmation.done() for _, confirmation in waiting):
                     waiting, silent = self._unconfirmed(), 0
                     continue
                 silent += 1
@@ -224,16 +184,16 @@ class EdgeHub:
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Send a message; the future is done when the hub has it, on this connection or a later one."""
-        while self._pending and self._pending[0].confirmation.done():
+        while self._pending and self._pending[0][1].done():
             self._pending.popleft()
-        pending = _Pending(message, self._loop.create_future())
-        self._pending.append(pending)
+        confirmation: asyncio.Future[None] = self._loop.create_future()
+        self._pending.append((message, confirmation))
         if self._tap is not None:
-            _publish(self._tap, pending)
-        return pending.confirmation
+            _publish(self._tap, message, confirmation)
+        return confirmation
 
     def _unconfirmed(self) -> list[_Pending]:
-        return [pending for pending in self._pending if not pending.confirmation.done()]
+        return [pending for pending in self._pending if not pending[1].done()]
 
     @property
     def held(self) -> int:
@@ -247,10 +207,10 @@ class EdgeHub:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(tap.make_room)
 
-    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
-        return self._offer(messages, maybe_again=maybe_again) if self._taking else [Offer.FULL] * len(messages)
+    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
+        return self._offer(messages, maybe_again=maybe_again) if self._taking else 0
 
-    async def stop_taking(self) -> None:
+    def stop_taking(self) -> None:
         """Accept no further message: it stays un-acked with the hub."""
         self._taking = False
 
@@ -262,45 +222,13 @@ class EdgeHub:
         client, self._tap, self._client = self._client, None, None
         if client is not None:
             try:
-                await _shut_down(client, _STOP_TIMEOUT)
+                await shut_down(client, _STOP_TIMEOUT)
             except TransportError as error:
                 _log.warning("%s", error)
 
 
-class _Impatient(ThreadPoolExecutor):
-    """The loop's executor; the SDK's blocking calls have no time-out, and the loop's end must not wait for them."""
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let go of the threads, whatever they do."""
-        super().shutdown(wait=False, cancel_futures=True)
-
-
-def _publish(tap: Tap, pending: _Pending) -> None:
+def _publish(tap: Tap, message: OutputMessage, confirmation: asyncio.Future[None]) -> None:
     try:
-        tap.publish(pending.message, pending.confirmation)
+        tap.publish(message, confirmation)
     except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
-        pending.confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))
-
-
-async def _never(message: object) -> None:
-    _log.error("an input message passed the tap by: please report this")
-
-
-async def _shut_down(client: Any, limit: float) -> None:
-    """Shut a client down.
-
-    Raises:
-        TransportError: it does not end; only a new process helps then.
-    """
-    try:
-        async with asyncio.timeout(limit):
-            await client.shutdown()
-    except TimeoutError as error:
-        raise TransportError(f"the SDK's client did not shut down within {limit:g} s") from error
-    except Exception as error:
-        _log.debug("a client did not end cleanly: %s", _reason(error))
-
-
-def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error
-    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+        confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))

@@ -15,6 +15,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -22,7 +23,7 @@ import msgspec
 from msgspec import structs
 
 from ..errors import SettingsError
-from ..messages import InputMessage, Offer, OfferingAll, OutputMessage
+from ..messages import InputMessage, Offer, OutputMessage
 from .mqtt_on_loop import MqttOnLoop
 from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, puback, publish, published
 from .topics import input_message, output_bag
@@ -38,9 +39,6 @@ AGAIN = 300.0
 
 SOON = 10.0
 """Seconds of holding an ack back that no hub's ack time-out is shorter than (edgeHub: 30)."""
-
-_DUP = 0x08
-"""The flag of a PUBLISH that may have been sent before (MQTT 3.1.1, 3.3.1.1)."""
 
 _INSTANT_TURNS = 3
 """Turns of the loop within which an instant answer is there: an ack that waits for it leaves in the same write."""
@@ -76,7 +74,7 @@ class _Held(msgspec.Struct):
 class Tap:
     """One connection's input and output messages; dead for good once the connection is lost."""
 
-    def __init__(self, client: Any, offer: OfferingAll, lost: Callable[[], None], *, is_instant: bool = False) -> None:
+    def __init__(self, client: Any, offer: Offer, lost: Callable[[], None], *, is_instant: bool = False) -> None:
         """Attach to a client of the SDK that is not connected yet.
 
         Args:
@@ -146,8 +144,8 @@ class Tap:
         if packet.kind != PUBLISH or not data.startswith(self._inputs, packet.body + 2):
             return False
         arrived, now = published(data, start, packet), time.monotonic()
-        message, dup = input_message(arrived.topic, arrived.body), bool(data[start] & _DUP)
-        self._arrived.append(_Held(message, arrived.packet_id, now, now, dup))
+        message = input_message(arrived.topic, arrived.body)
+        self._arrived.append(_Held(message, arrived.packet_id, now, now, arrived.dup))
         return True
 
     def taken(self) -> None:
@@ -169,8 +167,7 @@ class Tap:
     def _try(self, arrived: Sequence[_Held]) -> int:
         """Offer messages and ack the first ones, for which there is room; gives how many."""
         maybe_again = time.monotonic() < self._again_until
-        offers = self._offer([each.message for each in arrived], maybe_again=maybe_again)
-        accepted = offers.index(Offer.FULL) if Offer.FULL in offers else len(offers)
+        accepted = self._offer([each.message for each in arrived], maybe_again=maybe_again)
         for each in arrived[:accepted]:
             if each.packet_id:
                 self._line.write(puback(each.packet_id), self._ack_turns)
@@ -227,7 +224,8 @@ class Tap:
     def _on_disconnect(self, paho: Any, userdata: Any, code: Any) -> None:
         self._arrived.clear()
         self._held.clear()  # the hub sends them again; their packet ids mean nothing on another connection
-        self._call_soon(self._end)
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._end)
         self._sdk_on_disconnect(paho, userdata, code)
 
     def _end(self) -> None:
@@ -239,12 +237,6 @@ class Tap:
             self._settling.cancel()
         self._unconfirmed.clear()
         self._lost()
-
-    def _call_soon(self, callback: Callable[[], None]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback)
-        except RuntimeError:
-            _log.debug("the event loop is closed: a callback of the MQTT client is dropped")
 
 
 def _is_marked(arrived: _Held) -> bool:

@@ -8,6 +8,7 @@ import gzip
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,7 +16,8 @@ import msgspec
 import orjson
 
 from ..errors import SettingsError
-from ..messages import InputMessage, Offer, Offering, OutputMessage
+from ..inbox import Inbox
+from ..messages import InputMessage, OutputMessage
 
 _JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
@@ -88,35 +90,32 @@ def message_line(
     The body is inlined as a JSON value if content type and encoding say JSON and it is JSON, else as ``base64``.
     """
     line: dict[str, object] = {"module": module, "output": output, "system": system, "properties": properties}
-    line |= _body_field(body, system)
+    if all(system.get(name, "").lower() == value for name, value in _JSON.items()):
+        with suppress(orjson.JSONDecodeError):
+            line["body"] = orjson.loads(body)
+    if "body" not in line:
+        line["base64"] = b64encode(body).decode()
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _body_field(body: bytes, system: Mapping[str, str]) -> dict[str, object]:
-    says_json = all(system.get(name, "").lower() == value for name, value in _JSON.items())
-    if says_json:
-        try:
-            return {"body": orjson.loads(body)}
-        except orjson.JSONDecodeError:
-            pass
-    return {"base64": b64encode(body).decode()}
 
 
 class JsonLines:
     """A transport between files: offers the messages that it is given, writes a line for each one published."""
 
-    def __init__(self, messages: Iterable[InputMessage], offer: Offering, out: BinaryIO) -> None:
+    def __init__(self, messages: Iterable[InputMessage], inbox: Inbox, out: BinaryIO) -> None:
         self._messages = messages
-        self._offer = offer
+        self._inbox = inbox
         self._out = out
 
     async def feed(self) -> int:
-        """Offer every message, waiting where there is no room; gives their number."""
+        """Offer every message, waiting where there is no room, then close the inbox; gives their number."""
         count = 0
-        for message in self._messages:
-            while self._offer(message) is Offer.FULL:  # noqa: ASYNC110 - the seam has no event for room
-                await asyncio.sleep(0.001)
-            count += 1
+        try:
+            for message in self._messages:
+                while not self._inbox.offer((message,)):  # noqa: ASYNC110 - on_room may come from any thread
+                    await asyncio.sleep(0.001)
+                count += 1
+        finally:
+            self._inbox.close()
         return count
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:

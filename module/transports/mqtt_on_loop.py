@@ -68,7 +68,7 @@ class MqttOnLoop:
         paho._sock_send, paho._sock_recv = self.write, self._give
         paho.loop_start = lambda: self._on_loop(lambda: self._safely(self._begin))
         paho.loop_stop = lambda force=False: None
-        paho.on_socket_register_write = lambda *_: self._soon(lambda: self._safely(paho.loop_write))
+        paho.on_socket_register_write = lambda *_: self._loop.call_soon_threadsafe(self._safely, paho.loop_write)
         paho.on_socket_close = lambda *_: self._on_loop(self._end)
 
     def write(self, data: bytes, turns: int = 1) -> int:
@@ -194,12 +194,6 @@ class MqttOnLoop:
         self._loop.remove_reader(self._socket)
         self._write_later(False)
         self._socket = None
-
-    def _soon(self, callback: Callable[[], object]) -> None:
-        if threading.get_ident() == self._thread:
-            self._loop.call_soon(callback)
-        else:
-            self._loop.call_soon_threadsafe(callback)
 
     def _on_loop(self, callback: Callable[[], None]) -> None:
         """Call on the event loop and wait for it; the loop itself never waits for the SDK's threads."""

@@ -1,15 +1,17 @@
-"""The three MQTT packets of every message, as bytes: PUBLISH both ways and PUBACK, QoS 1.
+"""MQTT's frame, and the three packets of every message as bytes: PUBLISH both ways and PUBACK, QoS 1.
 
-Source: MQTT 3.1.1, sections 2.2, 3.3 and 3.4. All others are left to paho.
+Source: MQTT 3.1.1, sections 2.2, 3.3 and 3.4. All others the module leaves to paho; the local edgeHub knows them.
 """
 
 from typing import NamedTuple
 
 PUBLISH, PUBACK = 3, 4
 
-_MAX_TOPIC = 65_535
+MAX_TOPIC = 65_535
+"""Bytes of a topic at most."""
+
 _PUBLISH_QOS1 = 0x32
-_QOS, _QOS1 = 0x06, 0x02
+_DUP, _QOS, _QOS1 = 0x08, 0x06, 0x02
 _MAX_LENGTH_BYTES = 4
 MAX_PACKET = 1 << 20
 """Bytes of a packet that is taken; edgeHub's largest has 262,144 of message, a whole twin fewer."""
@@ -23,27 +25,28 @@ class Packet(NamedTuple):
     end: int
 
 
-class Published(NamedTuple):
-    """What a PUBLISH carries; without a packet id (QoS 0) nothing is to be acked."""
+class Publish(NamedTuple):
+    """What a PUBLISH carries; without a packet id (QoS 0) nothing is to be acked; ``dup``: it may have come before."""
 
     topic: str
     body: bytes
-    packet_id: int
+    packet_id: int = 0
+    dup: bool = False
 
 
-def next_packet(data: bytes, start: int) -> Packet | None:
+def next_packet(data: bytes, start: int, limit: int = MAX_PACKET) -> Packet | None:
     """Find the packet that begins at ``start``; None if it is not whole yet.
 
     Raises:
-        ValueError: this cannot be a packet.
+        ValueError: this cannot be a packet, or it has more than ``limit`` bytes after its header.
     """
     length = shift = 0
     for position in range(start + 1, min(start + 1 + _MAX_LENGTH_BYTES, len(data))):
         byte = data[position]
         length |= (byte & 0x7F) << shift
         if byte < 0x80:
-            if length > MAX_PACKET:
-                raise ValueError(f"a packet of {length:,} bytes, of {MAX_PACKET:,} at most")
+            if length > limit:
+                raise ValueError(f"a packet of {length:,} bytes, of {limit:,} at most")
             end = position + 1 + length
             return Packet(data[start] >> 4, position + 1, end) if end <= len(data) else None
         shift += 7
@@ -52,18 +55,25 @@ def next_packet(data: bytes, start: int) -> Packet | None:
     return None
 
 
-def published(data: bytes, start: int, packet: Packet) -> Published:
+def published(data: bytes, start: int, packet: Packet, errors: str = "replace") -> Publish:
     """Read the PUBLISH that begins at ``start``, of QoS 0 or 1: no other is subscribed to.
+
+    Args:
+        data: what was received.
+        start: where the packet begins.
+        packet: where its parts are.
+        errors: what is done with a topic that is no UTF-8, as in ``bytes.decode``.
 
     Raises:
         ValueError: it is none.
     """
-    topic = packet.body + 2
+    topic, flags = packet.body + 2, data[start]
     end = topic + int.from_bytes(data[packet.body : topic])
-    body = end + 2 if (qos := data[start] & _QOS) else end
+    body = end + 2 if (qos := flags & _QOS) else end
     if qos & ~_QOS1 or body > packet.end:
         raise ValueError("a PUBLISH whose parts do not fit together")
-    return Published(data[topic:end].decode(errors="replace"), data[body : packet.end], int.from_bytes(data[end:body]))
+    name, packet_id = data[topic:end].decode(errors=errors), int.from_bytes(data[end:body])
+    return Publish(name, data[body : packet.end], packet_id, flags & _DUP != 0)
 
 
 def acked(data: bytes, packet: Packet) -> int:
@@ -77,22 +87,27 @@ def acked(data: bytes, packet: Packet) -> int:
     return int.from_bytes(data[packet.body : packet.end])
 
 
-def publish(topic: str, body: bytes, packet_id: int) -> bytes:
-    """Give a PUBLISH at QoS 1.
+def header(first: int, length: int) -> bytes:
+    """Give a packet's header: its first byte, and how many bytes follow."""
+    encoded = bytearray((first,))
+    while length > 0x7F:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    encoded.append(length)
+    return bytes(encoded)
+
+
+def publish(topic: str, body: bytes, packet_id: int, *, dup: bool = False) -> bytes:
+    """Give a PUBLISH at QoS 1; ``dup`` says that it may have been sent before.
 
     Raises:
         ValueError: the topic is too long.
     """
     name = topic.encode()
-    if len(name) > _MAX_TOPIC:
-        raise ValueError(f"its topic with all properties has {len(name)} bytes, of {_MAX_TOPIC} at most")
-    length = len(name) + len(body) + 4
-    header = bytearray((_PUBLISH_QOS1,))
-    while length > 0x7F:
-        header.append(length & 0x7F | 0x80)
-        length >>= 7
-    header.append(length)
-    return b"".join((header, len(name).to_bytes(2), name, packet_id.to_bytes(2), body))
+    if len(name) > MAX_TOPIC:
+        raise ValueError(f"its topic with all properties has {len(name)} bytes, of {MAX_TOPIC} at most")
+    head = header(_PUBLISH_QOS1 | _DUP if dup else _PUBLISH_QOS1, len(name) + len(body) + 4)
+    return b"".join((head, len(name).to_bytes(2), name, packet_id.to_bytes(2), body))
 
 
 def puback(packet_id: int) -> bytes:

@@ -1,12 +1,12 @@
 """gzip, deflate and zstd undone, with a limit that holds while it is undone: a small body may stand for gigabytes."""
 
-import os
 import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import RequestError
+from ..options import current
 
 CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
 """Content encodings that are compressions, by the names that senders use."""
@@ -22,10 +22,10 @@ def decompress(data: bytes, coding: str) -> bytes:
     """Undo one compression, a value of CODINGS; several members or frames after each other are joined.
 
     Raises:
-        RequestError: it is not compressed so, is cut off, or becomes larger than SCORING_MAX_BODY_MB (16).
+        RequestError: it is not compressed so, is cut off, or becomes larger than SCORING_MAX_BODY_MB.
     """
     make, failure = _zstd() if coding == "zstd" else (_zlib(data, coding), zlib.error)
-    limit = _limit()
+    limit = int(current().max_body_mb * 2**20)
     parts: list[bytes] = []
     room, rest = limit + 1, data
     while rest:
@@ -47,14 +47,6 @@ def decompress(data: bytes, coding: str) -> bytes:
     if not parts:
         raise RequestError(f"the body is empty: expected {coding} at byte 0")
     return b"".join(parts)
-
-
-def _limit() -> int:
-    text = os.environ.get("SCORING_MAX_BODY_MB") or "16"
-    try:
-        return int(float(text) * 2**20)
-    except (ValueError, OverflowError):
-        raise RequestError(f"SCORING_MAX_BODY_MB is {text!r}: set it to a number of megabytes") from None
 
 
 def _zlib(data: bytes, coding: str) -> Callable[[], Decompressor]:

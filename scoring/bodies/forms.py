@@ -3,14 +3,14 @@
 To add a form, add it to FORMS: SCORING_BODY, content types and scripts that take text follow.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from ..errors import RequestError
+from ..errors import OptionsError, RequestError
+from ..options import current
 from .csv_rows import csv_rows
 from .json_body import json_lines, json_value, text_of, text_or_json
 
@@ -97,7 +97,7 @@ def read_content_type(text: str) -> ContentType:
     """Read a content type; one that says nothing of the form stands for SCORING_BODY's.
 
     Raises:
-        RequestError: SCORING_BODY is none of FORMS.
+        OptionsError: SCORING_BODY is none of FORMS.
     """
     name, *rest = (part.strip() for part in text.lower().split(";", 4))
     pairs = (part.partition("=") for part in rest)
@@ -115,9 +115,9 @@ def default_form() -> str:
     """Give the form of bodies whose content type says nothing, from SCORING_BODY; read once.
 
     Raises:
-        RequestError: SCORING_BODY is none of FORMS.
+        OptionsError: SCORING_BODY is none of FORMS.
     """
-    form = os.environ.get("SCORING_BODY") or "auto"
+    form = current().body
     if form not in ("auto", *FORMS):
-        raise RequestError(f"SCORING_BODY is {form!r}: set it to auto, {', '.join(FORMS)}")
+        raise OptionsError(f"SCORING_BODY is {form!r}: expected one of auto, {', '.join(FORMS)}")
     return "json" if form == "auto" else form

@@ -1,13 +1,17 @@
-"""Measures what a model costs here by provider, threads, streams and rows of a call, within a time limit."""
+"""Measures what a model costs here by provider, threads, streams and rows of a call, within a time limit.
+
+What is measured is chosen from by plan.py and remembered by calibration_cache.py.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import prod
-from typing import Any
+from timeit import Timer
 
 import numpy as np
 
-from .plan import CPU, Measured, Setup
+from .plan import CPU, Measurement, Setup
 from .sessions import Feeds, Sessions
 
 _CPU_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -39,7 +43,7 @@ def setups(provider: str, cores: int, *, one_thread: bool) -> list[list[Setup]]:
 
 def measure(
     sessions: Sessions, tried: Sequence[Setup], rows: Feeds, *, batches: bool, until: float
-) -> Iterator[Measured]:
+) -> Iterator[Measurement]:
     """Measure setups that share sessions.
 
     Args:
@@ -57,13 +61,13 @@ def measure(
         sessions.widen(setup.streams)
         costs = _costs(sessions.run_each, sizes, rows, until)
         alone = alone or costs
-        yield Measured(setup, alone, costs)
+        yield Measurement(setup, alone, costs)
         best = max(alone, key=lambda size: size / alone[size])
         sizes = tuple(size for size in alone if size >= best / 8)
 
 
 def repeated(rows: Feeds, times: int) -> Feeds:
-    """Give one row as often as that; once: anything, as it is."""
+    """Repeat one row along the batch axis; one time is what is there, also where there is no such axis."""
     return rows if times == 1 else {name: np.repeat(array, times, axis=0) for name, array in rows.items()}
 
 
@@ -75,26 +79,20 @@ def _costs(call: Callable[[Feeds], object], sizes: Sequence[int], rows: Feeds, u
     for size in sizes:
         if costs and (in_vain == 2 or size * row_bytes > _MAX_BYTES or time.monotonic() > until):
             break
-        costs[size] = _seconds(call, repeated(rows, size), until)
+        costs[size] = _seconds(partial(call, repeated(rows, size)), until)
         rate = size / costs[size]
         in_vain = 0 if rate > _GAIN * best else in_vain + 1
         best = max(best, rate)
     return costs
 
 
-def _seconds(call: Callable[[Feeds], object], feeds: Feeds, until: float) -> float:
-    """Give the seconds of a call that a quarter of them stay below, after a first one that no later one is like."""
-    first = _timed(call, feeds)
-    now = time.monotonic()
+def _seconds(call: Callable[[], object], until: float) -> float:
+    """Give the lower quartile of a call's seconds; the first call, slower than all later ones, does not count."""
+    timed = partial(Timer(call).timeit, 1)
+    first, now = timed(), time.monotonic()
     if now > until:
         return first
     times: list[float] = []
     while len(times) < _LEAST or (time.monotonic() - now < _SECONDS and len(times) < _MOST):
-        times.append(_timed(call, feeds))
+        times.append(timed())
     return sorted(times)[len(times) // 4]
-
-
-def _timed(call: Callable[[Any], object], feeds: Feeds) -> float:
-    start = time.perf_counter()
-    call(feeds)
-    return time.perf_counter() - start

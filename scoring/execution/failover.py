@@ -11,7 +11,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from ..errors import ScoringError
 from .model_registry import LoadedModel
 from .plan import CPU
-from .sessions import Call, Sessions
+from .sessions import FeedsMaker, Sessions
 
 _PAUSE, _MAX_PAUSE = 60.0, 3600.0
 """Seconds until a provider that failed is tried again: the first time, the longest."""
@@ -34,7 +34,7 @@ class Failover:
         self._spare = cache(spare)
         self._pause, self._again_at = 0.0, 0.0
 
-    def run(self, calls: Sequence[Call]) -> list[list[Any]]:
+    def run(self, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
         """Run calls; what fails on the CPU too is not the provider's fault, and what the CPU says is raised."""
         if time.monotonic() < self._again_at:
             return self._spare().run(calls)
@@ -44,20 +44,16 @@ class Failover:
             if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument | ScoringError):
                 raise
             outputs = self._spare().run(calls)
-            self._failed(error)
+            self._leave_alone(error)
         else:
             if self._pause:
-                self._recovered()
+                self._pause, self._loaded.provider, self._loaded.trouble = 0.0, self._sessions.setup.provider, ""
+                _log.warning("%s works again and is used", self._loaded.provider)
         return outputs
 
-    def _failed(self, error: Exception) -> None:
+    def _leave_alone(self, error: Exception) -> None:
         self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
         self._again_at = time.monotonic() + self._pause
         self._loaded.provider = CPU
         self._loaded.trouble = f"{self._sessions.setup.provider} failed: {' '.join(str(error).split())[:300]}"
         _log.warning("%s; the CPU is used, the next try is in %.0f s", self._loaded.trouble, self._pause)
-
-    def _recovered(self) -> None:
-        self._pause = 0.0
-        self._loaded.provider, self._loaded.trouble = self._sessions.setup.provider, ""
-        _log.warning("%s works again and is used", self._loaded.provider)

@@ -1,4 +1,4 @@
-"""Which models this process has loaded, for those who want to know what is really used."""
+"""Which models a script has loaded, for those who want to know what is really used: metrics, status, `check`."""
 
 import hashlib
 from collections.abc import Callable
@@ -6,28 +6,33 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from .plan import UNMEASURED, Plan
+
 
 @dataclass
 class LoadedModel:
-    """A model that an OnnxModel was made of; kept true while it lives.
+    """What is known of a model that an OnnxModel was made of; kept true while it lives.
 
     Attributes:
         path: the file.
         model: gives the OnnxModel while it lives.
+        plan: how its rows are divided among calls, and what that costs.
         provider: the execution provider in use.
-        plan: how it is run, in words.
+        nodes: how many of the model's nodes the plan's provider takes, and of how many.
         trouble: why the provider is not the wanted one; empty if it is.
-        seconds: says how long a predict() of so many requests takes; 0 where that was not measured.
-        max_rows: requests of one predict() that pay, or that keep to the latency target; 0 if that is not known.
     """
 
     path: Path
     model: Callable[[], object] = lambda: None
+    plan: Plan = UNMEASURED
     provider: str = ""
-    plan: str = ""
+    nodes: tuple[int, int] = (0, 0)
     trouble: str = ""
-    seconds: Callable[[int], float] = lambda rows: 0.0
-    max_rows: int = 0
+
+    def describe_plan(self) -> str:
+        """Say how it is run."""
+        on, of = self.nodes
+        return self.plan.describe() + (f", {on} of {of} nodes on it" if on < of else "")
 
     @cached_property
     def sha256(self) -> str:
@@ -36,5 +41,16 @@ class LoadedModel:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-MODELS: list[LoadedModel] = []
-"""In the order of loading; OnnxModel adds to it."""
+_registry: list[LoadedModel] = []
+
+
+def new_registry() -> list[LoadedModel]:
+    """Begin a list of one's own: every model that is loaded from now on is added to it, in order, and to no other."""
+    global _registry  # noqa: PLW0603 - a script's OnnxModel() is made without a hand of ours between
+    _registry = []
+    return _registry
+
+
+def register(loaded: LoadedModel) -> None:
+    """Add a model to the list that was begun last."""
+    _registry.append(loaded)

@@ -4,8 +4,8 @@ A *setup* is a provider with a number of threads and of streams: calls that run 
 with the most rows of one call.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from math import ceil
 
 import msgspec
@@ -14,6 +14,7 @@ NEAR_BEST = 0.95
 """A shorter call is chosen over one that gives at most this much more: rows wait for each other inside a call."""
 
 CPU = "CPUExecutionProvider"
+_MOST_ROWS = 256
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Setup(msgspec.Struct, frozen=True):
     streams: int = 1
 
 
-class Measured(msgspec.Struct, frozen=True):
+class Measurement(msgspec.Struct, frozen=True):
     """What a setup costs here.
 
     Attributes:
@@ -49,10 +50,14 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A setup with its costs and the most rows that one call gets; without costs a call gets every row."""
+    """A setup with its costs, the most rows that one call gets, and the seconds that all calls of a batch may take.
 
-    measured: Measured
+    Without costs (``size`` is 0) a call gets every row; without a target (0) a batch may take any time.
+    """
+
+    measured: Measurement
     size: int = 0
+    target: float = 0.0
 
     @property
     def setup(self) -> Setup:
@@ -64,21 +69,27 @@ class Plan(msgspec.Struct, frozen=True):
         """The numbers of rows that calls are filled up to: a GPU searches its kernels anew for each it has not seen."""
         return [] if self.setup.provider == CPU else sorted(n for n in self.measured.alone if n <= self.size)
 
+    @property
+    def max_rows(self) -> int:
+        """The rows of one batch that pay, or that keep to the target; 0 if that is not known or any number does."""
+        if self.target and self.size:
+            return next((rows for rows in range(_MOST_ROWS, 1, -1) if self.seconds(rows) <= self.target), 1)
+        return self.size * self.setup.streams if self.pads else 0
+
     def split(self, rows: int) -> list[int]:
         """Divide rows among calls, as evenly as they go."""
         if not self.size or rows <= 1:
             return [rows]
         streams, calls = self.setup.streams, ceil(rows / self.size)
-        if streams > 1 and (calls > 1 or self._is_faster_divided(rows)):
+        if streams > 1 and (
+            calls > 1 or _at(self.measured.together, ceil(rows / streams)) < _at(self.measured.alone, rows)
+        ):
             calls = ceil(calls / streams) * streams
         calls = min(calls, rows)
         return [rows // calls + (index < rows % calls) for index in range(calls)]
 
-    def _is_faster_divided(self, rows: int) -> bool:
-        return _at(self.measured.together, ceil(rows / self.setup.streams)) < _at(self.measured.alone, rows)
-
     def seconds(self, rows: int) -> float:
-        """Say how long rows take; 0 where nothing was measured."""
+        """Say how long a batch of so many rows takes; 0 where nothing was measured."""
         if not self.size:
             return 0.0
         calls = self.split(rows)
@@ -86,12 +97,8 @@ class Plan(msgspec.Struct, frozen=True):
             return _at(self.measured.alone, rows)
         return ceil(len(calls) / self.setup.streams) * _at(self.measured.together, calls[0])
 
-    def most_within(self, seconds: float, most: int) -> int:
-        """Give the number of rows, 1 to ``most``, that take no longer than that; 1 if even that takes longer."""
-        return next((rows for rows in range(most, 1, -1) if self.seconds(rows) <= seconds), 1)
-
-    def said(self) -> str:
-        """Give the plan in words."""
+    def describe(self) -> str:
+        """Say in words how the model is run."""
         if not self.size:
             return "not measured"
         calls = f"{self.setup.streams} calls at a time, each of" if self.setup.streams > 1 else "calls of"
@@ -99,7 +106,10 @@ class Plan(msgspec.Struct, frozen=True):
         return f"{calls} up to {self.size} rows{threads}: {self.measured.rate(self.size):,.0f} rows/s"
 
 
-def choose(measured: Iterable[Measured], target: float = 0.0) -> Plan | None:
+UNMEASURED = Plan(Measurement(Setup(), {}, {}))
+
+
+def choose(measured: Iterable[Measurement], target: float = 0.0) -> Plan | None:
     """Choose the setup and the size of the best throughput; None if nothing was measured.
 
     Args:
@@ -110,21 +120,20 @@ def choose(measured: Iterable[Measured], target: float = 0.0) -> Plan | None:
     if not pairs:
         return None
 
-    def seconds(pair: tuple[Measured, int]) -> float:
+    def seconds(pair: tuple[Measurement, int]) -> float:
         return pair[0].together[pair[1]]
 
     fast = [pair for pair in pairs if not target or seconds(pair) <= target] or [min(pairs, key=seconds)]
     best = max(each.rate(rows) for each, rows in fast)
-    return Plan(*min((pair for pair in fast if pair[0].rate(pair[1]) >= NEAR_BEST * best), key=seconds))
+    return Plan(*min((pair for pair in fast if pair[0].rate(pair[1]) >= NEAR_BEST * best), key=seconds), target)
 
 
 def _at(costs: Mapping[int, float], rows: int) -> float:
     """Read the cost of so many rows off the measured ones: between two of them on a line, beyond in proportion."""
-    points = sorted(costs.items())
-    if rows <= points[0][0]:
-        return points[0][1]
-    for (low, cheap), (high, dear) in pairwise(points):
-        if low <= rows <= high:
-            return cheap + (dear - cheap) * (rows - low) / (high - low)
-    low, cost = points[-1]
-    return cost * max(1.0, rows / low)
+    sizes = sorted(costs)
+    place = bisect_left(sizes, rows)
+    if place == len(sizes):
+        return costs[sizes[-1]] * rows / sizes[-1]
+    low, high = sizes[max(0, place - 1)], sizes[place]
+    share = (rows - low) / (high - low) if low < high else 0.0
+    return costs[low] + (costs[high] - costs[low]) * share

@@ -6,13 +6,11 @@ with a reason, and whoever opens the session decides.
 
 import ctypes
 import io
-import json
 import logging
 import mmap
 import os
 from collections.abc import Mapping
 from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from typing import Any
 import onnxruntime
 
 from ..errors import ModelError
+from ..options import Options
 from .plan import CPU, Setup
 
 CUDA, TENSORRT, OPENVINO = (f"{name}ExecutionProvider" for name in ("CUDA", "Tensorrt", "OpenVINO"))
@@ -34,40 +33,18 @@ class UnusableError(Exception):
     """A provider cannot run the model; the sentence is the reason."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the settings ask for.
+def wanted(options: Options) -> tuple[dict[str, Mapping[str, object]], bool]:
+    """Say which providers the options ask for: each with its own options, in order, the CPU last; and how to choose.
 
-    Attributes:
-        providers: by ONNX Runtime's names, the CPU last.
-        is_auto: the fastest of them is wanted, not the first.
-        is_strict: one that cannot be used is an error, not a reason to take the next.
-        options: provider → its options.
+    The second value says whether the fastest of them is wanted, not the first that can be used. All names are ONNX
+    Runtime's.
     """
-
-    providers: tuple[str, ...]
-    is_auto: bool
-    is_strict: bool
-    options: Mapping[str, Mapping[str, object]]
-
-
-def wanted(environment: Mapping[str, str]) -> Wanted:
-    """Read SCORING_PROVIDERS, SCORING_PROVIDER_POLICY and SCORING_PROVIDER_OPTIONS.
-
-    Raises:
-        ModelError: the options are no JSON object of objects.
-    """
-    asked = [name for each in (environment.get("SCORING_PROVIDERS") or "auto").split(",") if (name := each.strip())]
+    asked = [name for each in options.providers.split(",") if (name := each.strip())]
     is_auto = [name.lower() for name in asked] == ["auto"]
     there = onnxruntime.get_available_providers()
     names = [each for each in _AUTO if each in there] if is_auto else [_full(name) for name in asked]
-    try:
-        options = json.loads(environment.get("SCORING_PROVIDER_OPTIONS") or "{}")
-        options = {_full(name): dict(each) for name, each in options.items()}
-    except (ValueError, AttributeError, TypeError):
-        raise ModelError('SCORING_PROVIDER_OPTIONS is no JSON such as {"CUDA": {"device_id": 1}}') from None
-    is_strict = environment.get("SCORING_PROVIDER_POLICY") == "strict"
-    return Wanted(tuple(dict.fromkeys([*names, CPU])), is_auto, is_strict, options)
+    given = {_full(name): each for name, each in options.provider_options.items()}
+    return {name: given.get(name, {}) for name in (*names, CPU)}, is_auto
 
 
 def _full(name: str) -> str:
@@ -148,10 +125,10 @@ def has_tree_ensemble(model: Path) -> bool:
 def _preload() -> None:
     """Load the CUDA and cuDNN libraries that pip has installed; what it prints goes into the log."""
     if CUDA in onnxruntime.get_available_providers() and hasattr(onnxruntime, "preload_dlls"):
-        said = io.StringIO()
-        with redirect_stdout(said):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
             onnxruntime.preload_dlls()
-        _log.debug("CUDA libraries: %s", said.getvalue() or "loaded")
+        _log.debug("CUDA libraries: %s", printed.getvalue() or "loaded")
 
 
 def _missing_library(provider: str) -> str:

@@ -1,28 +1,27 @@
 """Runs a model the way that is best here: opens the wanted provider, measures, then splits, pads, calls and joins."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import accumulate
 from typing import Any
 
-import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RunError
+from ..options import Options
 from .batch_split import filled, joined, padded
 from .calibration import measure, repeated, setups
 from .calibration_cache import Cache
 from .cores import cpu_threads
 from .failover import Failover
 from .model_registry import LoadedModel
-from .plan import CPU, Measured, Plan, Setup, choose
+from .plan import CPU, Measurement, Plan, Setup, choose
 from .providers import UnusableError, has_tree_ensemble, nodes_on, wanted
-from .sessions import Call, Feeds, Run, Sessions
+from .sessions import Feeds, FeedsMaker, SessionRun, Sessions
 
-_MOST_ROWS = 256
 _ENOUGH = 500_000.0
 """Rows a second of one thread beyond which neither more of them nor a GPU gain anything: a message costs far more."""
 
@@ -34,42 +33,32 @@ class Runner:
 
     Attributes:
         is_ready: whether prepare() has been called.
-        plan: how rows are divided, and what that costs.
+        sessions: those in use, but while their provider fails.
     """
 
-    def __init__(self, loaded: LoadedModel, run: Run) -> None:
+    def __init__(self, loaded: LoadedModel, options: Options, run: SessionRun) -> None:
         """Open the model as the last start's measurements say, else on the first provider that can be used.
-
-        SCORING_CALIBRATION_S limits the seconds of all measuring (5; 0: measure nothing), SCORING_LATENCY_TARGET_MS is
-        what a call may take, SCORING_JOURNAL_DIR the folder where the measurements are kept.
 
         Args:
             loaded: the model; is told what is in use.
-            run: calls a session.
+            options: the providers wanted, what measuring and a batch may take, where the measurements are kept.
+            run: runs a session once.
 
         Raises:
             ModelError: the model does not load; a provider cannot be used and SCORING_PROVIDER_POLICY is strict.
         """
-        self._loaded, self._run = loaded, run
-        self._wanted = wanted(os.environ)
-        self._limit = float(os.environ.get("SCORING_CALIBRATION_S") or 5.0)
-        self._target = float(os.environ.get("SCORING_LATENCY_TARGET_MS") or 0.0) / 1000
+        self._loaded, self._options, self._run = loaded, options, run
+        self._wanted, self._is_auto = wanted(options)
         self._one_thread = has_tree_ensemble(loaded.path)
         self._threads = 1 if self._one_thread else cpu_threads()
-        kept_in = os.environ.get("SCORING_JOURNAL_DIR", "") if self._limit else ""
-        self._cache = Cache(kept_in, loaded.sha256, self._wanted.providers)
+        self._cache = Cache(options.journal_dir if options.calibration_s else None, loaded.sha256, self._wanted)
         kept = self._cache.get()
-        self._measures = bool(self._limit) and kept is None
+        self._measures = bool(options.calibration_s) and kept is None
         if kept is not None and not kept:
             _log.warning("the last start ended while it measured %s: it is not measured again", loaded.path.name)
-        plan = choose(kept or [], self._target)
         self.is_ready = False
-        self._use(*((plan and self._as_planned(plan)) or self._first()))
-
-    @property
-    def session(self) -> onnxruntime.InferenceSession:
-        """The session that says what the model takes and gives."""
-        return self._sessions.first
+        if not self._use_best(kept or []):
+            self._use_first()
 
     def prepare(self, rows: Feeds, *, batches: bool) -> None:
         """Measure, if that is not done, and run every size that will be used: the first time of each is slow.
@@ -82,24 +71,20 @@ class Runner:
             Exception: what ONNX Runtime raises if the model does not take the row.
         """
         if self._measures:
-            plan = choose(self._measured(rows, batches=batches), self._target)
+            measured = self._measure(rows, batches=batches)
             self._measures = False
-            if plan and (planned := self._as_planned(plan)):
-                self._use(*planned)
-        self._warm_up(rows)
+            self._use_best(measured)
+        try:
+            for size in self._pads or sorted({1, self._loaded.plan.size or 1}):
+                self.sessions.run_each(repeated(rows, size))
+        except Exception as error:
+            if self.sessions.setup.provider == CPU or isinstance(error, InvalidArgument):
+                raise
+            self._refuse(self.sessions.setup.provider, error)
+            self._use(self._unmeasured(CPU))
         self.is_ready = True
 
-    def _warm_up(self, rows: Feeds) -> None:
-        try:
-            for size in self._pads or sorted({1, self.plan.size or 1}):
-                self._sessions.run_each(repeated(rows, size))
-        except Exception as error:
-            if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument):
-                raise
-            self._refuse(self._sessions.setup.provider, error)
-            self._use(*self._unmeasured(CPU))
-
-    def calls(self, calls: Sequence[Call]) -> list[list[Any]]:
+    def calls(self, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
         """Run calls; gives the outputs of each, in order."""
         return self._failover.run(calls)
 
@@ -113,52 +98,44 @@ class Runner:
         Raises:
             RunError: an output has not one row per row of the inputs.
         """
-        sizes = self._split(count)
+        sizes, pads = self._split(count), self._pads
         ends = accumulate(sizes)
-        calls = [partial(self._filled, stacked, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+        calls = [partial(filled, stacked, slice(end - size, end), pads) for size, end in zip(sizes, ends, strict=True)]
         outputs = self._failover.run(calls)
         for size, given in zip(sizes, outputs, strict=True):
-            self._check(padded(size, self._pads), given)
+            rows = padded(size, pads)
+            for name, output in zip(self._names, given, strict=True):
+                if len(output) != rows:
+                    found = f"{len(output)} rows of {name} for {rows} requests"
+                    raise RunError(f'the model gave {found}: write {{"batch": false}} into scoring.json')
         return joined(outputs, sizes)
 
-    def _filled(self, stacked: Callable[[slice], Feeds], part: slice) -> Feeds:
-        return filled(stacked(part), part.stop - part.start, self._pads)
-
-    def _check(self, rows: int, outputs: Sequence[Any]) -> None:
-        for name, output in zip(self._names, outputs, strict=True):
-            if len(output) != rows:
-                said = f"{len(output)} rows of {name} for {rows} requests"
-                raise RunError(f'the model gave {said}: write {{"batch": false}} into scoring.json')
-
-    def _use(self, sessions: Sessions, plan: Plan) -> None:
-        self._sessions, self.plan = sessions, plan
-        self._names = [output.name for output in sessions.first.get_outputs()]
+    def _use(self, plan: Plan) -> None:
+        """Open the sessions of a plan and run calls on them from now on."""
+        self.sessions = self._open(plan.setup)
+        self._names = [output.name for output in self.sessions.first.get_outputs()]
         self._split, self._pads = lru_cache(1024)(plan.split), plan.pads
-        self._failover = Failover(sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)
-        on, of = nodes_on(sessions.first, sessions.setup.provider)
-        self._loaded.provider = sessions.setup.provider
-        self._loaded.plan = plan.said() + (f", {on} of {of} nodes on it" if on < of else "")
-        self._loaded.seconds = plan.seconds
-        if plan.size:
-            useful = plan.size * plan.setup.streams if self._pads else 0
-            self._loaded.max_rows = plan.most_within(self._target, _MOST_ROWS) if self._target else useful
+        self._failover = Failover(self.sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)
+        self._loaded.plan, self._loaded.provider = plan, plan.setup.provider
+        self._loaded.nodes = nodes_on(self.sessions.first, plan.setup.provider)
 
     def _open(self, setup: Setup) -> Sessions:
-        return Sessions(self._loaded.path, setup, self._wanted.options.get(setup.provider, {}), self._run)
+        return Sessions(self._loaded.path, setup, self._wanted[setup.provider], self._run)
 
-    def _as_planned(self, plan: Plan) -> tuple[Sessions, Plan] | None:
-        try:
-            return self._open(plan.setup), plan
-        except UnusableError:  # a GPU that is there no more, say: so much for the plan
-            return None
+    def _use_best(self, measured: Sequence[Measurement]) -> bool:
+        """Use the best plan by these measurements; False if there is none, or its GPU is there no more."""
+        with suppress(UnusableError):
+            if plan := choose(measured, self._options.latency_target_ms / 1000):
+                self._use(plan)
+                return True
+        return False
 
-    def _first(self) -> tuple[Sessions, Plan]:
-        """Open the first provider that can be used; the CPU where the fastest is still to be found, if it can."""
-        order = self._wanted.providers
-        order = (CPU, *order) if self._wanted.is_auto and self._measures else order
+    def _use_first(self) -> None:
+        """Use the first provider that can be used; the CPU where the fastest is still to be found, if it can."""
+        order = [CPU, *self._wanted] if self._is_auto and self._measures else [*self._wanted]
         for provider in order:
             try:
-                return self._unmeasured(provider)
+                return self._use(self._unmeasured(provider))
             except UnusableError as error:
                 self._refuse(provider, error)
             except ModelError:
@@ -166,48 +143,45 @@ class Runner:
                     raise
         raise ModelError(self._loaded.trouble)
 
-    def _unmeasured(self, provider: str) -> tuple[Sessions, Plan]:
-        sessions = self._open(Setup(provider, self._threads))
-        return sessions, Plan(Measured(sessions.setup, {}, {}))
+    def _unmeasured(self, provider: str) -> Plan:
+        return Plan(Measurement(Setup(provider, self._threads), {}, {}))
 
     def _refuse(self, provider: str, error: Exception) -> None:
         sentence = f"{provider} cannot be used: {error}"
-        if self._wanted.is_strict:
+        if self._options.provider_policy == "strict":
             raise ModelError(f"{sentence} (SCORING_PROVIDER_POLICY=degrade would take the next)") from error
         if sentence not in self._loaded.trouble:
             self._loaded.trouble += f"{'; ' if self._loaded.trouble else ''}{sentence}"
             _log.warning("%s; the next provider is tried", sentence)
 
-    def _measured(self, rows: Feeds, *, batches: bool) -> list[Measured]:
+    def _measure(self, rows: Feeds, *, batches: bool) -> list[Measurement]:
         """Measure every setup that may be chosen, the CPU first: what is instant there is nowhere faster."""
         self._cache.put([])
         start = time.monotonic()
-        measured: list[Measured] = []
-        providers = reversed(self._wanted.providers) if self._wanted.is_auto else [self._loaded.provider]
+        measured: list[Measurement] = []
+        providers = reversed(self._wanted) if self._is_auto else [self._loaded.provider]
         groups = [group for each in providers for group in setups(each, cpu_threads(), one_thread=self._one_thread)]
         is_complete = False
         try:
             for number, group in enumerate(groups, 1):
-                until = start + self._limit * number / len(groups)
-                measured += self._group_measured(group, rows, batches=batches, until=until)
-                if any(each.rate(rows) > _ENOUGH for each in measured for rows in each.together):
+                until = start + self._options.calibration_s * number / len(groups)
+                measured += self._measure_group(group, rows, batches=batches, until=until)
+                if any(each.rate(size) > _ENOUGH for each in measured for size in each.together):
                     break
             is_complete = not self._loaded.trouble
         finally:
-            if is_complete:
-                self._cache.put(measured)
-            else:
-                self._cache.forget()
+            self._cache.put(measured if is_complete else None)
         _log.info("%s measured in %.1f s", self._loaded.path.name, time.monotonic() - start)
         return measured
 
-    def _group_measured(self, group: list[Setup], rows: Feeds, *, batches: bool, until: float) -> list[Measured]:
+    def _measure_group(self, group: list[Setup], rows: Feeds, *, batches: bool, until: float) -> list[Measurement]:
+        provider = group[0].provider
         try:
             return list(measure(self._open(group[0]), group, rows, batches=batches, until=until))
         except InvalidArgument:
             raise
         except Exception as error:
-            if group[0].provider == CPU and not isinstance(error, ModelError):
+            if provider == CPU and not isinstance(error, ModelError):
                 raise
-            self._refuse(group[0].provider, error)
+            self._refuse(provider, error)
             return []

@@ -17,22 +17,26 @@ from .plan import CPU, Setup
 from .providers import open_session
 
 Feeds = Mapping[str, Any]
-Run = Callable[[onnxruntime.InferenceSession, Feeds], list[Any]]
-Call = Callable[[], Feeds]
+"""What a session takes, by input name."""
+
+FeedsMaker = Callable[[], Feeds]
 """Gives the feeds of a call when it is about to run: one stream stacks its rows while another runs."""
+
+SessionRun = Callable[[onnxruntime.InferenceSession, Feeds], list[Any]]
+"""Runs a session once; gives its outputs."""
 
 
 class Sessions:
     """A model's sessions for one setup."""
 
-    def __init__(self, model: Path, setup: Setup, options: Mapping[str, object], run: Run) -> None:
+    def __init__(self, model: Path, setup: Setup, options: Mapping[str, object], run: SessionRun) -> None:
         """Open them.
 
         Args:
             model: the file.
             setup: how to run it.
             options: of the provider.
-            run: calls a session.
+            run: runs a session once.
 
         Raises:
             UnusableError, ModelError: it cannot be opened.
@@ -59,10 +63,10 @@ class Sessions:
             self._threads.shutdown()
         self._threads = ThreadPoolExecutor(streams - 1, "stream") if streams > 1 else None
 
-    def run(self, calls: Sequence[Call]) -> list[list[Any]]:
+    def run(self, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
         """Run calls, each stream an even share of them; gives their outputs in order."""
         if self._threads is None or len(calls) == 1:
-            return [self._run(self.first, call()) for call in calls]
+            return [self._run(self.first, feeds()) for feeds in calls]
         share = ceil(len(calls) / self.setup.streams)
         shares = [calls[start : start + share] for start in range(0, len(calls), share)]
         others = [self._threads.submit(self._run_share, index, each) for index, each in enumerate(shares) if index]
@@ -76,6 +80,6 @@ class Sessions:
         """Run a call on every stream at the same time."""
         self.run([lambda: feeds] * self.setup.streams)
 
-    def _run_share(self, stream: int, calls: Sequence[Call]) -> list[list[Any]]:
+    def _run_share(self, stream: int, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
         session = self._open[stream % len(self._open)]
-        return [self._run(session, call()) for call in calls]
+        return [self._run(session, feeds()) for feeds in calls]

@@ -1,13 +1,14 @@
 """What a bare model takes and gives, in sentences, as ``scoring-module check`` prints it."""
 
 from .model import OnnxModel
+from .output_fields import Output
 from .specs import TensorSpec
 
 
 def describe(model: OnnxModel) -> list[str]:
     """Say how messages become the model's inputs and its outputs a prediction; one line each."""
     lines = [_input(model, spec) for spec in model.inputs]
-    lines += [f"optional: field {spec.name!r}, {spec.said(row=False)}" for spec in model.defaults]
+    lines += [f"optional: field {spec.name!r}, {spec.describe(row=False)}" for spec in model.defaults]
     lines += [_output(model, spec) for spec in model.outputs]
     if model.batches:
         lines.append("batch: several requests share a call; a request has no batch axis")
@@ -24,21 +25,16 @@ def describe(model: OnnxModel) -> list[str]:
 
 
 def _input(model: OnnxModel, spec: TensorSpec) -> str:
-    said = None if model.fields is None else model.fields.inputs.get(spec.name)
-    if said is not None:
-        entries = said if isinstance(said, list) else [said]
-        names = ", ".join(entry if isinstance(entry, str) else entry.field for entry in entries)
-        source = f"made of {names}"
-    else:
+    fields = model.fields.fields_of(spec.name) if model.fields else None
+    if fields is None:
         source = f"field {spec.name!r}" + (" or the bare value" if len(model.inputs) == 1 else "")
         source += ", may be missing" if spec.optional else ""
-    return f"input {spec.name}: {source}, {spec.said(row=model.batches)}"
+    else:
+        source = f"made of {', '.join(each.field for each in (fields if isinstance(fields, list) else [fields]))}"
+    return f"input {spec.name}: {source}, {spec.describe(row=model.batches)}"
 
 
 def _output(model: OnnxModel, spec: TensorSpec) -> str:
-    said = None if model.fields is None else model.fields.outputs.get(spec.name)
-    if model.fields is not None and model.fields.outputs and said is None:
-        return f"output {spec.name}: left out"
-    entries = said if isinstance(said, list) else [said or spec.name]
-    names = [(entry if isinstance(entry, str) else entry.name) or spec.name for entry in entries]
-    return f"output {spec.name}: field {', '.join(map(repr, names))}, {spec.said(row=model.batches)}"
+    outputs = model.fields.outputs_of(spec.name) if model.fields else [Output()]
+    names = ", ".join(repr(each.name or spec.name) for each in outputs)
+    return f"output {spec.name}: " + (f"field {names}, {spec.describe(row=model.batches)}" if names else "left out")

@@ -1,6 +1,6 @@
 """``scoring.json`` beside a model: which message fields become its inputs, which fields its outputs become."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,22 +30,35 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: dict[str, str | Output | list[str | Output]] = {}
     keep: bool | list[str] | dict[str, str] = False
 
+    def fields_of(self, name: str) -> Field | list[Field] | None:
+        """Give the field that an input takes, or those that it gathers; None: the one of its own name."""
+        entry = self.inputs.get(name)
+        if isinstance(entry, list):
+            return [Field(each) if isinstance(each, str) else each for each in entry]
+        return Field(entry) if isinstance(entry, str) else entry
+
+    def outputs_of(self, name: str) -> list[Output]:
+        """Give the fields that an output becomes; none if it is left out."""
+        entry = self.outputs.get(name, [] if self.outputs else name)
+        entries = entry if isinstance(entry, list) else [entry]
+        return [Output(each) if isinstance(each, str) else each for each in entries]
+
     def requests(self, requests: Sequence[object]) -> list[object]:
         """Give for each request the one that the model takes: its own fields and the inputs made of them.
 
         Raises:
             RequestError: a field is missing or cannot be converted.
         """
-        inputs = [(name, _fields(said)) for name, said in self.inputs.items()]
+        inputs = {name: entry for name in self.inputs if (entry := self.fields_of(name)) is not None}
         return [self._request(request, inputs) for request in requests] if inputs else list(requests)
 
-    def _request(self, request: object, inputs: list[tuple[str, Field | list[Field]]]) -> dict[str, object]:
+    def _request(self, request: object, inputs: Mapping[str, Field | list[Field]]) -> dict[str, object]:
         made = dict(request) if isinstance(request, dict) else {}
-        for name, said in inputs:
-            if isinstance(said, Field):
-                made[name] = field_value(request, said)
+        for name, entry in inputs.items():
+            if isinstance(entry, Field):
+                made[name] = field_value(request, entry)
             else:
-                made[name] = [field_value(request, field) for field in said]
+                made[name] = [field_value(request, field) for field in entry]
         return made
 
     def predictions(
@@ -54,11 +67,13 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Give for each prediction of the model the one that leaves, with what is kept of its request.
 
         Raises:
-            RunError: an output does not fit what is said of it.
+            RunError: an output does not fit what scoring.json says of it.
         """
-        outputs = [(name, output) for name, said in self.outputs.items() for output in _outputs(said)]
-        pairs = zip(requests, predictions, strict=True)
-        return [self._kept(request) | _shown(prediction, outputs) for request, prediction in pairs]
+        outputs = [(name, output) for name in self.outputs for output in self.outputs_of(name)]
+        left = predictions
+        if outputs:
+            left = [{each.name or of: shown(one[of], each, of) for of, each in outputs} for one in predictions]
+        return [self._kept(request) | one for request, one in zip(requests, left, strict=True)]
 
     def _kept(self, request: object) -> dict[str, object]:
         if isinstance(self.keep, bool):
@@ -83,45 +98,22 @@ def read_field_map(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[T
         fields = msgspec.json.decode(data, type=FieldMap)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path} cannot be used: {error}") from error
-    wrong = _wrong_name(fields, inputs, outputs) or _wrong_size(fields, inputs) or _wrong_batch(fields, inputs)
-    if wrong:
+    if wrong := _misfit(fields, inputs, outputs):
         raise ModelError(f"{path} does not fit the model: {wrong}")
     return fields
 
 
-def _wrong_name(fields: FieldMap, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
-    for noun, said, specs in (("input", fields.inputs, inputs), ("output", fields.outputs, outputs)):
+def _misfit(fields: FieldMap, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
+    """Say what names or counts do not fit the model; empty if all do."""
+    for noun, entries, specs in (("input", fields.inputs, inputs), ("output", fields.outputs, outputs)):
         names = [spec.name for spec in specs]
-        for name in said:
+        for name in entries:
             if name not in names:
                 return f"there is no {noun} {name}, only {', '.join(names)}"
-    return ""
-
-
-def _wrong_size(fields: FieldMap, inputs: Sequence[TensorSpec]) -> str:
     for spec in inputs:
-        said = fields.inputs.get(spec.name)
-        if isinstance(said, list) and spec.shape and spec.shape[-1] not in (None, len(said)):
-            return f"it has {len(said)} fields for the input {spec.name}, which takes {spec.shape[-1]}"
+        made_of = fields.inputs.get(spec.name)
+        if isinstance(made_of, list) and spec.shape and spec.shape[-1] not in (None, len(made_of)):
+            return f"it has {len(made_of)} fields for the input {spec.name}, which takes {spec.shape[-1]}"
+        if fields.batch and (spec.form != "tensor" or spec.shape[:1] != (None,)):
+            return f"batch is true, but the first dimension of {spec.name} is fixed"
     return ""
-
-
-def _wrong_batch(fields: FieldMap, inputs: Sequence[TensorSpec]) -> str:
-    fixed = [spec.name for spec in inputs if spec.form != "tensor" or spec.shape[:1] != (None,)]
-    return f"batch is true, but the first dimension of {fixed[0]} is fixed" if fields.batch and fixed else ""
-
-
-def _fields(said: str | Field | list[str | Field]) -> Field | list[Field]:
-    if isinstance(said, list):
-        return [Field(one) if isinstance(one, str) else one for one in said]
-    return Field(said) if isinstance(said, str) else said
-
-
-def _outputs(said: str | Output | list[str | Output]) -> list[Output]:
-    return [Output(one) if isinstance(one, str) else one for one in (said if isinstance(said, list) else [said])]
-
-
-def _shown(prediction: dict[str, object], outputs: list[tuple[str, Output]]) -> dict[str, object]:
-    if not outputs:
-        return prediction
-    return {output.name or of: shown(prediction[of], output, of) for of, output in outputs}

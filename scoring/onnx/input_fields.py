@@ -56,18 +56,17 @@ def field_value(request: object, field: Field) -> object:
     if value is MISSING or value is None:
         if field.default is not msgspec.UNSET:
             return field.default
-        names = f" (there: {there(request)})" if isinstance(request, dict) else ": expected an object"
-        raise RequestError(f"the field {field.field} is missing{names}" if value is MISSING else _null(field))
+        reason = "is null: send a value, or give it a default in scoring.json"
+        if value is MISSING:
+            names = f" (there: {there(request)})" if isinstance(request, dict) else ": expected an object"
+            reason = f"is missing{names}"
+        raise RequestError(f"the field {field.field} {reason}")
     if field.dtype is None and field.scale == 1 and field.offset == 0:
         return value
     try:
         return _each(value, lambda number: _converted(number, field), 0)
     except (TypeError, ValueError, OverflowError):
         raise RequestError(f"the field {field.field} holds no {field.dtype or 'number'}: {value!r:.40}") from None
-
-
-def _null(field: Field) -> str:
-    return f"the field {field.field} is null: send a value, or give it a default in scoring.json"
 
 
 def _each(value: object, convert: Callable[[object], object], depth: int) -> object:

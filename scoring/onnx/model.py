@@ -13,10 +13,10 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RequestError
-from ..execution.model_registry import MODELS, LoadedModel
-from ..execution.plan import Plan
+from ..execution.model_registry import LoadedModel, register
 from ..execution.runner import Runner
-from ..execution.sessions import Call, Feeds
+from ..execution.sessions import Feeds, FeedsMaker
+from ..options import current
 from .field_map import FieldMap, read_field_map
 from .model_inputs import fed, rows, unpacked, value_of
 from .specs import TensorSpec, is_wide, spec_of
@@ -38,6 +38,7 @@ class OnnxModel:
 
     Attributes:
         path: the file.
+        loaded: on which provider it is run, and how.
         inputs, outputs: what the model declares.
         defaults: inputs that the model has values for; a request with such a field is a call of its own.
         fields: what ``scoring.json`` says; None without one.
@@ -49,18 +50,20 @@ class OnnxModel:
 
         Raises:
             ModelError: it is not there, ONNX Runtime cannot load it, or scoring.json does not fit it.
+            OptionsError: a SCORING_ variable does not fit.
         """
         self.path = _find(path)
-        loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
-        self._runner = Runner(loaded, self._call)
-        MODELS.append(loaded)
+        self.loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
+        self._runner = Runner(self.loaded, current(), self._call)
+        register(self.loaded)
         session = self.session
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
         self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
-        asked = None if self.fields is None else self.fields.batch
-        self.batches = _has_batch_axis(self.inputs, self.outputs) if asked is None else asked
+        self.batches = _has_batch_axis(self.inputs, self.outputs)
+        if self.fields is not None and self.fields.batch is not None:
+            self.batches = self.fields.batch
         self._names = [spec.name for spec in self.outputs]
         self._only = len(self.inputs) == 1
         self._varies = bool(self.defaults) or any(None in spec.shape[1:] for spec in self.inputs)
@@ -70,12 +73,7 @@ class OnnxModel:
     @property
     def session(self) -> onnxruntime.InferenceSession:
         """ONNX Runtime's session, the first where there are several."""
-        return self._runner.session
-
-    @property
-    def plan(self) -> Plan:
-        """How it is run; see plan.py."""
-        return self._runner.plan
+        return self._runner.sessions.first
 
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.
@@ -83,14 +81,10 @@ class OnnxModel:
         Raises:
             RequestError: a request does not fit; the sentence names the field.
         """
+        score = self._singles if not self.batches else self._by_shape if self._varies else self._batch
         if self.fields is None:
-            return self._score(requests)
-        return self.fields.predictions(requests, self._score(self.fields.requests(requests)))
-
-    def _score(self, requests: Sequence[object]) -> list[dict[str, object]]:
-        if not self.batches:
-            return self._singles(requests)
-        return self._by_shape(requests) if self._varies else self._batch(requests)
+            return score(requests)
+        return self.fields.predictions(requests, score(self.fields.requests(requests)))
 
     def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
         if given := self._given_defaults(requests[0]):
@@ -140,15 +134,15 @@ class OnnxModel:
             return {}
         return {spec.name: fed(request[spec.name], spec) for spec in self.defaults if spec.name in request}
 
-    def _run(self, run: Callable[[], list[Any]], first: Call | None = None) -> list[Any]:
+    def _run(self, run: Callable[[], list[Any]], first: FeedsMaker | None = None) -> list[Any]:
         """Run the model, prepared with the first row it gets if nothing was known before."""
         try:
             if first is not None and not self._runner.is_ready:
                 self._runner.prepare(first(), batches=self.batches)
             return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
-            said = " ".join(str(error).split())[:300]
-            raise RequestError(f"the model refuses the request: {said}") from error
+            reason = " ".join(str(error).split())[:300]
+            raise RequestError(f"the model refuses the request: {reason}") from error
 
     def _call(self, session: onnxruntime.InferenceSession, feeds: Feeds) -> list[Any]:
         if not self._wide:

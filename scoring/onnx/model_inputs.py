@@ -58,14 +58,14 @@ def fed(value: object, spec: TensorSpec) -> object:
         return whole(value, spec)
     if spec.form == "sequence":
         if not isinstance(value, list | tuple):
-            raise RequestError(f"the field {spec.name} holds no list: expected {spec.said(row=False)}")
+            raise RequestError(f"the field {spec.name} holds no list: expected {spec.describe(row=False)}")
         return [whole(each, spec) for each in value]
     return _map(value, spec)
 
 
 def _map(value: object, spec: TensorSpec) -> object:
     if not isinstance(value, Mapping) or not value:
-        raise RequestError(f"the field {spec.name} holds no object with entries: expected {spec.said(row=False)}")
+        raise RequestError(f"the field {spec.name} holds no object with entries: expected {spec.describe(row=False)}")
     key = int if spec.key == "int64" else str
     right = _CASTS[spec.kind]
     odd = next((k for k, v in value.items() if not isinstance(v, right)), None)
@@ -74,7 +74,7 @@ def _map(value: object, spec: TensorSpec) -> object:
     try:
         return {key(k): right[0](v) for k, v in value.items()}
     except (ValueError, OverflowError) as error:
-        raise RequestError(f"the field {spec.name} holds {error}: expected {spec.said(row=False)}") from None
+        raise RequestError(f"the field {spec.name} holds {error}: expected {spec.describe(row=False)}") from None
 
 
 def rows(tensor: Array | list[dict[object, object]]) -> Sequence[object]:

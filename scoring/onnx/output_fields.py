@@ -38,19 +38,15 @@ def shown(value: object, output: Output, of: str) -> object:
     if not output.labels and output.top is None and output.threshold is None:
         return value
     if isinstance(value, np.ndarray) and value.ndim and value.size == value.shape[-1]:
-        value = _by_label(value.reshape(-1).tolist(), output, of)
+        labels: list[str] | range = output.labels or range(value.size)
+        if len(labels) != value.size:
+            raise RunError(f"scoring.json has {len(labels)} labels for {of}, which has {value.size} scores: name each")
+        value = dict(zip(labels, value.reshape(-1).tolist(), strict=True))
     if isinstance(value, dict):
         return _scores(value, output)
     if isinstance(value, int | float | np.generic) and output.top is None:
         return _number(value.item() if isinstance(value, np.generic) else value, output, of)
     raise RunError(f"scoring.json asks for labels, top or threshold of {of}, which is no number and no list of numbers")
-
-
-def _by_label(scores: list[object], output: Output, of: str) -> dict[object, object]:
-    labels: list[str] | range = output.labels or range(len(scores))
-    if len(labels) != len(scores):
-        raise RunError(f"scoring.json has {len(labels)} labels for {of}, which has {len(scores)} scores: name each")
-    return dict(zip(labels, scores, strict=True))
 
 
 def _scores(scores: dict[object, object], output: Output) -> object:

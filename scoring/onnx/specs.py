@@ -9,35 +9,24 @@ import numpy as np
 
 from ..errors import ModelError
 
-_NUMPY = {
-    "float": "float32",
-    "double": "float64",
-    "float16": "float16",
-    "int8": "int8",
-    "int16": "int16",
-    "int32": "int32",
-    "int64": "int64",
-    "uint8": "uint8",
-    "uint16": "uint16",
-    "uint32": "uint32",
-    "uint64": "uint64",
-    "bool": "bool",
-    "string": "str",
+_SAME = ("float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+_NUMPY = {"float": "float32", "double": "float64", "string": "str", **{name: name for name in _SAME}}
+WIDE = {
+    "bfloat16": ("bfloat16", 16, 16),
+    "float8e4m3fn": ("float8_e4m3fn", 17, 8),
+    "float8e4m3fnuz": ("float8_e4m3fnuz", 18, 8),
+    "float8e5m2": ("float8_e5m2", 19, 8),
+    "float8e5m2fnuz": ("float8_e5m2fnuz", 20, 8),
+    "uint4": ("uint4", 21, 4),
+    "int4": ("int4", 22, 4),
+    "float4e2m1": ("float4_e2m1fn", 23, 4),
+    "float8e8m0": ("float8_e8m0fnu", 24, 8),
+    "uint2": ("uint2", 25, 2),
+    "int2": ("int2", 26, 2),
 }
-_ML_DTYPES = {
-    "bfloat16": "bfloat16",
-    "float8e4m3fn": "float8_e4m3fn",
-    "float8e4m3fnuz": "float8_e4m3fnuz",
-    "float8e5m2": "float8_e5m2",
-    "float8e5m2fnuz": "float8_e5m2fnuz",
-    "float8e8m0": "float8_e8m0fnu",
-    "float4e2m1": "float4_e2m1fn",
-    "int4": "int4",
-    "uint4": "uint4",
-    "int2": "int2",
-    "uint2": "uint2",
-}
-_SAID = {"f": "number", "i": "whole number", "u": "whole number", "b": "true or false", "U": "text"}
+"""Types that numpy does not have, by ONNX Runtime's names: ml_dtypes' name, number in onnx.proto, bits."""
+
+_NOUNS = {"f": "number", "i": "whole number", "u": "whole number", "b": "true or false", "U": "text"}
 
 Form = Literal["tensor", "sequence", "map", "maps"]
 
@@ -73,9 +62,9 @@ class TensorSpec:
         kind = self.dtype.kind
         return kind if kind != "V" else {"i": "i", "u": "u"}.get(self.dtype.name[0], "f")
 
-    def said(self, *, row: bool) -> str:
+    def describe(self, *, row: bool) -> str:
         """Say in words what a message holds for it; for a row without the batch axis."""
-        noun = _SAID[self.kind]
+        noun = _NOUNS[self.kind]
         if self.form == "sequence":
             return f"a list of arrays of {noun} ({self.dtype.name})"
         if self.form != "tensor":
@@ -105,7 +94,7 @@ def spec_of(name: str, onnx_type: str, shape: Sequence[int | str | None]) -> Ten
     elif maps := re.fullmatch(r"(seq\()?map\((\w+),(tensor\(\w+\))\)\)?", inner):
         form, key, inner = "maps" if maps[1] else "map", maps[2], maps[3]
     element = inner.removeprefix("tensor(").removesuffix(")")
-    if (element not in _NUMPY and element not in _ML_DTYPES) or (element in _ML_DTYPES and form != "tensor"):
+    if element not in (_NUMPY | WIDE if form == "tensor" else _NUMPY):
         raise ModelError(f"the model's {name} has the type {onnx_type}, which has no place in a message")
     free = tuple(size if isinstance(size, int) and size >= 0 else None for size in shape)
     return TensorSpec(name, _dtype(name, element), free, form, key, optional is not None)
@@ -117,7 +106,7 @@ def _dtype(name: str, element: str) -> np.dtype[np.generic]:
     try:
         import ml_dtypes  # noqa: PLC0415 - few models need it
 
-        dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, _ML_DTYPES[element]))
+        dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, WIDE[element][0]))
     except (ImportError, AttributeError):
         raise ModelError(
             f"the model's {name} has the type {element}: pip install 'iotedge-scoring-module[types]' for it"

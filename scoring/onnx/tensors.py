@@ -14,7 +14,7 @@ from .specs import TensorSpec, is_wide
 Array = npt.NDArray[np.generic]
 Shape = tuple[int | None, ...]
 
-_SAID = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
+_NOUNS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
 _NUMBERS: set[type] = {float, int, bool}
 _MAX_DEPTH = 64  # dimensions that numpy has at most
 _MAX_EXACT = 2**53
@@ -31,12 +31,12 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
     if bytes in map(type, values):
         values = [_from_bytes(v, spec, spec.shape[1:]) if isinstance(v, bytes) else v for v in values]
     array = _array(values, spec)
-    check_shape(array.shape[1:], spec.shape[1:], spec.name)
+    _check_shape(array.shape[1:], spec.shape[1:], spec.name)
     return _in_type(array, spec)
 
 
 def _numbers(values: Sequence[object], shape: Shape) -> Array | None:
-    """Give nested lists of numbers as float64, without a look at each one's type; None if they are anything else."""
+    """Give nested lists of numbers as float64, the fast way; None if they are anything else."""
     flat: Any = values
     sizes: list[int] = []
     for _ in shape:
@@ -64,7 +64,7 @@ def whole(value: object, spec: TensorSpec) -> Array:
     array = _array(value, spec)
     if spec.shape:  # else it is a single value, or the model does not say: ONNX Runtime knows
         array = array.reshape(_completed(array.shape, spec.shape))
-        check_shape(array.shape, spec.shape, spec.name)
+        _check_shape(array.shape, spec.shape, spec.name)
     return _in_type(array, spec)
 
 
@@ -79,12 +79,7 @@ def shape_of(value: object) -> tuple[int, ...]:
     return (*shape, len(value)) if isinstance(value, bytes) else (*shape, *getattr(value, "shape", ()))
 
 
-def check_shape(shape: tuple[int, ...], expected: Shape, name: str) -> None:
-    """Compare a field's shape with what the model expects.
-
-    Raises:
-        RequestError: they differ; the sentence names the field and both.
-    """
+def _check_shape(shape: tuple[int, ...], expected: Shape, name: str) -> None:
     if not _fits(shape, expected):
         wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
         given = "×".join(map(str, shape)) or "a single value"
@@ -96,7 +91,7 @@ def _fits(shape: tuple[int, ...], expected: Shape) -> bool:
 
 
 def _completed(shape: tuple[int, ...], expected: Shape) -> tuple[int, ...]:
-    """Give a shape with what a message leaves out: ones around a single value, a leading 1, what follows a 0."""
+    """Complete a shape by what a message may leave out: dimensions of 1 in front, and all behind an empty one."""
     missing = len(expected) - len(shape)
     if 0 in shape and _fits(filled := (*shape, *(size or 0 for size in expected[len(shape) :])), expected):
         return filled
@@ -108,7 +103,7 @@ def _completed(shape: tuple[int, ...], expected: Shape) -> tuple[int, ...]:
 def _array(value: object, spec: TensorSpec) -> Array:
     """Give the value as an array in the type that numpy finds for it; texts as objects.
 
-    Beside a text numpy would make texts of all its neighbours, each as long as the longest: a small body, gigabytes.
+    numpy would make the neighbours of a text into texts as long as the longest one: gigabytes from a small body.
     """
     as_objects = spec.kind == "U" or _has_text(value)
     try:
@@ -153,7 +148,7 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
     """Give the array in the model's type if no value changes by it beyond rounding to the type's precision."""
     kind, wanted = array.dtype.kind, spec.kind
     if kind not in "iufb" or wanted == "U" or (wanted == "b" and kind != "b"):
-        raise RequestError(f"the field {spec.name} holds {_said(array, wanted)}: expected {_SAID[wanted]}")
+        raise RequestError(f"the field {spec.name} holds {_describe(array, wanted)}: expected {_NOUNS[wanted]}")
     with np.errstate(over="ignore", invalid="ignore"):
         cast: Array = array.astype(spec.dtype)
     if wanted == "f" and not is_wide(spec.dtype) and np.isfinite(cast).all():
@@ -170,9 +165,9 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
     return cast
 
 
-def _said(array: Array, wanted: str) -> str:
+def _describe(array: Array, wanted: str) -> str:
     if array.dtype.kind != "O":
-        return _SAID.get(array.dtype.kind, str(array.dtype))
+        return _NOUNS.get(array.dtype.kind, str(array.dtype))
     right = str if wanted == "U" else int | float
     odd = next((v for v in array.flat if not isinstance(v, right)), array.flat[0])
     if isinstance(odd, str):

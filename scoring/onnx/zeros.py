@@ -1,4 +1,4 @@
-"""A request to try a model with: of its sample, else of zeros."""
+"""A request to try a model with: the first of sample.json, else one of zeros."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .specs import TensorSpec
 
 
 def sample() -> object:
-    """Give the first request of the sample; None without one."""
+    """Give the first request in sample.json; None without one."""
     with suppress(OSError, ValueError):
         body = json.loads(Path(SAMPLE).read_bytes())
         return body[0] if isinstance(body, list) and body and isinstance(body[0], list | dict) else body
@@ -28,29 +28,15 @@ def zero_request(inputs: Sequence[TensorSpec], fields: FieldMap | None, *, row: 
     """
     request: dict[str, object] = {}
     for spec in inputs:
-        request |= _fields_of(spec, fields, row=row)
+        if spec.optional:
+            continue
+        zero: object = {"U": "", "b": False, "f": 0.0}.get(spec.kind, 0)
+        value: object = {"tensor": zero, "map": {}}.get(spec.form, [])
+        for size in reversed(spec.shape[1:] if row else spec.shape):
+            value = [value] * (size or 1) if spec.form == "tensor" else value
+        entry = fields.fields_of(spec.name) if fields else None
+        if isinstance(entry, list):
+            request |= {each.field: zero for each in entry}
+        else:
+            request[entry.field if entry else spec.name] = value
     return request
-
-
-def _fields_of(spec: TensorSpec, fields: FieldMap | None, *, row: bool) -> dict[str, object]:
-    if spec.optional:
-        return {}
-    said = fields.inputs.get(spec.name) if fields is not None else None
-    if said is None:
-        return {spec.name: _zeros(spec, row=row)}
-    if isinstance(said, list):
-        return {each if isinstance(each, str) else each.field: _zero(spec) for each in said}
-    return {said if isinstance(said, str) else said.field: _zeros(spec, row=row)}
-
-
-def _zeros(spec: TensorSpec, *, row: bool) -> object:
-    if spec.form != "tensor":
-        return {} if spec.form == "map" else []
-    value: object = _zero(spec)
-    for size in reversed(spec.shape[1:] if row else spec.shape):
-        value = [value] * (size or 1)
-    return value
-
-
-def _zero(spec: TensorSpec) -> object:
-    return {"U": "", "b": False, "f": 0.0}.get(spec.kind, 0)

@@ -17,7 +17,9 @@ from ..compat.old_libraries import put_back
 from ..compat.rawhttp import forget_rawhttp
 from ..compat.schemas import schema_sample
 from ..errors import ModelError, ScoringError, ScriptError
+from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
+from ..options import current
 from ..predictions import SAMPLE, Outcome, Request
 from .answering import Answering
 from .kinds.choice import choose_kind
@@ -47,6 +49,7 @@ class Script:
         sample: the request that its schema's samples make up; None without.
         merging: whether its requests share calls; None where there is nothing to merge.
         wants_context: whether run() is to be told what its requests came with.
+        models: what is known of each OnnxModel that it has made, in order; grows.
         probe: the request in sample.json, for finding out whether run() can succeed at all; None without one.
     """
 
@@ -63,6 +66,7 @@ class Script:
     merging: Merging | None = None
     wants_context: bool = False
     probe: object = None
+    models: list[LoadedModel] = field(default_factory=list)
 
 
 def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
@@ -82,13 +86,14 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
     path = Path(__file__).with_name("onnx_script.py") if bare else path
     _enter(directory, path.parent)
+    models = new_registry()
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
     module = _import(path, directory, stand_ins)
     init, run = _functions(module, path)
     answering = Answering(run, directory, options or ResultOptions())
-    kind = choose_kind(read_run(run, path), answering, os.environ.get("SCORING_MERGE") or "prove")
+    kind = choose_kind(read_run(run, path), answering, current().merge)
     return Script(
         "onnx" if bare else kind.kind,
         path,
@@ -103,6 +108,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         merging=kind.merging,
         wants_context=bool(kind.run.context),
         probe=_probe(directory, kind.decode, rows=kind.rows),
+        models=models,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..bodies.codecs import Body, rows_of
 from ..compat.model_location import VARIABLE
 from ..errors import RequestError, RunError, ScoringError, ScriptError
-from ..execution.model_registry import MODELS, LoadedModel
+from ..execution.model_registry import LoadedModel
 from ..predictions import SAMPLE, SUSPECT, Context, Leaving, Request
 from .loading import Script, load
 from .results import ResultOptions, joined
@@ -83,7 +83,6 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         options: how results become bodies.
     """
     trial = Trial(str(directory), name)
-    MODELS.clear()
     try:
         script = load(directory, name, options)
         trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
@@ -91,8 +90,8 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.replaced = script.replaced
         trial.model_dir = os.environ.get(VARIABLE, "")
         script.init()
-        trial.models = [_model(each) for each in MODELS]
-        trial.notes += [each.trouble for each in MODELS if each.trouble]
+        trial.models = [_model(each) for each in script.models]
+        trial.notes += [each.trouble for each in script.models if each.trouble]
         trial.sample_from, bodies = ("--sample", bodies) if bodies else _own_sample(trial, script, directory)
         if bodies:
             if len(bodies) > _MOST_BODIES:
@@ -108,7 +107,7 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
 
 
 def _model(model: LoadedModel) -> dict[str, str]:
-    return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.plan}
+    return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.describe_plan()}
 
 
 def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:
@@ -124,7 +123,7 @@ def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, lis
     from ..onnx.model import OnnxModel  # noqa: PLC0415
     from ..onnx.zeros import zero_request  # noqa: PLC0415
 
-    model = MODELS[-1].model()
+    model = script.models[-1].model()
     assert isinstance(model, OnnxModel)  # noqa: S101 - the built-in script makes one
     trial.described = describe(model)
     zeros = zero_request(model.inputs, model.fields, row=model.batches)

@@ -30,6 +30,8 @@ class Stage:
         done: how many faults happened.
         flipped: how often bits of the journal were flipped.
         stops: exit codes that a stop may have beside 0, because a script hangs.
+        beside: held while a second process tries the journal; ended then, the first would leave it
+            to the second.
     """
 
     module: Module
@@ -42,6 +44,7 @@ class Stage:
     done: int = 0
     flipped: int = 0
     stops: frozenset[int] = frozenset()
+    beside: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def happen(stage: Stage, event: Event) -> None:
@@ -53,8 +56,9 @@ async def happen(stage: Stage, event: Event) -> None:
 
 
 async def _kill(stage: Stage, event: Event) -> None:
-    if stage.module.runs:
-        await stage.module.kill()
+    async with stage.beside:
+        if stage.module.runs:
+            await stage.module.kill()
     await asyncio.sleep(0.05)
     await stage.module.start()
 
@@ -74,7 +78,9 @@ async def _stop(stage: Stage, event: Event) -> None:
 async def _stopped(stage: Stage) -> None:
     """End it by SIGTERM; it must not take longer than a container engine waits."""
     module = stage.module
-    if module.runs and not module.paused:
+    async with stage.beside:
+        if not module.runs or module.paused:
+            return
         begun = len(module.ends)
         if not await module.stop():
             stage.violations.append("SIGTERM: it had not ended after 10 s")
@@ -278,25 +284,27 @@ def _damaged(data: bytes, how: str, draw: random.Random) -> bytes:
 
 
 async def _second(stage: Stage, event: Event) -> None:
-    """A second process on the same journal ends with exit code 4 and harms nobody."""
+    """A second process on the same journal ends with exit code 4 and harms nobody.
+
+    If the first one dies by itself in this moment, the second is the module for a while: its log is kept, since what it
+    admits counts.
+    """
     module = stage.module
-    if not module.runs or module.started + 3 > monotonic():
-        return
-    environment = {n: v for n, v in module.environment.items() if n != "LD_PRELOAD"} | {"SCORING_HTTP_PORT": "0"}
-    second = await asyncio.create_subprocess_exec(
-        *command("run"),
-        env=environment,
-        cwd=module.log.parent,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    lives = len(module.ends)
-    try:
-        async with asyncio.timeout(20):
-            code = await second.wait()
-    except TimeoutError:
+    async with stage.beside:
+        if not module.runs or module.started + 3 > monotonic():
+            return
+        lives = len(module.ends)
+        environment = {n: v for n, v in module.environment.items() if n != "LD_PRELOAD"} | {"SCORING_HTTP_PORT": "0"}
+        with module.log.open("ab") as log:
+            second = await asyncio.create_subprocess_exec(
+                *command("run"), env=environment, cwd=module.log.parent, stdout=log, stderr=asyncio.subprocess.STDOUT
+            )
         code = None
-        second.kill()
+        try:
+            async with asyncio.timeout(20):
+                code = await second.wait()
+        except TimeoutError:
+            second.kill()
     if code != 4 and lives == len(module.ends):
         stage.violations.append(f"a second process on the same journal: exit code {code} in place of 4")
 

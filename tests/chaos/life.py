@@ -118,6 +118,7 @@ class Module:
         if self.runs:
             return
         self._over.clear()
+        self.started = monotonic()
         self._wanted = ""
         into_group = ["sh", "-c", f'echo $$ > {self._group}/cgroup.procs; exec "$@"', "sh"] if self._group else []
         with self.log.open("ab") as log:
@@ -130,7 +131,6 @@ class Module:
                 stderr=log,
                 start_new_session=True,
             )
-        self.started = monotonic()
         self.sessions.append(self._process.pid)
         self._tasks.append(asyncio.create_task(self._wait(self._process)))
 

@@ -12,7 +12,6 @@ import onnxruntime
 import pytest
 
 from scoring import OnnxModel
-from scoring.execution.model_registry import MODELS
 from scoring.execution.plan import CPU
 from scoring.execution.sessions import Feeds
 
@@ -44,8 +43,9 @@ def pictures(count: int) -> list[np.ndarray]:
 def test_predictions_are_those_of_the_cpu(models: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """To a relative 1e-3 (TensorFloat-32 has 10 bits), in order, whatever is filled up and divided."""
     rows = pictures(count)
-    there = OnnxModel(models / "conv" / "model.onnx").predict(rows)
-    assert MODELS[-1].provider == PROVIDER
+    model = OnnxModel(models / "conv" / "model.onnx")
+    there = model.predict(rows)
+    assert model.loaded.provider == PROVIDER
     monkeypatch.setenv("SCORING_PROVIDERS", "CPU")
     here = OnnxModel(models / "conv" / "model.onnx").predict(rows)
     for one, other in zip(there, here, strict=True):
@@ -76,8 +76,7 @@ def test_every_size_that_is_used_has_run_before_the_first_request(
 def test_a_small_model_stays_on_the_cpu(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call of microseconds is slower on an H200 than here."""
     monkeypatch.setenv("SCORING_PROVIDERS", "auto")
-    OnnxModel(models / "affine" / "model.onnx")
-    assert MODELS[-1].provider == CPU
+    assert OnnxModel(models / "affine" / "model.onnx").loaded.provider == CPU
 
 
 @pytest.mark.skipif(NAME != "CUDA", reason="the limit is an option of CUDA's")
@@ -87,5 +86,5 @@ def test_out_of_memory_leaves_the_batch_to_the_cpu(models: Path, monkeypatch: py
     monkeypatch.setenv("SCORING_CALIBRATION_S", "0")
     model = OnnxModel(models / "conv" / "model.onnx")
     assert len(model.predict(pictures(4000))) == 4000
-    assert MODELS[-1].provider == CPU
-    assert MODELS[-1].trouble.startswith("CUDAExecutionProvider failed: ")
+    assert model.loaded.provider == CPU
+    assert model.loaded.trouble.startswith("CUDAExecutionProvider failed: ")

@@ -1,21 +1,24 @@
-"""A real broker instead of edgeHub: mosquitto with TLS, one un-acked message at a time, and a client to drive it."""
+"""A real broker instead of edgeHub, mosquitto, and a client to drive it: for tests and benchmarks."""
 
 import asyncio
 import shutil
-import ssl
-import threading
 from asyncio.subprocess import DEVNULL
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
-import paho.mqtt.client as mqtt
 import trustme
 
+from module.simulator.edge_hub.packets import Decoder
+from module.transports.mqtt_packets import Publish, puback, publish
+
 HOW_TO_GET_IT = "mosquitto is not installed (Debian: apt-get install mosquitto)"
-_TOPICS = "devices/edge/modules/scoring"
+TOPICS = "devices/edge/modules/scoring"
+_PLAIN = 1884
+_GREETING = 9
+"""Bytes of CONNACK and SUBACK, which the hub's decoder does not know."""
 
 
 def found() -> str | None:
@@ -24,28 +27,39 @@ def found() -> str | None:
 
 
 class Mosquitto:
-    """A broker with nothing in it; use it with ``async with``."""
+    """A broker with nothing in it: TLS for the module, a plain port for the driver; use it with ``async with``.
 
-    def __init__(self, address: str, folder: Path) -> None:
-        self._address, self._folder = address, folder
+    Attributes:
+        command: what starts it.
+        environment: the variables by which the SDK finds it.
+        authority: the certificate of its authority.
+    """
+
+    def __init__(self, address: str, folder: Path, un_acked: int = 1) -> None:
+        """Take its address, a folder for its files, and how many un-acked messages the module may have."""
+        self._address = address
         self._process: asyncio.subprocess.Process | None = None
+        self.authority = folder / "ca.pem"
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.authority))
+        authority.issue_cert(address).private_key_and_cert_chain_pem.write_to_path(str(folder / "cert.pem"))
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text(
+            f"allow_anonymous true\nmax_inflight_messages {un_acked}\nmax_queued_messages 1000000\n"
+            f"set_tcp_nodelay true\npersistence false\nlog_type error\nuser root\n"
+            f"listener 8883 {address}\ncafile {self.authority}\ncertfile {folder}/cert.pem\nkeyfile {folder}/cert.pem\n"
+            f"listener {_PLAIN} {address}\n"
+        )
+        self.command = [str(found()), "-c", str(configuration)]
+        self.environment = {
+            "EdgeHubConnectionString": f"HostName=hub.azure-devices.net;GatewayHostName={address};"
+            "DeviceId=edge;ModuleId=scoring;SharedAccessKey=c2VjcmV0",
+            "EdgeModuleCACertificateFile": str(self.authority),
+        }
 
     async def __aenter__(self) -> Self:
-        self._make_certificates()
-        (self._folder / "mosquitto.conf").write_text(
-            f"listener 8883 {self._address}\ncafile {self._folder}/ca.pem\ncertfile {self._folder}/cert.pem\n"
-            f"keyfile {self._folder}/key.pem\nallow_anonymous true\nmax_inflight_messages 1\n"
-            "max_queued_messages 1000000\npersistence false\nlog_type error\nuser root\n"
-        )
-        configuration = str(self._folder / "mosquitto.conf")
-        self._process = await asyncio.create_subprocess_exec(str(found()), "-c", configuration, stderr=DEVNULL)
-        async with asyncio.timeout(10):
-            while True:
-                with suppress(OSError):
-                    _, writer = await asyncio.open_connection(self._address, 8883)
-                    writer.close()
-                    return self
-                await asyncio.sleep(0.05)
+        self._process = await asyncio.create_subprocess_exec(*self.command, stderr=DEVNULL)
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None:
@@ -53,68 +67,82 @@ class Mosquitto:
             async with asyncio.timeout(10):
                 await self._process.wait()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables by which the SDK finds it."""
-        return {
-            "EdgeHubConnectionString": f"HostName=hub.azure-devices.net;GatewayHostName={self._address};"
-            "DeviceId=edge;ModuleId=scoring;SharedAccessKey=c2VjcmV0",
-            "EdgeModuleCACertificateFile": str(self._folder / "ca.pem"),
-        }
-
-    def driver(self) -> "Driver":
-        """Give a client that sends input messages and keeps outputs."""
-        return Driver(self._address, self._folder / "ca.pem")
-
-    def _make_certificates(self) -> None:
-        authority = trustme.CA()
-        server = authority.issue_cert(self._address)
-        authority.cert_pem.write_to_path(str(self._folder / "ca.pem"))
-        server.private_key_pem.write_to_path(str(self._folder / "key.pem"))
-        server.cert_chain_pems[0].write_to_path(str(self._folder / "cert.pem"))
+    def driver(self, take: Callable[[Publish], object], qos: int = 1) -> "Driver":
+        """Give a client that is not connected yet; ``take`` gets each output message, asked for at this QoS."""
+        return Driver(self._address, take, qos)
 
 
-class Driver:
-    """Routes input messages to the module and keeps what it publishes; use it with ``with``.
+class Driver(asyncio.Protocol):
+    """Routes input messages to the module, and hears what it publishes; use it with ``async with``."""
+
+    def __init__(self, address: str, take: Callable[[Publish], object], qos: int) -> None:
+        self._address, self._take, self._qos = address, take, qos
+        self._decoder = Decoder(1_000_000)
+        self._skip = _GREETING
+        self._transport: Any = None
+
+    async def __aenter__(self) -> Self:
+        """Connect and subscribe. Raises OSError: the broker does not come up."""
+        events = f"{TOPICS}/messages/events/#".encode()
+        subscribe = b"\0\1\0" + bytes([len(events)]) + events + bytes([self._qos])
+        hello = b"\x10\x12\0\4MQTT\4\2\0\0\0\6driver\x82" + bytes([len(subscribe)]) + subscribe
+        for _ in range(500):
+            await asyncio.sleep(0.02)
+            with suppress(OSError):
+                if self._transport is None:
+                    loop = asyncio.get_running_loop()
+                    made, _ = await loop.create_connection(lambda: self, self._address, _PLAIN)
+                    made.write(hello)
+            if not self._skip:
+                return self
+        raise OSError(f"mosquitto does not answer at port {_PLAIN} of {self._address}")
+
+    async def __aexit__(self, *_: object) -> None:
+        self._transport.close()
+
+    def send(self, number: int, body: bytes, properties: str = "") -> None:
+        """Send a JSON body as the message ``m{number}`` to amlInput, with url-encoded properties such as ``&a=b``."""
+        bag = f"%24.cdid=leaf&%24.mid=m{number}&%24.ct=application%2Fjson&%24.ce=utf-8{properties}"
+        self._transport.write(publish(f"{TOPICS}/inputs/amlInput/{bag}", body, number % 65_535 + 1))
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep the transport."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the broker sends."""
+        data, self._skip = data[self._skip :], max(0, self._skip - len(data))
+        for packet in self._decoder.feed(data):
+            if isinstance(packet, Publish):
+                if packet.packet_id:
+                    self._transport.write(puback(packet.packet_id))
+                self._take(packet)
+
+
+def number_of(packet: Publish) -> int:
+    """Give the number of the input message that an output message answers."""
+    return int(packet.topic.partition("%24.cid=m")[2].partition("&")[0])
+
+
+class Outputs:
+    """What the module published: give ``take`` to the driver.
 
     Attributes:
-        outputs: (properties with system ones by their ``$.`` names, body) in the order of their arrival.
+        packets: all of it, in the order of its arrival.
     """
 
-    def __init__(self, address: str, authority: Path) -> None:
-        self.outputs: list[tuple[dict[str, str], bytes]] = []
-        versions = getattr(mqtt, "CallbackAPIVersion", None)
-        first: list[Any] = [versions.VERSION1] if versions else []
-        self._client: Any = mqtt.Client(*first, client_id="driver", clean_session=True)
-        self._client.tls_set_context(ssl.create_default_context(cafile=str(authority)))
-        self._client.on_message = self._on_message
-        self._client.max_inflight_messages_set(0)
-        self._subscribed = threading.Event()
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._address = address
+    def __init__(self) -> None:
+        self.packets: list[Publish] = []
+        self.answered: list[int] = []
 
-    def __enter__(self) -> Self:
-        self._client.connect(self._address, 8883)
-        self._client.subscribe(f"{_TOPICS}/messages/events/#", 1)
-        self._client.loop_start()
-        assert self._subscribed.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def send(self, bodies: Sequence[bytes], first: int = 0) -> None:
-        """Send JSON bodies with the ids ``m{first}`` and so on to amlInput, each with a property ``site``."""
-        for number, body in enumerate(bodies, first):
-            bag = f"%24.cdid=leaf&%24.mid=m{number}&%24.ct=application%2Fjson&%24.ce=utf-8&site=%C3%84%26"
-            self._client.publish(f"{_TOPICS}/inputs/amlInput/{bag}", body, 1)
+    def take(self, packet: Publish) -> None:
+        """Keep an output message, and the number of the input message that it answers."""
+        self.packets.append(packet)
+        self.answered.append(number_of(packet))
 
     @property
-    def answered(self) -> list[int]:
-        """Numbers of the messages that the outputs answer, in order."""
-        return [int(properties["$.cid"][1:]) for properties, _ in list(self.outputs)]
-
-    def _on_message(self, client: object, userdata: object, packet: Any) -> None:
-        pairs = (pair.partition("=") for pair in packet.topic.rpartition("/")[2].split("&"))
-        self.outputs.append(({unquote(key): unquote(value) for key, _, value in pairs}, packet.payload))
+    def properties(self) -> Sequence[dict[str, str]]:
+        """The properties of each, system ones by their ``$.`` names."""
+        bags = [packet.topic.rpartition("/")[2].split("&") for packet in self.packets]
+        pairs = [[pair.partition("=") for pair in bag] for bag in bags]
+        return [{unquote(key): unquote(value) for key, _, value in bag} for bag in pairs]

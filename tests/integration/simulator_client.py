@@ -13,7 +13,8 @@ from urllib.parse import quote
 from module.messages import InputMessage
 from module.simulator.edge_hub import packets, sas
 from module.simulator.edge_hub.hub import EdgeHub
-from module.simulator.edge_hub.packets import Decoder, Publish
+from module.simulator.edge_hub.packets import Decoder
+from module.transports.mqtt_packets import Publish, header
 
 TOPICS = "devices/edge-device/modules/scoring"
 INPUTS = f"{TOPICS}/inputs/#"
@@ -91,7 +92,7 @@ class Client:
 
     def write(self, head: int, body: bytes) -> None:
         """Send one packet."""
-        self._writer.write(bytes([head]) + packets._length(len(body)) + body)
+        self._writer.write(header(head, len(body)) + body)
 
     async def subscribe(self, *filters: str) -> list[int]:
         """Subscribe and give what was granted."""

@@ -1,15 +1,14 @@
 """Against an independent broker: what the simulator's authors and ours could both have misread shows here."""
 
-import asyncio
 import gzip
 import json
-import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from kills import UNCONFIRMED, cost, kill_at_random
 from module_process import Module
-from mosquitto import HOW_TO_GET_IT, Driver, Mosquitto, found
+from mosquitto import HOW_TO_GET_IT, Driver, Mosquitto, Outputs, found
 from simulator_client import addresses, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.skipif(found() is None, reason=HOW_TO_GET_IT)]
@@ -25,9 +24,15 @@ async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
 
 
 @pytest.fixture
-def driver(broker: Mosquitto) -> Iterator[Driver]:
+def outputs() -> Outputs:
+    """Give what the module publishes."""
+    return Outputs()
+
+
+@pytest.fixture
+async def driver(broker: Mosquitto, outputs: Outputs) -> AsyncIterator[Driver]:
     """Give a connected client."""
-    with broker.driver() as driver:
+    async with broker.driver(outputs.take) as driver:
         yield driver
 
 
@@ -36,18 +41,19 @@ async def ready(module: Module) -> None:
     await until(lambda: "ready after" in module.log, 20)
 
 
-async def test_turbofan_is_scored(broker: Mosquitto, driver: Driver, tmp_path: Path) -> None:
+async def test_turbofan_is_scored(broker: Mosquitto, driver: Driver, outputs: Outputs, tmp_path: Path) -> None:
     """2,000 messages: all answered once, in order, with every property that a consumer relies on."""
     bodies = gzip.decompress((TURBOFAN / "telemetry.jsonl.gz").read_bytes()).splitlines()
     bodies = (bodies * (2000 // len(bodies) + 1))[:2000]
     async with Module(broker.environment, tmp_path, SCORING_DIR=TURBOFAN) as module:
         await ready(module)
-        driver.send(bodies)
-        await until(lambda: len(driver.outputs) >= 2000, 60)
+        for number, body in enumerate(bodies):
+            driver.send(number, body, "&site=%C3%84%26")
+        await until(lambda: len(outputs.answered) >= 2000, 60)
         assert await module.stop() == 0
-    assert driver.answered == list(range(2000))
-    for number, (properties, body) in enumerate(driver.outputs):
-        assert json.loads(body)
+    assert outputs.answered == list(range(2000))
+    for number, (packet, properties) in enumerate(zip(outputs.packets, outputs.properties, strict=True)):
+        assert json.loads(packet.body)
         expected = {
             "$.on": "amlOutput",
             "$.mid": f"m{number}.amlOutput.0",
@@ -60,19 +66,17 @@ async def test_turbofan_is_scored(broker: Mosquitto, driver: Driver, tmp_path: P
         assert expected.items() <= properties.items()
 
 
-async def test_kills_lose_nothing(broker: Mosquitto, driver: Driver, tmp_path: Path) -> None:
+async def test_kills_lose_nothing(broker: Mosquitto, driver: Driver, outputs: Outputs, tmp_path: Path) -> None:
     """Five kills at random moments in 10,000 messages: 0 lost, order kept, few duplicates."""
     count, kills = 10_000, 5
     async with Module(broker.environment, tmp_path, TEST_RUN_SECONDS=0.002) as module:
         await ready(module)
-        driver.send([b'{"n": %d}' % n for n in range(count)])
-        for kill in range(kills):
-            await until(lambda kill=kill: len(driver.outputs) > kill * 1000, 30)  # type: ignore[misc]
-            await asyncio.sleep(random.expovariate(1 / 0.1))
-            await module.kill()
-            await module.start()
-        await until(lambda: len(driver.outputs) >= count and len(set(driver.answered)) == count, 60)
+        for number in range(count):
+            driver.send(number, b'{"n": %d}' % number)
+        lives = await kill_at_random(module, lambda: outputs.answered, kills, pause=0.1, every=1000)
+        await until(lambda: len(outputs.answered) >= count and len(set(outputs.answered)) == count, 60)
         assert await module.stop() == 0
-    assert list(dict.fromkeys(driver.answered)) == list(range(count))
-    assert len(driver.outputs) - count <= kills * 64
-    assert {properties["$.on"] for properties, _ in driver.outputs} == {"amlOutput"}
+    lost, _, most, in_order = cost(outputs.answered, count, lives)
+    assert (lost, in_order) == (0, True)
+    assert most <= UNCONFIRMED
+    assert {properties["$.on"] for properties in outputs.properties} == {"amlOutput"}

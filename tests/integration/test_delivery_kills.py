@@ -1,12 +1,12 @@
 """Kills, crashes and stops: nothing is lost, the order stays, duplicates are few, good messages are not blamed."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from kills import UNCONFIRMED, kill_at_random
 from module_process import Answers, Module, send
 from simulator_client import addresses
 
@@ -14,7 +14,6 @@ from module.journal.quarantine import quarantined
 from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESSES = addresses(group=5)
-UNCONFIRMED = 64
 
 
 @pytest.fixture
@@ -30,25 +29,13 @@ async def hub(answers: Answers) -> AsyncIterator[EdgeHub]:
         yield hub
 
 
-async def killed_at_random(module: Module, answers: Answers, kills: int) -> None:
-    """Kill and start again, at moments that a test cannot choose; the next one only after some progress."""
-    for _ in range(kills):
-        before = len(answers.predictions)
-        async with asyncio.timeout(30):
-            while len(answers.predictions) == before:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-        await asyncio.sleep(random.expovariate(1 / 0.15))
-        await module.kill()
-        await module.start()
-
-
 @pytest.mark.parametrize("seconds", [0.0, 0.01])
 async def test_random_kills_lose_nothing(hub: EdgeHub, answers: Answers, tmp_path: Path, seconds: float) -> None:
     """Six kills: 0 lost, none quarantined, order kept, at most 64 duplicates a kill."""
     count, kills = 20_000, 6
     async with Module(hub.environment, tmp_path, TEST_RUN_SECONDS=seconds) as module:
         sending = asyncio.create_task(send(hub, range(count)))
-        await killed_at_random(module, answers, kills)
+        await kill_at_random(module, lambda: answers.predictions, kills, pause=0.15)
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         sent = hub.session.acked + hub.session.waiting + len(hub.session.in_flight)

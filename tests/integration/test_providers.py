@@ -23,7 +23,6 @@ import json, logging, sys
 import numpy as np
 from scoring import OnnxModel
 from scoring.errors import ModelError
-from scoring.loaded import MODELS
 
 rows = list(np.random.default_rng(3).random((64, 3, 16, 16), dtype=np.float32))
 try:
@@ -34,8 +33,8 @@ except ModelError as error:
 said = []
 for size in map(int, sys.argv[1:]):
     predictions = [each["y"].tolist() for each in model.predict(rows[:size])]
-    said.append({"provider": MODELS[0].provider, "trouble": MODELS[0].trouble, "predictions": predictions})
-print(json.dumps({"plan": MODELS[0].plan, "calls": said}))
+    said.append({"provider": model.loaded.provider, "trouble": model.loaded.trouble, "predictions": predictions})
+print(json.dumps({"plan": model.loaded.describe_plan(), "calls": said}))
 """
 
 

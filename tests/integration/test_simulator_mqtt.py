@@ -13,12 +13,14 @@ from simulator_client import EVENTS, INPUTS, TOPICS, Client, addresses, telemetr
 from module.errors import SettingsError
 from module.messages import InputMessage
 from module.packaging.manifest.edge_manifest import RouteSpec
+from module.property_bag import decode_bag
 from module.simulator.edge_hub.dispatch import Outcome
 from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.edge_hub.packets import PubAck
-from module.simulator.routing.messages import RoutedMessage, decode_bag
+from module.simulator.routing.messages import RoutedMessage
 
 ADDRESSES = addresses(group=1)
+INTO_OURS = 'INTO BrokeredEndpoint("/modules/scoring/inputs/amlInput")'
 
 Start = Callable[..., Any]
 
@@ -53,7 +55,7 @@ async def test_an_input_carries_all_properties(start: Start) -> None:
         await hub.send_telemetry(telemetry(1, **{"site &": "Ulm/1"}))
         topic, bag = (await client.input()).topic.rsplit("/", 1)
         assert topic == f"{TOPICS}/inputs/amlInput"
-        found = decode_bag(bag)
+        found = dict(decode_bag(bag))
         assert found.pop("$.ctime").endswith("Z")
         assert found == {
             "$.cdid": "leaf-device",
@@ -123,11 +125,10 @@ async def test_more_in_flight_if_asked(start: Start) -> None:
 
 
 async def test_routes_have_priorities_and_a_time_to_live(start: Start) -> None:
-    to = 'INTO BrokeredEndpoint("/modules/scoring/inputs/amlInput")'
     routes = {
-        "urgent": RouteSpec(f"FROM /messages/* WHERE kind = 'urgent' {to}", 0),
-        "short": RouteSpec(f"FROM /messages/* WHERE kind = 'short' {to}", 5, 1),
-        "rest": RouteSpec(f"FROM /messages/* WHERE kind = 'rest' {to}"),
+        "urgent": RouteSpec(f"FROM /messages/* WHERE kind = 'urgent' {INTO_OURS}", 0),
+        "short": RouteSpec(f"FROM /messages/* WHERE kind = 'short' {INTO_OURS}", 5, 1),
+        "rest": RouteSpec(f"FROM /messages/* WHERE kind = 'rest' {INTO_OURS}"),
     }
     hub = await start(routes=routes)
     for number, kind in enumerate(("rest", "short", "urgent", "other")):
@@ -162,7 +163,7 @@ async def test_an_output_may_be_an_input_again(start: Start) -> None:
         client.publish(f"{EVENTS}%24.on=a&key=value", b"x")
         packets = [await client.receive(), await client.receive()]
         [packet] = [each for each in packets if not isinstance(each, PubAck)]
-        assert decode_bag(packet.topic.rsplit("/", 1)[1])["$.cmid"] == "scoring"
+        assert dict(decode_bag(packet.topic.rsplit("/", 1)[1]))["$.cmid"] == "scoring"
 
 
 async def test_a_packet_over_the_limit_closes_the_connection(start: Start) -> None:
@@ -184,6 +185,19 @@ async def test_a_message_that_is_too_large_with_its_properties_is_dropped_but_ac
 async def test_telemetry_over_the_limit_is_refused(start: Start) -> None:
     hub = await start()
     assert await hub.send_telemetry(InputMessage(b"x" * 262_145, "")) is Outcome.REFUSED
+
+
+async def test_properties_that_no_topic_holds_are_refused_and_nothing_else_waits_for_them(start: Start) -> None:
+    hub = await start(routes={"loop": RouteSpec(f"FROM /messages/* {INTO_OURS}")})
+    async with Client(hub) as client:
+        assert await hub.send_telemetry(InputMessage(b"", "", properties={"k": "v" * 65_536})) is Outcome.REFUSED
+        assert await hub.send_telemetry(InputMessage(b"", "in", properties={"k": "ä" * 11_000})) is Outcome.REFUSED
+        bag = f"{EVENTS}%24.on=out&k="
+        client.publish(bag + "v" * (65_500 - len(bag)), b"x")
+        assert await client.receive() == PubAck(1)
+        assert await hub.send_telemetry(telemetry(1)) is Outcome.ROUTED
+        assert (await client.input()).body == b'{"n": 1}'
+    assert hub.counts.too_large == 1
 
 
 async def test_only_the_module_with_its_key_gets_in(start: Start) -> None:

@@ -1,13 +1,30 @@
 """Journals for tests: opened, killed, opened again."""
 
+import enum
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from module.journal import Journal
-from module.messages import Accepted, InputMessage, Offer
+from module.messages import Accepted, InputMessage
 
 Open = Callable[..., Journal]
+
+
+class Offer(enum.Enum):
+    """What became of one message that was offered."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    FULL = "full"
+
+
+def offer(journal: Journal, message: InputMessage, *, maybe_again: bool = False) -> Offer:
+    """Offer one message."""
+    before = journal._next
+    if not journal.offer([message], maybe_again=maybe_again):
+        return Offer.FULL
+    return Offer.DUPLICATE if journal._next == before else Offer.ACCEPTED
 
 
 def numbered(number: int, body: bytes | None = None, **system: str) -> InputMessage:
@@ -18,7 +35,7 @@ def numbered(number: int, body: bytes | None = None, **system: str) -> InputMess
 def fill(journal: Journal, numbers: range, size: int = 0) -> None:
     """Append numbered messages, each of at least so many bytes; all must be accepted."""
     for number in numbers:
-        assert journal.offer(numbered(number, b"%0*d" % (size, number) if size else None)) is Offer.ACCEPTED
+        assert journal.offer([numbered(number, b"%0*d" % (size, number) if size else None)]) == 1
 
 
 async def all_of(journal: Journal, count: int) -> list[Accepted]:

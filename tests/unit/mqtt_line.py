@@ -6,7 +6,7 @@ from ssl import SSLWantReadError
 from types import SimpleNamespace
 from typing import Any
 
-from module.messages import InputMessage, Offer
+from module.messages import InputMessage
 from module.transports import mqtt_packets
 from module.transports.mqtt_packets import next_packet
 
@@ -90,14 +90,14 @@ class Room:
         self.asked: list[bool] = []
         self.groups: list[int] = []
 
-    def offer(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> list[Offer]:
+    def offer(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
         """Take the first messages, as far as there is room."""
         self.asked.append(maybe_again)
         self.groups.append(len(messages))
         accepted = messages[: self.left]
         self.left -= len(accepted)
         self.accepted += [message.body for message in accepted]
-        return [Offer.ACCEPTED] * len(accepted) + [Offer.FULL] * (len(messages) - len(accepted))
+        return len(accepted)
 
 
 class Line:

@@ -11,11 +11,10 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
 from module.inbox import MemoryInbox
-from module.messages import InputMessage, Offer, OutputMessage
+from module.messages import InputMessage, OutputMessage
 from module.operating.metrics import Metrics
 from module.pipeline import Pipeline
 from module.routes import Routes
-from module.transports.memory import Memory
 from scoring.batch import BatchLimits, batched
 from scoring.batcher import Batcher
 from scoring.bodies.codecs import decode_json
@@ -99,6 +98,30 @@ class Seen:
         self.sizes.append(size)
 
 
+class Memory:
+    """Keeps what was published; confirms at once, or when told to.
+
+    Attributes:
+        published: every message in order.
+        unconfirmed: futures of those not confirmed yet, when ``confirm`` is False.
+    """
+
+    def __init__(self, *, confirm: bool = True) -> None:
+        self.published: list[OutputMessage] = []
+        self.unconfirmed: list[asyncio.Future[None]] = []
+        self._confirm = confirm
+
+    def publish(self, message: OutputMessage) -> asyncio.Future[None]:
+        """Keep a message."""
+        self.published.append(message)
+        confirmation: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._confirm:
+            confirmation.set_result(None)
+        else:
+            self.unconfirmed.append(confirmation)
+        return confirmation
+
+
 @dataclass
 class Line:
     """A pipeline at work: what stands at its two ends."""
@@ -113,7 +136,7 @@ class Line:
     def offer(self, messages: Iterable[InputMessage]) -> None:
         """Offer messages that must find room."""
         for each in messages:
-            assert self.memory.offer(each) is Offer.ACCEPTED
+            assert self.inbox.offer([each]) == 1
 
     async def end(self, serving: asyncio.Task[None] | None = None) -> list[OutputMessage]:
         """Close the inbox, wait until the pipeline is through, give what it published."""
@@ -135,10 +158,10 @@ def line(
     routes: dict[str, list[str]] | None = None,
     inbox: MemoryInbox | None = None,
 ) -> Line:
-    """Put a pipeline together as the runtime does, between a memory inbox and the memory transport."""
+    """Put a pipeline together as the runtime does, between an inbox and a list."""
     inbox, metrics, seen = inbox or MemoryInbox(), Metrics({}), Seen()
     thread = ScoringThread(asyncio.get_running_loop())
-    memory = Memory(inbox.offer, confirm=confirm)
+    memory = Memory(confirm=confirm)
     pipeline = Pipeline(
         inbox=inbox,
         script=script,

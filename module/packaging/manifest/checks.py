@@ -8,6 +8,7 @@ import msgspec
 from ...errors import SettingsError
 from ...settings import Settings
 from .edge_manifest import EdgeManifest, RouteSpec
+from .route_language import RouteSyntaxError, parse
 
 _DESIRED = "properties.desired"
 
@@ -42,10 +43,10 @@ def check_registries(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
 
 
 def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> None:
-    """Check that every edgeHub route leads somewhere: to $upstream, or to an input of a module that is deployed.
+    """Check that edgeHub can read every route, and that it leads somewhere: to $upstream or a deployed module's input.
 
     Raises:
-        SettingsError: it leads to, or comes from, a module or an input that is not there.
+        SettingsError: it has mistakes, or leads to, or comes from, a module or an input that is not there.
     """
     deployed = set(content["$edgeAgent"][_DESIRED]["modules"])
     inputs = _inputs_of(ours, content)
@@ -55,13 +56,14 @@ def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> 
 
 def _check_route(place: str, spec: RouteSpec, deployed: set[str], inputs: set[str] | None, ours: str) -> None:
     known = ", ".join(sorted(deployed)) or "none"
-    endpoint = spec.endpoint()
-    if endpoint is None:
-        raise SettingsError(f"{place} leads neither INTO $upstream nor INTO BrokeredEndpoint(/modules/M/inputs/I)")
-    module, input_name = endpoint
+    try:
+        route = parse(spec.route)
+    except RouteSyntaxError as error:
+        raise SettingsError(f"{place} is wrong: {error}") from error
+    module, input_name = route.endpoint
     if module and module not in deployed:
         raise SettingsError(f"{place} leads to module {module}, which is not deployed: there are {known}")
-    source = spec.source_module()
+    source = route.source_module
     if source and source not in deployed:
         raise SettingsError(f"{place} takes messages from module {source}, which is not deployed: there are {known}")
     if module == ours and inputs is not None and input_name not in inputs:

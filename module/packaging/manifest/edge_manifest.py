@@ -13,9 +13,8 @@ from ...errors import SettingsError
 DEFAULT_PRIORITY = 2_000_000_000
 """What edgeHub gives a route without a priority (`RouteFactory.DefaultPriority`): below all of 0 to 9."""
 
-_ENDPOINT = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/([^/"']+)""", re.IGNORECASE)
-_UPSTREAM = re.compile(r"\bINTO\s+\$upstream\b", re.IGNORECASE)
-_SOURCE = re.compile(r"^\s*FROM\s+/messages/modules/([^/\s]+)", re.IGNORECASE)
+# Not the parser of routes: in a template there may be placeholders in them, which it would refuse.
+_TO_MODULE = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/[^/"']+""", re.IGNORECASE)
 _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
@@ -32,17 +31,6 @@ class RouteSpec(msgspec.Struct, frozen=True):
     route: str
     priority: int = DEFAULT_PRIORITY
     time_to_live: int = msgspec.field(default=0, name="timeToLiveSecs")
-
-    def endpoint(self) -> tuple[str, str] | None:
-        """Give module and input that the route leads to, two empty texts for $upstream, None if neither is there."""
-        if found := _ENDPOINT.search(self.route):
-            return found[1].strip(), found[2].strip()
-        return ("", "") if _UPSTREAM.search(self.route) else None
-
-    def source_module(self) -> str:
-        """Give the one module that the route takes messages from; empty if it takes those of several or of devices."""
-        found = _SOURCE.match(self.route)
-        return found[1] if found and "*" not in found[1] else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +53,8 @@ class EdgeManifest:
 
     def routed_modules(self) -> list[str]:
         """Give the names of the modules that a route leads to, in the order of the routes."""
-        endpoints = [spec.endpoint() for spec in self.routes.values()]
-        return list(dict.fromkeys(found[0] for found in endpoints if found and found[0]))
+        found = [_TO_MODULE.search(spec.route) for spec in self.routes.values()]
+        return list(dict.fromkeys(each[1].strip() for each in found if each))
 
     def our_module(self, name: str | None = None) -> str:
         """Give the module that is meant: ``name`` if given, else the only one that routes lead to.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .edge_manifest import RouteSpec
 from .module_twin import leaves
+from .route_language import parse
 
 _DESIRED = "properties.desired"
 
@@ -36,6 +36,5 @@ def is_layered(content: dict[str, Any]) -> bool:
 
 
 def _is(ours: str, route: dict[str, Any]) -> bool:
-    spec = RouteSpec(route["route"])
-    endpoint = spec.endpoint() or ("", "")
-    return ours in (endpoint[0], spec.source_module())
+    parsed = parse(route["route"])
+    return ours in (parsed.endpoint.module, parsed.source_module)

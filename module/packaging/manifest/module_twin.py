@@ -11,6 +11,7 @@ import msgspec
 
 from ...errors import SettingsError
 from ...settings import Settings, describe
+from .twin_limits import broken_limits
 
 PLACES = {
     "batch.maxSize": "max_batch_size",
@@ -42,8 +43,6 @@ PLACES = {
 }
 """Place in the twin → field of Settings; what is not here is set by the container's environment alone."""
 
-_MAX_VALUE, _MAX_TWIN, _MAX_DEPTH = 4096, 32_768, 10
-
 
 def check_desired(module: str, desired: dict[str, Any]) -> None:
     """Check the desired properties of the scoring module.
@@ -64,16 +63,14 @@ def check_desired(module: str, desired: dict[str, Any]) -> None:
 
 
 def check_limits(module: str, desired: dict[str, Any]) -> None:
-    """Check desired properties of any module against IoT Hub's limits: key characters, depth, 4 KB a value, 32 KB."""
-    if len(msgspec.json.encode(desired)) > _MAX_TWIN:
-        raise SettingsError(f"the desired properties of module {module} are larger than the 32 KB of a twin")
-    for place, key, value in _pairs(desired):
-        if not key or any(character in ".$# " or ord(character) < 32 for character in key):
-            raise SettingsError(f"desired property {place} of module {module} has a '.', '$', '#' or space in its name")
-        if place.count(".") >= _MAX_DEPTH:
-            raise SettingsError(f"desired property {place} of module {module} is nested deeper than 10 levels")
-        if isinstance(value, str) and len(value.encode()) > _MAX_VALUE:
-            raise SettingsError(f"desired property {place} of module {module} is longer than 4 KB")
+    """Check desired properties of any module against IoT Hub's limits.
+
+    Raises:
+        SettingsError: IoT Hub would not take them.
+    """
+    for place, reason in broken_limits(desired):
+        what = f"desired property {place}" if place else "the desired properties"
+        raise SettingsError(f"{what} of module {module} {reason}")
 
 
 def check_environment(module: str, env: Mapping[str, Any]) -> None:
@@ -111,13 +108,6 @@ def leaves(desired: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]
             yield from leaves(value, f"{place}.")
         else:
             yield place, value
-
-
-def _pairs(value: Any, above: str = "") -> Iterator[tuple[str, str, Any]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield f"{above}{key}", key, inner
-            yield from _pairs(inner, f"{above}{key}.")
 
 
 def _instead(name: str, known: Mapping[str, str] | list[str]) -> str:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from ...errors import TwinError
+from ...transports.mqtt_packets import Publish, puback, publish
 from . import packets, sas
 from .connection import Connection
 from .faults import Faults
 from .identity import Identity
 from .methods import Methods
-from .packets import Connect, PubAck, Publish, Subscribe, Unsubscribe
+from .packets import Connect, PubAck, Subscribe, Unsubscribe
 from .session import Session
 from .twin import Twin
 
@@ -30,7 +31,7 @@ class ModuleBroker:
 
     Attributes:
         connected, disconnected: events; one of them is set.
-        connects, refused: counts of CONNECTs.
+        connects: how often a CONNECT was accepted.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class ModuleBroker:
         self.connected = asyncio.Event()
         self.disconnected = asyncio.Event()
         self.disconnected.set()
-        self.connects = self.refused = 0
+        self.connects = 0
         self.methods = Methods()
         self._identity, self._session, self._twin, self._faults = identity, session, twin, faults
         self._token_grace = token_grace
@@ -59,7 +60,7 @@ class ModuleBroker:
         """Publish to the module if it is connected and subscribed to the topic; say whether it is."""
         listens = self._current is not None and self._session.listens_to(topic)
         if self._current is not None and listens:
-            self._current.send(packets.publish(topic.encode(), body, self._session.new_packet_id()))
+            self._current.send(publish(topic, body, self._session.new_packet_id()))
         return listens
 
     def tick(self, now: float) -> None:
@@ -94,7 +95,6 @@ class ModuleBroker:
         """Let the module in, or refuse; a second connection of the module ends the first."""
         code, expires = self._admit(packet)
         if code:
-            self.refused += 1
             connection.refuse(code)
             return
         self.connects += 1
@@ -156,13 +156,13 @@ class ModuleBroker:
         else:
             _log.warning("a message on the unknown topic %s is dropped", topic)
         if packet.packet_id:
-            connection.send(packets.puback(packet.packet_id))
+            connection.send(puback(packet.packet_id))
 
     def _confirm(self, connection: Connection, packet_id: int) -> None:
         """Send the PUBACK of a message, with the faults that a test switched on."""
         if not packet_id or self._faults.withhold_pubacks:
             return
-        data = packets.puback(packet_id)
+        data = puback(packet_id)
         if self._faults.puback_delay:
             asyncio.get_running_loop().call_later(self._faults.puback_delay, connection.send, data)
         else:

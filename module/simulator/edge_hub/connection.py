@@ -3,11 +3,15 @@
 import asyncio
 import logging
 from time import monotonic
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from ...messages import OVERSIZE
+from ...transports.mqtt_packets import Publish
 from . import packets
-from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Publish, Subscribe, Unsubscribe
+from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Subscribe, Unsubscribe
+
+if TYPE_CHECKING:
+    from .broker import ModuleBroker
 
 _log = logging.getLogger(__name__)
 
@@ -15,35 +19,15 @@ _CONNECT_LIMIT = 60.0
 """Seconds until CONNECT must have come (`ConnectArrivalTimeout` in edgeHub's `appsettings_hub.json`)."""
 
 
-class Broker(Protocol):
-    """What a connection needs of the hub."""
-
-    def on_open(self, connection: "Connection") -> None:
-        """A client reached us."""
-        ...
-
-    def on_connect(self, connection: "Connection", packet: Connect) -> None:
-        """Answer a CONNECT."""
-        ...
-
-    def on_packet(self, connection: "Connection", packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
-        """Take a packet of a connected client."""
-        ...
-
-    def on_close(self, connection: "Connection") -> None:
-        """The connection ended."""
-        ...
-
-
 class Connection(asyncio.Protocol):
     """One client; a packet over 262,144 bytes closes it (`MaxInboundMessageSize`)."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: "ModuleBroker") -> None:
         self.connected = False
         self.expires: float | None = None
         self._broker = broker
         self._decoder = packets.Decoder(OVERSIZE)
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
         self._out: list[bytes] = []
         self._reading = False
         self._keep_alive = _CONNECT_LIMIT
@@ -56,18 +40,15 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the hub."""
-        self._transport = None
         self._broker.on_close(self)
 
     def pause_writing(self) -> None:
         """Read nothing while the client does not read: that bounds what is written."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read again."""
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what they cause to be sent leaves in one write."""
@@ -92,15 +73,13 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close at once; what was sent before still leaves."""
         self._flush()
-        if self._transport is not None:
-            self._transport.close()
+        self._transport.close()
         self.connected = False
 
     def abort(self) -> None:
         """Drop the connection without a word."""
         self._out.clear()
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
         self.connected = False
 
     def accept(self, packet: Connect, *, session_present: bool, expires: float | None) -> None:
@@ -130,7 +109,7 @@ class Connection(asyncio.Protocol):
                 raise ProtocolError("a second CONNECT on one connection")
             self._broker.on_connect(self, packet)
         elif not self.connected:
-            if self._transport is not None and not self._transport.is_closing():
+            if not self._transport.is_closing():
                 raise ProtocolError("the first packet is not CONNECT")
         elif isinstance(packet, Publish | PubAck | Subscribe | Unsubscribe):
             self._broker.on_packet(self, packet)
@@ -140,6 +119,6 @@ class Connection(asyncio.Protocol):
             self.send(packets.PINGRESP)
 
     def _flush(self) -> None:
-        if self._out and self._transport is not None:
+        if self._out and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()

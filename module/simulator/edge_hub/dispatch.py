@@ -14,8 +14,10 @@ from time import monotonic
 
 from ...messages import InputMessage
 from ...packaging.manifest.edge_manifest import DEFAULT_PRIORITY
-from ..routing.messages import RoutedMessage, encode_bag, from_device, from_module
-from ..routing.routes import UPSTREAM, Router
+from ...packaging.manifest.route_language import UPSTREAM
+from ...transports.mqtt_packets import MAX_TOPIC
+from ..routing.messages import RoutedMessage, bag_for_module, from_device, from_module
+from ..routing.routes import Router
 from .identity import Identity
 from .session import Delivery, Session
 
@@ -28,7 +30,7 @@ class Outcome(Enum):
 
     ROUTED = auto()
     UNROUTED = auto()  # no route led to the module
-    REFUSED = auto()  # over 262,144 bytes
+    REFUSED = auto()  # over 262,144 bytes, or its properties fill more than a topic
 
 
 @dataclass(slots=True)
@@ -38,17 +40,15 @@ class Counts:
     Attributes:
         outputs: messages that the module published.
         no_route: … of them, dropped because no route took them.
-        too_large: … of them, dropped because body and properties are over 262,144 bytes.
+        too_large: … of them, dropped because they are larger than edgeHub or a topic takes.
         upstream: messages that reached $upstream, from anywhere.
-        elsewhere: messages for other modules.
-        overflow: messages of the module to itself that found no room.
+        overflow: messages of the module to itself, dropped because too many of them wait.
     """
 
     outputs: int = 0
     no_route: int = 0
     too_large: int = 0
     upstream: int = 0
-    elsewhere: int = 0
     overflow: int = 0
 
 
@@ -71,16 +71,15 @@ class Dispatcher:
         await self.session.room()
         routed = from_device(message, self.leaf_device, _now())
         if routed.oversize:
-            await asyncio.sleep(0)
-            return Outcome.REFUSED
-        if message.input:
-            self._queue(routed, message.input, DEFAULT_PRIORITY, 0, announce=True)
-            return Outcome.ROUTED
-        _, to_module = self._route(routed, announce=True)
-        if to_module:
+            outcomes = [Outcome.REFUSED]
+        elif message.input:
+            outcomes = [self._queue(routed, message.input, DEFAULT_PRIORITY, 0, announce=True)]
+        else:
+            outcomes = self._route(routed, announce=True)
+        if Outcome.ROUTED in outcomes:
             return Outcome.ROUTED
         await asyncio.sleep(0)  # what fills no queue never waits for room
-        return Outcome.UNROUTED
+        return Outcome.REFUSED if Outcome.REFUSED in outcomes else Outcome.UNROUTED
 
     def take_output(self, body: bytes, bag: str) -> None:
         """Take a message that the module published with this property bag."""
@@ -92,35 +91,39 @@ class Dispatcher:
         self.on_output(message)
         if self.private_output and message.system.get("output_name") == self.private_output:
             return
-        found, _ = self._route(message, announce=False)
-        self.counts.no_route += not found
+        outcomes = self._route(message, announce=False)
+        self.counts.no_route += not outcomes
+        self.counts.too_large += Outcome.REFUSED in outcomes
 
-    def _route(self, message: RoutedMessage, *, announce: bool) -> tuple[int, int]:
-        """Send a message where its routes lead; give how many there were, and how many led to the module."""
-        found = to_module = 0
+    def _route(self, message: RoutedMessage, *, announce: bool) -> list[Outcome]:
+        """Send a message where its routes lead; give for each of them what became of it on the way to the module."""
+        outcomes = []
         for route in self.router.routes_of(message):
-            found += 1
+            outcome = Outcome.UNROUTED
             if route.endpoint is UPSTREAM:
                 self.counts.upstream += 1
                 self.on_upstream(message)
-            elif route.endpoint.module != self.identity.module:
-                self.counts.elsewhere += 1
-            elif self.session.waiting >= _MAX_QUEUE:
+            elif route.endpoint.module == self.identity.module and self.session.waiting >= _MAX_QUEUE:
                 self.counts.overflow += 1
-            else:
-                to_module += 1
-                self._queue(message, route.endpoint.input, route.priority, route.time_to_live, announce=announce)
-        return found, to_module
+            elif route.endpoint.module == self.identity.module:
+                outcome = self._queue(
+                    message, route.endpoint.input, route.priority, route.time_to_live, announce=announce
+                )
+            outcomes.append(outcome)
+        return outcomes
 
     def _queue(
         self, message: RoutedMessage, input_name: str, priority: int, time_to_live: int, *, announce: bool
-    ) -> None:
-        topic = f"{self.identity.topics}/inputs/{input_name}/{encode_bag(message)}".encode()
+    ) -> Outcome:
+        topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
+        if len(topic.encode()) > MAX_TOPIC:
+            return Outcome.REFUSED
         expires = monotonic() + time_to_live if time_to_live else inf
-        delivery = Delivery(message, topic, input_name, priority, expires)
+        delivery = Delivery(message, topic, priority, expires)
         if announce:
             self.on_routed(delivery)
         self.session.enqueue(delivery)
+        return Outcome.ROUTED
 
 
 def _now() -> str:

@@ -2,12 +2,11 @@
 
 import asyncio
 import secrets
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 from ...messages import InputMessage
@@ -30,8 +29,8 @@ _GENERATION = "1"
 _API_VERSION = "2018-06-28"
 
 
-def _nothing(_: object) -> None:
-    """Do nothing."""
+def _ignore(_: object) -> None:
+    """Do nothing: nobody wants to hear of it."""
 
 
 class EdgeHub:
@@ -77,10 +76,10 @@ class EdgeHub:
         queue_bound: int = 128,
         token_grace: float = 5.0,
         private_output: str = "",
-        on_routed: Callable[[Delivery], object] = _nothing,
-        on_delivered: Callable[[Delivery], object] = _nothing,
-        on_output: Callable[[RoutedMessage], object] = _nothing,
-        on_upstream: Callable[[RoutedMessage], object] = _nothing,
+        on_routed: Callable[[Delivery], object] = _ignore,
+        on_delivered: Callable[[Delivery], object] = _ignore,
+        on_output: Callable[[RoutedMessage], object] = _ignore,
+        on_upstream: Callable[[RoutedMessage], object] = _ignore,
     ) -> None:
         self.counts, self.faults = Counts(), Faults()
         self.key = secrets.token_bytes(32)
@@ -115,12 +114,11 @@ class EdgeHub:
         )
         self.connected, self.disconnected = self._broker.connected, self._broker.disconnected
         self._tick = min(1.0, ack_timeout / 5)
-        made = certificates.make(listen)
-        self.trust_bundle = made.trust_bundle
-        self._listener = Listener(listen, made.server, lambda: Connection(self._broker))
-        self._directory: Path | None = None
-        self._workload: WorkloadApi | None = None
+        self.trust_bundle, context = certificates.make(listen)
+        self._listener = Listener(listen, context, lambda: Connection(self._broker))
+        self._workload_socket: Path | None = None
         self._ticking: asyncio.TimerHandle | None = None
+        self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Start listening.
@@ -129,30 +127,27 @@ class EdgeHub:
             SettingsError: the port is taken or the address is not this machine's.
         """
         await self._listener.open()
-        self._directory = Path(tempfile.mkdtemp(prefix="edgehub-"))
-        self._workload = WorkloadApi(
-            path=self._directory / "workload.sock",
+        folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="edgehub-", ignore_cleanup_errors=True))
+        self._workload_socket = Path(folder, "workload.sock")
+        workload = WorkloadApi(
+            path=self._workload_socket,
             trust_bundle=self.trust_bundle,
             key=self.key,
             module=self._identity.module,
             generation=_GENERATION,
             fails=self.faults.fails_workload_call,
         )
-        self._workload.start()
+        workload.start()
+        self._opened.push_async_callback(asyncio.to_thread, workload.stop)
+        self._opened.push_async_callback(self._listener.close, self._broker.drop_connections)
         self._on_tick()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close everything."""
         if self._ticking is not None:
             self._ticking.cancel()
-        await self._listener.close(self._broker.drop_connections)
-        if self._workload is not None:
-            await asyncio.to_thread(self._workload.stop)
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        await self._opened.aclose()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -163,7 +158,7 @@ class EdgeHub:
             "IOTEDGE_MODULEID": self._identity.module,
             "IOTEDGE_GATEWAYHOSTNAME": self._gateway,
             "IOTEDGE_MODULEGENERATIONID": _GENERATION,
-            "IOTEDGE_WORKLOADURI": f"unix://{self._directory}/workload.sock",
+            "IOTEDGE_WORKLOADURI": f"unix://{self._workload_socket}",
             "IOTEDGE_APIVERSION": _API_VERSION,
         }
 
@@ -176,11 +171,6 @@ class EdgeHub:
     def reported(self) -> dict[str, Any]:
         """The reported properties."""
         return self._twin.reported
-
-    @property
-    def desired(self) -> dict[str, Any]:
-        """The desired properties."""
-        return self._twin.desired
 
     async def send_telemetry(self, message: InputMessage) -> Outcome:
         """Send a message as from a leaf device; waits while the module's queue is full.

@@ -5,12 +5,13 @@ Source: the OASIS MQTT 3.1.1 standard, sections 2 and 3. QoS 0 and 1; QoS 2 is a
 
 import struct
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import msgspec
 
 from ...errors import ModuleError
+from ...transports import mqtt_packets
+from ...transports.mqtt_packets import PUBACK, PUBLISH, Publish, header, next_packet
 
 CONNACK_REFUSED_PROTOCOL: Final = 1
 CONNACK_NOT_AUTHORIZED: Final = 5
@@ -32,15 +33,6 @@ class Connect(msgspec.Struct, frozen=True):
     clean_session: bool
     keep_alive: int
     level: int
-
-
-class Publish(msgspec.Struct, frozen=True):
-    """PUBLISH; ``packet_id`` is 0 at QoS 0."""
-
-    topic: str
-    body: bytes
-    packet_id: int = 0
-    dup: bool = False
 
 
 class PubAck(msgspec.Struct, frozen=True):
@@ -81,21 +73,9 @@ def connack(code: int, *, session_present: bool = False) -> bytes:
     return bytes((0x20, 2, session_present, code))
 
 
-def publish(topic: bytes, body: bytes, packet_id: int, *, dup: bool = False) -> bytes:
-    """Encode a PUBLISH at QoS 1."""
-    head = b"\x3a" if dup else b"\x32"
-    length = _length(len(topic) + len(body) + 4)
-    return b"".join((head, length, _SHORT.pack(len(topic)), topic, _SHORT.pack(packet_id), body))
-
-
-def puback(packet_id: int) -> bytes:
-    """Encode a PUBACK."""
-    return b"\x40\x02" + _SHORT.pack(packet_id)
-
-
 def suback(packet_id: int, granted: list[int]) -> bytes:
     """Encode a SUBACK; a granted QoS or SUBACK_FAILURE for each filter."""
-    return b"\x90" + _length(2 + len(granted)) + _SHORT.pack(packet_id) + bytes(granted)
+    return header(0x90, 2 + len(granted)) + _SHORT.pack(packet_id) + bytes(granted)
 
 
 def unsuback(packet_id: int) -> bytes:
@@ -108,7 +88,7 @@ class Decoder:
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
-        self._buffer = bytearray()
+        self._part = b""
 
     def feed(self, data: bytes) -> list[Packet]:
         """Take bytes as they arrived and give the packets that are complete.
@@ -116,60 +96,33 @@ class Decoder:
         Raises:
             ProtocolError: malformed, of a kind that only a server sends, or its remaining length is over ``max_size``.
         """
-        buffer = self._buffer
-        buffer += data
+        data = self._part + data
         packets: list[Packet] = []
         start = 0
-        while (frame := self._frame(start)) is not None:
-            body_at, end = frame
-            packets.append(_decode(buffer[start], bytes(buffer[body_at:end])))
-            start = end
-        del buffer[:start]
+        try:
+            while (frame := next_packet(data, start, self._max_size)) is not None:
+                packets.append(_decode(data, start, frame))
+                start = frame.end
+        except (ValueError, IndexError, struct.error) as error:
+            raise ProtocolError(f"this is no MQTT 3.1.1 of a client: {error}") from error
+        self._part = data[start:]
         return packets
 
-    def _frame(self, start: int) -> tuple[int, int] | None:
-        """Give where the next packet's body begins and ends, None while it is not complete."""
-        length = 0
-        for index in range(4):
-            at = start + 1 + index
-            if at >= len(self._buffer):
-                return None
-            length |= (self._buffer[at] & 0x7F) << (7 * index)
-            if self._buffer[at] < 0x80:
-                if length > self._max_size:
-                    raise ProtocolError(f"a packet of {length} bytes is over the limit of {self._max_size}")
-                return (at + 1, at + 1 + length) if at + 1 + length <= len(self._buffer) else None
-        raise ProtocolError("a packet's length has more than four bytes")
 
-
-def _decode(head: int, body: bytes) -> Packet:
-    kind = head >> 4
-    if kind == 3:
-        decode: Callable[[bytes], Packet] = partial(_publish, head)
-    elif kind in _DECODERS:
-        decode = _DECODERS[kind]
-    else:
-        raise ProtocolError(f"a client must not send a packet of kind {kind}")
-    try:
-        return decode(body)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"a packet of kind {kind} is malformed: {error}") from error
-
-
-def _publish(head: int, body: bytes) -> Publish:
-    qos = (head >> 1) & 3
-    if qos > 1:
-        raise ProtocolError(f"a PUBLISH with QoS {qos} is not supported")
-    topic, at = _text(body, 0)
-    if qos == 0:
-        return Publish(topic, body[at:])
-    return Publish(topic, body[at + 2 :], _SHORT.unpack_from(body, at)[0], bool(head & 8))
+def _decode(data: bytes, start: int, frame: mqtt_packets.Packet) -> Packet:
+    if frame.kind == PUBLISH:
+        return mqtt_packets.published(data, start, frame, errors="strict")
+    if frame.kind == PUBACK:
+        return PubAck(mqtt_packets.acked(data, frame))
+    if frame.kind not in _DECODERS:
+        raise ValueError(f"a packet of kind {frame.kind}")
+    return _DECODERS[frame.kind](data[frame.body : frame.end])
 
 
 def _connect(body: bytes) -> Connect:
     name, at = _text(body, 0)
     if name != "MQTT":
-        raise ProtocolError(f"the protocol {name!r} is not MQTT 3.1.1")
+        raise ValueError(f"the protocol is {name!r}")
     level, flags = body[at], body[at + 1]
     keep_alive = _SHORT.unpack_from(body, at + 2)[0]
     client_id, at = _text(body, at + 4)
@@ -205,18 +158,8 @@ def _text(body: bytes, at: int, encoding: str = "utf-8") -> tuple[str, int]:
     return body[at + 2 : end].decode(encoding), end
 
 
-def _length(length: int) -> bytes:
-    encoded = bytearray()
-    while True:
-        length, low = length >> 7, length & 0x7F
-        encoded.append(low | 0x80 if length else low)
-        if not length:
-            return bytes(encoded)
-
-
 _DECODERS: dict[int, Callable[[bytes], Packet]] = {
     1: _connect,
-    4: lambda body: PubAck(_SHORT.unpack(body)[0]),
     8: _subscribe,
     10: _unsubscribe,
     12: lambda _: PingRequest(),

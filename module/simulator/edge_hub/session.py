@@ -9,22 +9,17 @@ import math
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from ...transports.mqtt_packets import publish
 from ..routing.messages import RoutedMessage
-from . import packets
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 _MAX_BACK_OFF = 60.0
-
-
-class Link(Protocol):
-    """The connection of the moment."""
-
-    def send(self, data: bytes) -> None:
-        """Send bytes."""
-        ...
 
 
 class Delivery(msgspec.Struct):
@@ -32,8 +27,7 @@ class Delivery(msgspec.Struct):
 
     Attributes:
         message: the message.
-        topic: the topic with input name and properties, encoded.
-        input: the input's name.
+        topic: the topic with input name and properties.
         priority: 0 first.
         expires: when its route's time to live ends (monotonic seconds).
         attempts: how often it was sent.
@@ -44,8 +38,7 @@ class Delivery(msgspec.Struct):
     """
 
     message: RoutedMessage
-    topic: bytes
-    input: str
+    topic: str
     priority: int
     expires: float = math.inf
     attempts: int = 0
@@ -62,6 +55,7 @@ class Session:
         subscriptions: topic filters, at QoS 1.
         in_flight: sent and not acked, by packet id, in the order of their first delivery.
         persistent: whether a client left state behind (``clean_session=False``).
+        waiting: number of messages that were not sent yet.
         acked, redelivered, expired: counts of messages.
     """
 
@@ -77,25 +71,19 @@ class Session:
         self.subscriptions: set[str] = set()
         self.in_flight: dict[int, Delivery] = {}
         self.persistent = False
-        self.acked = self.redelivered = self.expired = 0
+        self.acked = self.redelivered = self.expired = self.waiting = 0
         self._inputs = inputs
         self._max_in_flight = max_in_flight
         self._ack_timeout = ack_timeout
         self._bound = bound
         self._delivered = delivered
         self._queues: dict[int, deque[Delivery]] = {}
-        self._waiting = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._link: Link | None = None
+        self._link: Connection | None = None
         self._last_id = 0
 
-    @property
-    def waiting(self) -> int:
-        """Number of messages that were not sent yet."""
-        return self._waiting
-
-    def attach(self, link: Link, *, clean: bool) -> None:
+    def attach(self, link: "Connection", *, clean: bool) -> None:
         """Take a new connection. A clean one forgets the subscriptions; messages stay, they are the hub's."""
         if clean:
             self.subscriptions.clear()
@@ -104,7 +92,7 @@ class Session:
         for delivery in self.in_flight.values():
             delivery.sent_at, delivery.not_before = None, 0.0
 
-    def detach(self, link: Link) -> None:
+    def detach(self, link: "Connection") -> None:
         """Forget a connection that ended."""
         if self._link is link:
             self._link = None
@@ -120,8 +108,8 @@ class Session:
             queue = self._queues[delivery.priority] = deque()
             self._queues = dict(sorted(self._queues.items()))
         queue.append(delivery)
-        self._waiting += 1
-        if self._waiting >= self._bound:
+        self.waiting += 1
+        if self.waiting >= self._bound:
             self._room.clear()
         if len(self.in_flight) < self._max_in_flight:
             self.pump()
@@ -173,18 +161,18 @@ class Session:
     def _send(self, delivery: Delivery, now: float) -> None:
         delivery.sent_at = now
         delivery.attempts += 1
-        self.redelivered += delivery.attempts > 1
         dup = delivery.attempts > 1
+        self.redelivered += dup
         if self._link is not None:
-            self._link.send(packets.publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
+            self._link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
         self._delivered(delivery)
 
     def _take(self, now: float) -> Delivery | None:
         """Take the next waiting message, best priority first."""
-        while self._waiting:
+        while self.waiting:
             delivery = next(queue for queue in self._queues.values() if queue).popleft()
-            self._waiting -= 1
-            if self._waiting <= self._bound // 2:
+            self.waiting -= 1
+            if self.waiting <= self._bound // 2:
                 self._room.set()
             if delivery.expires > now:
                 return delivery

@@ -1,16 +1,11 @@
-"""The module's twin: desired and reported properties, their versions and limits.
-
-Sources: edgeHub `ReportedPropertiesValidator.cs`, `TwinManager.cs`.
-"""
+"""The module's twin: desired and reported properties and their versions (edgeHub `TwinManager.cs`)."""
 
 from typing import Any
 
 import orjson
 
 from ...errors import TwinError
-
-_MAX_DEPTH, _MAX_VALUE, _MAX_NAME, _MAX_DOCUMENT = 10, 4096, 1024, 32 * 1024
-_MAX_INTEGER = 2**52 - 1
+from ...packaging.manifest.twin_limits import broken_limits
 
 
 class Twin:
@@ -53,10 +48,9 @@ class Twin:
             raise TwinError(f"the patch is not JSON: {error}") from error
         if not isinstance(document, dict):
             raise TwinError("the patch is not a JSON object")
-        _check(document, "", 0, in_array=False)
         merged = merge(self.reported, document)
-        if len(orjson.dumps(merged)) > _MAX_DOCUMENT:
-            raise TwinError(f"the reported properties are over {_MAX_DOCUMENT} bytes")
+        for place, reason in broken_limits(document, whole=merged):
+            raise TwinError(f"{f'reported property {place}' if place else 'the reported properties'} {reason}")
         self.reported = merged
         self.reported_version += 1
 
@@ -73,32 +67,3 @@ def merge(base: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return merged
-
-
-def _check(value: object, name: str, depth: int, *, in_array: bool) -> None:
-    """Refuse what IoT Hub would; ``depth`` counts the objects and arrays around the value."""
-    if isinstance(value, dict | list) and depth > _MAX_DEPTH:
-        raise TwinError(f"{name} is nested deeper than {_MAX_DEPTH}")
-    if isinstance(value, dict):
-        for key, child in value.items():
-            _check_name(key)
-            _check(child, key, depth + 1, in_array=in_array)
-    elif isinstance(value, list):
-        for child in value:
-            _check(child, name, depth + 1, in_array=True)
-    elif value is None and in_array:
-        raise TwinError(f"{name} is an array with null in it")
-    elif isinstance(value, str) and len(value.encode()) > _MAX_VALUE:
-        raise TwinError(f"{name} has a value over {_MAX_VALUE} bytes")
-    elif isinstance(value, int) and not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
-        raise TwinError(f"{name} has an integer out of bounds: {value}")
-
-
-def _check_name(name: str) -> None:
-    if len(name.encode()) > _MAX_NAME:
-        raise TwinError(f"the property name {name[:10]}… is over {_MAX_NAME} bytes")
-    bad = next(
-        (char for char in name if char in ".$#" or char.isspace() or ord(char) < 32 or 127 <= ord(char) < 160), None
-    )
-    if bad is not None:
-        raise TwinError(f"the property name {name!r} has the character {bad!r} in it")

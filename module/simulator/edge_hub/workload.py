@@ -19,61 +19,46 @@ from . import sas
 _MAX_REQUEST = 65_536
 
 
-class WorkloadApi:
+class WorkloadApi(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Answers ``GET /trust-bundle`` and ``POST /modules/{module}/genid/{generation}/sign`` on a unix socket."""
+
+    daemon_threads = True
 
     def __init__(
         self, *, path: Path, trust_bundle: str, key: bytes, module: str, generation: str, fails: Callable[[], bool]
     ) -> None:
-        sign_path = f"/modules/{quote(module, safe='')}/genid/{quote(generation, safe='')}/sign"
-
-        def answer(method: str, target: str, body: bytes) -> tuple[int, dict[str, str]]:
-            if fails():
-                return 500, {"message": "a fault was switched on"}
-            if method == "GET" and target == "/trust-bundle":
-                return 200, {"certificate": trust_bundle}
-            if method == "POST" and target == sign_path:
-                return _sign(key, body)
-            return 404, {"message": f"{method} {target} is not here"}
-
-        self._server = _Server(path, answer)
+        self._trust_bundle, self._key, self._fails = trust_bundle, key, fails
+        self._sign_path = f"/modules/{quote(module, safe='')}/genid/{quote(generation, safe='')}/sign"
+        super().__init__(str(path), _Exchange)
 
     def start(self) -> None:
         """Begin to answer."""
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="workload-api", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), name="workload-api", daemon=True).start()
 
     def stop(self) -> None:
         """Stop answering and close the socket; waits for the thread."""
-        self._server.shutdown()
-        self._server.server_close()
+        self.shutdown()
+        self.server_close()
 
-
-def _sign(key: bytes, body: bytes) -> tuple[int, dict[str, str]]:
-    try:
-        return 200, {"digest": sas.sign(key, b64decode(json.loads(body)["data"], validate=True))}
-    except (ValueError, KeyError, TypeError) as error:
-        return 400, {"message": f"not a signing request: {error}"}
-
-
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-
-    def __init__(self, path: Path, answer: Callable[[str, str, bytes], tuple[int, dict[str, str]]]) -> None:
-        self.answer = answer
-        super().__init__(str(path), _Exchange)
+    def answer(self, method: str, target: str, body: bytes) -> tuple[int, dict[str, str]]:
+        """Give status and document for one request."""
+        if self._fails():
+            return 500, {"message": "a fault was switched on"}
+        if (method, target) == ("GET", "/trust-bundle"):
+            return 200, {"certificate": self._trust_bundle}
+        if (method, target) != ("POST", self._sign_path):
+            return 404, {"message": f"{method} {target} is not here"}
+        try:
+            return 200, {"digest": sas.sign(self._key, b64decode(json.loads(body)["data"], validate=True))}
+        except (ValueError, KeyError, TypeError) as error:
+            return 400, {"message": f"not a signing request: {error}"}
 
 
 class _Exchange(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
-    server: _Server
+    server: WorkloadApi
     request: socket.socket
-
-    def do_GET(self) -> None:
-        self._reply()
-
-    def do_POST(self) -> None:
-        self._reply()
 
     def _reply(self) -> None:
         length = min(int(self.headers.get("Content-Length") or 0), _MAX_REQUEST)
@@ -85,9 +70,7 @@ class _Exchange(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def address_string(self) -> str:
-        """A unix socket's client has no address."""
-        return "local"
+    do_GET = do_POST = _reply  # noqa: N815 - the base class looks for these names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing for each request."""

@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 
 from lark import Token, Tree
 
-from .language import RouteSyntaxError
+from ...packaging.manifest.route_language import RouteSyntaxError
 from .messages import CONDITION_NAMES, RoutedMessage
 from .values import FUNCTIONS, NULL, UNDEFINED, Kind, Marker, Value, arithmetic, comparison
-
-Evaluate = Callable[[RoutedMessage], Value]
 
 _BODY_PREFIX = "$body."
 _BODY_STEP = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?")
@@ -24,15 +22,17 @@ class Term(NamedTuple):
     """A compiled part of a condition: the kind of its value, and how to get it from a message."""
 
     kind: Kind
-    of: Evaluate
+    of: Callable[[RoutedMessage], Value]
 
 
-def compile_condition(tree: Tree[Any]) -> Callable[[RoutedMessage], bool]:
-    """Give the function that says whether a message passes; only true passes, undefined does not.
+def compile_condition(tree: Tree[Any] | None) -> Callable[[RoutedMessage], bool]:
+    """Give the function that says whether a message passes; only true passes, undefined does not; None: all pass.
 
     Raises:
         RouteSyntaxError: kinds do not fit, or an unknown function.
     """
+    if tree is None:
+        return lambda _: True
     of = _term(tree.children[0]).of
     return lambda message: of(message) is True
 
@@ -45,9 +45,13 @@ def _constant(kind: Kind, value: Value) -> Term:
     return Term(kind, lambda _: value)
 
 
-def _binary(kind: Kind, left: Term, right: Term, function: Callable[[Value, Value], Value]) -> Term:
-    first, second = left.of, right.of
-    return Term(kind, lambda message: function(first(message), second(message)))
+def _apply(kind: Kind, function: Callable[..., Value], *terms: Term) -> Term:
+    parts = [term.of for term in terms]
+    return Term(kind, lambda message: function(*[part(message) for part in parts]))
+
+
+def _first_defined(left: Value, right: Value) -> Value:
+    return right if left is UNDEFINED else left
 
 
 def _refuse(token: Token, *terms: Term) -> RouteSyntaxError:
@@ -74,12 +78,8 @@ def _string(children: list[Token]) -> Term:
 # Properties -----------------------------------------------------------------------------------------------------------
 
 
-def _property(children: list[Token]) -> Term:
-    return Term(Kind.STRING, _application_property(str(children[0])))
-
-
-def _application_property(name: str) -> Callable[[RoutedMessage], Value]:
-    """Names are compared without regard to case (`Message`)."""
+def _property(name: str) -> Term:
+    """Names of application properties are compared without regard to case (`Message`)."""
     folded = name.lower()
 
     def get(message: RoutedMessage) -> Value:
@@ -88,22 +88,13 @@ def _application_property(name: str) -> Callable[[RoutedMessage], Value]:
             return properties[name]
         return next((value for key, value in properties.items() if key.lower() == folded), UNDEFINED)
 
-    return get
+    return Term(Kind.STRING, get)
 
 
 def _system_property(children: list[Token]) -> Term:
     """An application property of the whole name, ``$`` included, goes first."""
-    name = str(children[0])
-    other = _system_or_body(children[0])
-    if "[" in name or "]" in name:
-        return other
-    mine, of = _application_property(name), other.of
-
-    def get(message: RoutedMessage) -> Value:
-        found = mine(message)
-        return of(message) if found is UNDEFINED else found
-
-    return Term(other.kind, get)
+    name, other = str(children[0]), _system_or_body(children[0])
+    return other if "[" in name or "]" in name else _apply(other.kind, _first_defined, _property(name), other)
 
 
 def _system_or_body(token: Token) -> Term:
@@ -113,7 +104,7 @@ def _system_or_body(token: Token) -> Term:
     return Term(Kind.STRING, lambda message: message.system.get(ours, UNDEFINED))
 
 
-def _body_query(token: Token) -> Evaluate:
+def _body_query(token: Token) -> Callable[[RoutedMessage], Value]:
     steps: list[str | int] = []
     for part in token[len(_BODY_PREFIX) :].split("."):
         found = _BODY_STEP.fullmatch(part)
@@ -153,8 +144,8 @@ def _negate(children: list[Any]) -> Term:
     term = _term(children[1])
     if term.kind is not Kind.NUMBER:
         raise _refuse(children[0], term)
-    minus, of = arithmetic("-"), term.of
-    return Term(Kind.NUMBER, lambda message: minus(0.0, of(message)))
+    minus = arithmetic("-")
+    return _apply(Kind.NUMBER, lambda value: minus(0.0, value), term)
 
 
 def _not(children: list[Any]) -> Term:
@@ -163,13 +154,7 @@ def _not(children: list[Any]) -> Term:
         raise _refuse(children[0], term)
     if term.kind is Kind.NULL:
         return _constant(Kind.BOOL, True)
-    of = term.of
-
-    def invert(message: RoutedMessage) -> Value:
-        value = of(message)
-        return not value if isinstance(value, bool) else UNDEFINED
-
-    return Term(Kind.BOOL, invert)
+    return _apply(Kind.BOOL, lambda value: not value if isinstance(value, bool) else UNDEFINED, term)
 
 
 def _arithmetic(children: list[Any]) -> Term:
@@ -177,22 +162,13 @@ def _arithmetic(children: list[Any]) -> Term:
     any_kind = Kind.ANY in {left.kind, right.kind}
     if sign == "%" and any_kind:
         raise _refuse(sign, left, right)
-    return _binary(Kind.ANY if any_kind else Kind.NUMBER, left, right, arithmetic(sign))
+    return _apply(Kind.ANY if any_kind else Kind.NUMBER, arithmetic(sign), left, right)
 
 
-def _concatenation(children: list[Any]) -> Term:
-    left, _, right = _operands(children, Kind.STRING)
-    return _binary(Kind.STRING, left, right, FUNCTIONS["concat"][0].call)
-
-
-def _comparison(children: list[Any]) -> Term:
-    left, sign, right = _operands(children, None)
-    return _binary(Kind.BOOL, left, right, comparison(sign))
-
-
-def _coalesce(children: list[Any]) -> Term:
-    left, _, right = _operands(children, None)
-    return _binary(left.kind, left, right, lambda first, second: second if first is UNDEFINED else first)
+def _both(children: list[Any], takes: Kind | None, gives: Kind | None, function: Callable[..., Value]) -> Term:
+    """Give the function of left and right; None: they take the left one's kind, or give it."""
+    left, _, right = _operands(children, takes)
+    return _apply(gives or left.kind, function, left, right)
 
 
 def _operands(children: list[Any], kind: Kind | None) -> tuple[Term, Token, Term]:
@@ -215,7 +191,7 @@ def _logical(children: list[Any]) -> Term:
         return _constant(Kind.NULL, NULL)
     if len(others) == 1:
         return others[0]
-    return _binary(Kind.BOOL, left, right, _decide(stops_at=sign.upper() == "OR", strict=left.kind is Kind.ANY))
+    return _apply(Kind.BOOL, _decide(stops_at=sign.upper() == "OR", strict=left.kind is Kind.ANY), left, right)
 
 
 def _decide(*, stops_at: bool, strict: bool) -> Callable[[Value, Value], Value]:
@@ -239,8 +215,7 @@ def _call(children: list[Any]) -> Term:
     form = next((form for form in forms if form.fits([term.kind for term in terms])), None)
     if form is None:
         raise RouteSyntaxError(f"{name}() cannot take ({', '.join(term.kind.name.lower() for term in terms)})")
-    call, parts = form.call, [term.of for term in terms]
-    return Term(form.gives, lambda message: call(*[part(message) for part in parts]))
+    return _apply(form.gives, form.call, *terms)
 
 
 _COMPILERS: dict[str, Callable[[list[Any]], Term]] = {
@@ -251,15 +226,15 @@ _COMPILERS: dict[str, Callable[[list[Any]], Term]] = {
     "hexadecimal": lambda children: _constant(Kind.NUMBER, float(int(children[0], 16))),
     "null": lambda _: _constant(Kind.NULL, NULL),
     "undefined": lambda _: _constant(Kind.UNDEFINED, UNDEFINED),
-    "property": _property,
+    "property": lambda children: _property(str(children[0])),
     "system_property": _system_property,
     "escaped_system_property": lambda children: _system_or_body(children[1]),
     "call": _call,
     "negate": _negate,
     "not_": _not,
     "arithmetic": _arithmetic,
-    "concatenation": _concatenation,
-    "comparison": _comparison,
-    "coalesce": _coalesce,
+    "concatenation": lambda children: _both(children, Kind.STRING, Kind.STRING, FUNCTIONS["concat"][0].call),
+    "comparison": lambda children: _both(children, None, Kind.BOOL, comparison(children[1])),
+    "coalesce": lambda children: _both(children, None, None, _first_defined),
     "logical": _logical,
 }

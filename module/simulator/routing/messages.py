@@ -4,22 +4,15 @@ Sources: edgeHub `SystemProperties.cs`, `RoutingMessageConverter.cs`, `ProtocolG
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
-from urllib.parse import quote, unquote
+from contextlib import suppress
 
 import msgspec
 import orjson
 
 from ...messages import OVERSIZE, InputMessage
+from ...property_bag import SENDER, SYSTEM_PROPERTIES, decode_bag, encode_bag
 
-_INCOMING = {
-    "$.mid": "message_id",
-    "$.cid": "correlation_id",
-    "$.uid": "user_id",
-    "$.ct": "content_type",
-    "$.ce": "content_encoding",
-    "$.ctime": "creation_time",
-    "$.exp": "expiry_time",
+_ALL = SYSTEM_PROPERTIES | {
     "$.to": "to",
     "$.schema": "message_schema",
     "$.ifid": "interface_id",
@@ -28,9 +21,8 @@ _INCOMING = {
     "ack": "ack",
     "iothub-operation": "operation",
 }
-_NOT_OUTGOING = {"output_name", "interface_id"}
-_OUTGOING = {name: wire for wire, name in _INCOMING.items() if name not in _NOT_OUTGOING}
-_OUTGOING |= {"device_id": "$.cdid", "module_id": "$.cmid"}
+_FROM_MODULE = {wire: name for wire, name in _ALL.items() if name not in SENDER}
+_TO_MODULE = {name: wire for wire, name in _ALL.items() if name not in {"output_name", "interface_id"}}
 
 CONDITION_NAMES = {
     "messageid": "message_id",
@@ -80,17 +72,12 @@ class RoutedMessage(msgspec.Struct):
     def document(self) -> dict[str, object] | None:
         """Give the JSON object in the body; None if type, encoding or body do not say so (`Message.GetQueryValue`)."""
         if self._document is _UNREAD:
-            self._document = self._read_document()
+            self._document = None
+            encoding = _ENCODINGS.get(self.system.get("content_encoding", "").lower())
+            if encoding is not None and self.system.get("content_type", "").lower() == "application/json":
+                with suppress(ValueError):
+                    self._document = orjson.loads(self.body.decode(encoding))
         return self._document if isinstance(self._document, dict) else None
-
-    def _read_document(self) -> object:
-        encoding = _ENCODINGS.get(self.system.get("content_encoding", "").lower())
-        if encoding is None or self.system.get("content_type", "").lower() != "application/json":
-            return None
-        try:
-            return orjson.loads(self.body if encoding == "utf-8" else self.body.decode(encoding))
-        except ValueError:
-            return None
 
     @property
     def oversize(self) -> bool:
@@ -117,8 +104,8 @@ def from_module(body: bytes, bag: str, device: str, module: str, creation_time: 
     """Give the message that a module published with this property bag."""
     system = {"device_id": device, "module_id": module, "creation_time": creation_time}
     properties = {}
-    for key, value in decode_bag(bag).items():
-        name = _INCOMING.get(key)
+    for key, value in decode_bag(bag):
+        name = _FROM_MODULE.get(key)
         if name is None:
             properties[key] = value
         else:
@@ -132,28 +119,7 @@ def _source(system: Mapping[str, str]) -> str:
     return (f"{source}outputs/{output}/" if module and output else source).lower()
 
 
-def decode_bag(bag: str) -> dict[str, str]:
-    """Decode ``key=value&key=value``, both percent-encoded; a key without a value has an empty one."""
-    pairs = (pair.partition("=") for pair in bag.strip("/").split("&") if pair)
-    return {_unquoted(key): unquote(value) for key, _, value in pairs}
-
-
-def encode_bag(message: RoutedMessage) -> str:
+def bag_for_module(message: RoutedMessage) -> str:
     """Encode the properties of a message that goes to a module's input."""
-    wire = dict(message.properties)
-    for name, value in message.system.items():
-        if name in _OUTGOING:
-            wire[_OUTGOING[name]] = value
-    return _encode(wire)
-
-
-def _encode(wire: Mapping[str, str]) -> str:
-    return "&".join([f"{_quoted(key)}={_quoted(value)}" for key, value in wire.items()])
-
-
-_unquoted = lru_cache(4096)(unquote)
-
-
-@lru_cache(4096)
-def _quoted(text: str) -> str:
-    return quote(text, safe="")
+    system = {_TO_MODULE[name]: value for name, value in message.system.items() if name in _TO_MODULE}
+    return encode_bag(message.properties | system)

@@ -1,25 +1,13 @@
-"""edgeHub routes: which message goes where (edgeHub `RouteFactory.cs`, `EndpointFactory.cs`, `Evaluator.cs`)."""
+"""edgeHub routes: which message goes where (edgeHub `RouteFactory.cs`, `Evaluator.cs`)."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
-
-from lark import Tree
+from typing import NamedTuple
 
 from ...errors import SettingsError
 from ...packaging.manifest.edge_manifest import RouteSpec
+from ...packaging.manifest.route_language import Endpoint, RouteSyntaxError, parse
 from .conditions import compile_condition
-from .language import RouteSyntaxError, parse
 from .messages import RoutedMessage
-
-
-class Endpoint(NamedTuple):
-    """Where a route leads: an input of a module; both empty: $upstream."""
-
-    module: str = ""
-    input: str = ""
-
-
-UPSTREAM = Endpoint()
 
 
 class Route(NamedTuple):
@@ -58,12 +46,13 @@ def compile_route(name: str, spec: RouteSpec) -> Route:
         SettingsError: edgeHub would not take it; the sentence names the route and the place.
     """
     try:
-        tree = parse(spec.route)
-        condition = next(tree.find_data("condition"), None)
-        passes = _always if condition is None else compile_condition(condition)
-        return Route(name, _prefix(tree), passes, _endpoint(tree), spec.priority, spec.time_to_live)
+        parsed = parse(spec.route)
+        passes = compile_condition(parsed.condition)
     except RouteSyntaxError as error:
         raise SettingsError(f"route {name} ({spec.route}) is wrong: {error}") from error
+    # Only stars at the end are left out; one in the middle is a plain character (`CustomMessageSource`).
+    prefix = parsed.source.rstrip("*").rstrip("/").lower() + "/"
+    return Route(name, prefix, passes, parsed.endpoint, spec.priority, spec.time_to_live)
 
 
 class Router:
@@ -82,28 +71,3 @@ class Router:
                 if other is None or route.priority < other.priority:
                     found[route.endpoint] = route
         return found.values()
-
-
-def _always(_: RoutedMessage) -> bool:
-    return True
-
-
-def _prefix(tree: Tree[Any]) -> str:
-    """Only stars at the end are left out; one in the middle is a plain character (`CustomMessageSource`)."""
-    path = "".join(map(str, next(tree.find_data("path")).children))
-    return path.rstrip("*").rstrip("/").lower() + "/"
-
-
-def _endpoint(tree: Tree[Any]) -> Endpoint:
-    sink: Tree[Any] = tree.children[-1]
-    if sink.data == "system_endpoint":
-        if str(sink.children[0]).lower() != "$upstream":
-            raise RouteSyntaxError(f"{sink.children[0]} is not a place, only $upstream and BrokeredEndpoint() are")
-        return UPSTREAM
-    name, address = str(sink.children[0]), str(sink.children[2])[1:-1].strip()
-    parts = address.removeprefix("/").removesuffix("/").split("/")
-    if name.lower() != "brokeredendpoint" or len(parts) != 4:
-        raise RouteSyntaxError(
-            f'{name}("{address}") is not a place: write BrokeredEndpoint("/modules/NAME/inputs/INPUT")'
-        )
-    return Endpoint(parts[1], parts[3])

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 
 class Kind(Enum):
@@ -43,14 +44,7 @@ NULL = Marker.NULL
 Value = float | str | bool | Marker
 
 
-def rank(value: Value) -> int:
-    """Give the order of kinds among values from the body (`QueryValueType`)."""
-    if isinstance(value, bool):
-        return 1
-    return 2 if isinstance(value, float) else 3 if isinstance(value, str) else 4
-
-
-_COMPARE: dict[str, Callable[[int, int], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<>": operator.ne,
@@ -66,18 +60,16 @@ def comparison(sign: str) -> Callable[[Value, Value], Value]:
     decide = _COMPARE[sign]
 
     def compare(left: Value, right: Value) -> Value:
-        if left is UNDEFINED or right is UNDEFINED:
-            return UNDEFINED
-        return decide(_order(left, right), 0)
+        return UNDEFINED if UNDEFINED in (left, right) else decide(_place(left), _place(right))
 
     return compare
 
 
-def _order(left: Value, right: Value) -> int:
-    ranks = rank(left) - rank(right)
-    if ranks or isinstance(left, Marker):
-        return ranks
-    return (left > right) - (left < right)  # type: ignore[operator] # of the same kind, as their ranks are equal
+def _place(value: Value) -> tuple[int, Value]:
+    """Give the place among all values: by kind, then by value; null and what is absent are one (`QueryValueType`)."""
+    if isinstance(value, Marker):
+        return 4, 0.0
+    return 1 if isinstance(value, bool) else 2 if isinstance(value, float) else 3, value
 
 
 def number(value: float) -> Value:
@@ -159,7 +151,7 @@ def _as_number(value: Value) -> Value:
     if isinstance(value, str):
         text = value.strip()
         return float(text.replace(",", "")) if _NUMBER_TEXT.fullmatch(text) else UNDEFINED
-    return value if rank(value) == 2 else UNDEFINED
+    return value if isinstance(value, float) else UNDEFINED
 
 
 def _substring(text: str, start: float, length: float | None = None) -> Value:
@@ -173,22 +165,6 @@ def _substring(text: str, start: float, length: float | None = None) -> Value:
 def _is_null(value: Value) -> Value:
     """As edgeHub, which compares references: of the body's values only an absent one is no null (`IsNull.cs`)."""
     return value if value is UNDEFINED else value is not Marker.ABSENT
-
-
-def _is_bool(value: Value) -> Value:
-    return value if value is UNDEFINED else isinstance(value, bool)
-
-
-def _is_number(value: Value) -> Value:
-    return isinstance(value, float) and math.isfinite(value)
-
-
-def _sign(value: float) -> float:
-    return (value > 0) - (value < 0)
-
-
-def _never(_: Value) -> Value:
-    return False
 
 
 _N, _S, _B = Kind.NUMBER, Kind.STRING, Kind.BOOL
@@ -205,7 +181,7 @@ def _text(gives: Kind, function: Callable[..., Value | int], count: int = 1) -> 
 def _check(takes: Kind, call: Callable[[Value], Value]) -> list[Overload]:
     """A check of kind: the form for its own kind and for the body, and ``false`` for all others (`AnyArgs`)."""
     others = [kind for kind in Kind if kind is not Kind.ANY and kind is not takes]
-    return [Overload((takes,), _B, call), *(Overload((kind,), _B, _never, from_body=False) for kind in others)]
+    return [Overload((takes,), _B, call), *(Overload((kind,), _B, lambda _: False, from_body=False) for kind in others)]
 
 
 FUNCTIONS: dict[str, list[Overload]] = {
@@ -214,18 +190,18 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "exp": _math(math.exp),
     "floor": _math(math.floor),
     "power": _math(math.pow, 2),
-    "sign": _math(_sign),
+    "sign": _math(lambda value: (value > 0) - (value < 0)),
     "sqrt": _math(math.sqrt),
     "square": _math(lambda value: value * value),
     "as_number": [Overload((_S,), _N, _as_number), Overload((_N,), _N, _as_number)],
-    "is_bool": _check(_B, _is_bool),
+    "is_bool": _check(_B, lambda value: value if value is UNDEFINED else isinstance(value, bool)),
     "is_defined": [Overload((kind,), _B, lambda value: value is not UNDEFINED, from_body=False) for kind in Kind],
     "is_null": [
         Overload((Kind.ANY,), _B, _is_null, from_body=False),
         Overload((Kind.NULL,), _B, lambda _: True, from_body=False),
-        *(Overload((kind,), _B, _never, from_body=False) for kind in (_S, _N, _B, Kind.UNDEFINED)),
+        *(Overload((kind,), _B, lambda _: False, from_body=False) for kind in (_S, _N, _B, Kind.UNDEFINED)),
     ],
-    "is_number": _check(_N, _is_number),
+    "is_number": _check(_N, lambda value: isinstance(value, float) and math.isfinite(value)),
     "is_string": _check(_S, lambda value: isinstance(value, str)),
     "concat": [Overload((_S, _S), _S, _strings, repeats=True)],
     "contains": _text(_B, lambda text, part: part in text, 2),

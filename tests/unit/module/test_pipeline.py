@@ -1,9 +1,7 @@
-"""The way of a message, on real parts: memory inbox, batcher, scoring thread, routes, memory transport."""
+"""The way of a message, on real parts: memory inbox, batcher, scoring thread, routes, a list."""
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -44,17 +42,11 @@ def ids(answers: list[OutputMessage]) -> list[str]:
     return [answer.system["message_id"] for answer in answers]
 
 
-@contextmanager
-def offering(through: Line, bodies: list[object]) -> Iterator[None]:
-    """Offer messages from a thread of their own, as transports do."""
-
-    def offer() -> None:
-        through.offer(message(body, f"m{n}") for n, body in enumerate(bodies))
-
-    thread = threading.Thread(target=offer)
-    thread.start()
-    yield
-    thread.join()
+async def offer(through: Line, bodies: list[object]) -> None:
+    """Offer messages while others are under way, as transports do."""
+    for n, body in enumerate(bodies):
+        through.offer([message(body, f"m{n}")])
+        await asyncio.sleep(0)
 
 
 @given(st.lists(st.sampled_from(KINDS), max_size=60), st.integers(1, 9), st.sampled_from([0.0, 0.002]), st.booleans())
@@ -71,8 +63,7 @@ def test_every_message_gets_its_own_answer_in_order(
     async def through() -> None:
         at_work = line(script, limits=BatchLimits(max_size, max_delay), read_ahead=2 * max_size, max_unconfirmed=4)
         serving = asyncio.create_task(at_work.pipeline.serve())
-        with offering(at_work, bodies):
-            await asyncio.sleep(0)
+        await offer(at_work, bodies)
         published = await at_work.end(serving)
         assert ids(published) == [identity for n, k in enumerate(kinds) for identity in expected(f"m{n}", k)]
         assert [value(a) for a in published if a.output == "amlOutput"] == [

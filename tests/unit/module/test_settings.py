@@ -1,12 +1,18 @@
 """Environment → Settings."""
 
+import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from module.commands import replay
 from module.errors import SettingsError
 from module.settings import Settings, describe, read
+from scoring.options import Options
+
+OPTIONS = Options.__struct_fields__
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -97,7 +103,8 @@ def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
 def test_every_setting_is_described() -> None:
     """The README's table and ``run --help`` are printed from here."""
     rows = {row.name: row for row in describe()}
-    assert list(rows) == [f"SCORING_{field.upper()}" for field in Settings.__struct_fields__]
+    assert sorted(rows) == sorted(f"SCORING_{field.upper()}" for field in Settings.__struct_fields__)
+    assert list(rows)[-len(OPTIONS) :] == [f"SCORING_{name.upper()}" for name in OPTIONS]
     assert all(row.description for row in rows.values())
     assert rows["SCORING_ROUTES"].default == '{"*":["amlOutput"]}'
 
@@ -123,7 +130,9 @@ def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkey
         ("SCORING_ROUTES", "{x}", "JSON is malformed"),
         ("SCORING_UNWRAP", "yes", "expected one of 0, 1"),
         ("SCORING_MAX_WAITING", "many", "expected a whole number"),
-        ("SCORING_MAX_DELAY_MS", "inf", "expected `float` <= 60000"),
+        ("SCORING_CALIBRATION_S", "fast", "expected a number"),
+        ("SCORING_MAX_DELAY_MS", "inf", "expected a number <= 60000"),
+        ("SCORING_MAX_UNCONFIRMED", "0", "expected a whole number >= 1"),
     ],
 )
 def test_what_does_not_fit_is_said_in_words_of_the_environment(
@@ -131,3 +140,12 @@ def test_what_does_not_fit_is_said_in_words_of_the_environment(
 ) -> None:
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         read({"SCORING_DIR": str(tmp_path), variable: text})
+
+
+async def test_measurements_are_kept_in_the_journals_folder_whatever_names_it(
+    models: Path, tmp_path: Path, process: pytest.MonkeyPatch
+) -> None:
+    """SCORING_JOURNAL_DIR unset, the journal has a folder of its own; what a model costs is kept there, too."""
+    process.delenv("SCORING_JOURNAL_DIR", raising=False)
+    await replay._score(Settings(dir=models / "affine", journal_dir=tmp_path), [], io.BytesIO())
+    assert len(json.loads((tmp_path / "calibration.json").read_bytes())) == 1

@@ -150,7 +150,7 @@ async def test_quarantine_lists_puts_back_and_drops(tmp_path: Path) -> None:
     """The messages that could not be scored, by number."""
     journal = Journal(tmp_path)
     for name in ("m1", "m2", "m3"):
-        journal.offer(message({"x": 1}, name))
+        journal.offer([message({"x": 1}, name)])
     seqs = [accepted.seq for accepted in await journal.take(3)]
     await journal.done(seqs, dict.fromkeys(seqs, "x is no engine"))
     await journal.release()

@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, fill, ids, killed, numbered
+from journals import Offer, Open, all_of, fill, ids, killed, numbered, offer
 
 from module.errors import JournalError, JournalLockedError
 from module.journal import Journal
-from module.messages import Offer
 
 
 async def test_what_is_left_comes_first_and_in_order(open_journal: Open) -> None:
@@ -109,7 +108,7 @@ async def test_release_lets_the_next_one_in_whatever_is_still_called(open_journa
     journal.running([taken[0].seq])
     await journal.release()
     journal.running([taken[1].seq])
-    assert journal.offer(numbered(9)) is Offer.FULL
+    assert offer(journal, numbered(9)) is Offer.FULL
     late = journal.done([taken[0].seq])
     await asyncio.wait([late], timeout=5)
     assert late.cancelled()
@@ -143,7 +142,7 @@ async def test_the_clock_may_jump_back(open_journal: Open, monkeypatch: pytest.M
     monkeypatch.setattr(time, "time", lambda: 0.0)
     fill(journal, range(3, 6))
     journal.connected()
-    assert journal.offer(numbered(5), maybe_again=True) is Offer.DUPLICATE
+    assert offer(journal, numbered(5), maybe_again=True) is Offer.DUPLICATE
     taken = await all_of(journal, 6)
     assert ids(taken) == list(range(6))
     await journal.done([each.seq for each in taken], {taken[0].seq: "bad"})

@@ -8,10 +8,10 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from journals import numbered
+from journals import Offer, numbered, offer
 
 from module.journal import Journal
-from module.messages import Accepted, Offer
+from module.messages import Accepted
 
 MAX_UNCONFIRMED = 4
 MAX_MESSAGES = 12
@@ -67,12 +67,12 @@ class Delivery(RuleBasedStateMachine):
         if self.in_flight is None:
             self.in_flight, self.sent = self.sent, self.sent + 1
         number = self.in_flight
-        offer = self.journal.offer(numbered(number), maybe_again=self.may_come_again)
-        if offer is Offer.ACCEPTED:
+        offered = offer(self.journal, numbered(number), maybe_again=self.may_come_again)
+        if offered is Offer.ACCEPTED:
             assert number not in self.accepted, "a redelivery was taken for a new message"
             self.accepted.append(number)
             self.seqs.append(self.in_file()[-1].seq)
-        elif offer is Offer.DUPLICATE:
+        elif offered is Offer.DUPLICATE:
             assert number in self.accepted, "a new message was taken for a redelivery"
         else:
             assert self.journal.waiting() >= MAX_MESSAGES

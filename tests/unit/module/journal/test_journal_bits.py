@@ -7,12 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, killed, numbered
+from journals import Offer, Open, all_of, killed, numbered, offer
 
 from module.errors import JournalDamagedError, JournalError
 from module.journal import Journal
 from module.journal.quarantine import quarantined
-from module.messages import Offer
 
 COUNT = 300
 NAME = "journal.sqlite3"
@@ -27,7 +26,7 @@ def body(number: int) -> bytes:
 async def written(journal: Journal) -> None:
     """Write messages, of which some are done, and some could not be scored."""
     for number in range(COUNT):
-        assert journal.offer(numbered(number, body(number))) is Offer.ACCEPTED
+        assert offer(journal, numbered(number, body(number))) is Offer.ACCEPTED
     taken = await all_of(journal, COUNT)
     bad = {each.seq: "bad" for each in taken[::7]}
     await journal.done([each.seq for each in taken[: COUNT // 3]], {k: v for k, v in bad.items() if k <= COUNT // 3})
@@ -49,7 +48,7 @@ async def left(open_journal: Open, tmp_path: Path) -> Path:
     await written(journal)
     journal._reader.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
     for number in range(COUNT, COUNT + 50):
-        assert journal.offer(numbered(number, body(number))) is Offer.ACCEPTED
+        assert offer(journal, numbered(number, body(number))) is Offer.ACCEPTED
     return killed(journal, tmp_path / "open", tmp_path / "left")
 
 
@@ -83,7 +82,7 @@ async def lives_on(directory: Path) -> int:
 async def everything(journal: Journal) -> None:
     seqs: list[int] = []
     for number in range(COUNT + 50, COUNT + 53):
-        if journal.offer(numbered(number, body(number))) is not Offer.ACCEPTED:
+        if offer(journal, numbered(number, body(number))) is not Offer.ACCEPTED:
             await journal.take(1)  # says so if the file is damaged
     while journal.waiting():
         if not journal._backlog.unread() and not journal._backlog._fresh:

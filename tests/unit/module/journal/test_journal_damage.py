@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, fill, ids, killed
+from journals import Offer, Open, all_of, fill, ids, killed, offer
 
 from module.errors import JournalError
 from module.journal import Journal
 from module.journal import database as journal_file
-from module.messages import Accepted, Offer
+from module.messages import Accepted
 
 COUNT = 400
 NAME = "journal.sqlite3"
@@ -143,7 +143,7 @@ async def test_a_damaged_journal_keeps_its_identity_and_its_memory(open_journal:
     assert after.lost > 0
     assert after._reader.execute("SELECT reason FROM quarantine").fetchall() == [("it is bad",)]
     after.connected()
-    assert after.offer(taken[-1].message, maybe_again=True) is Offer.DUPLICATE
+    assert offer(after, taken[-1].message, maybe_again=True) is Offer.DUPLICATE
 
 
 @pytest.mark.parametrize("moment", range(4))
@@ -210,7 +210,7 @@ async def test_damage_while_running_ends_the_process_instead_of_waiting_for_ever
     fill(journal, range(10))
     error = sqlite3.DatabaseError("database disk image is malformed")
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    assert journal_file.is_damage(error)
+    assert journal_file.says(error, journal_file.DAMAGE)
     journal._failed("read", error)
     with pytest.raises(JournalError, match="next start"):
         await journal.take(1)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, fill, ids, numbered
+from journals import Offer, Open, all_of, fill, ids, numbered, offer
 
 from module.errors import JournalError
 from module.journal import Journal
-from module.messages import Offer
 
 
 @dataclass
@@ -71,9 +70,9 @@ async def test_a_full_disk_stops_accepting_until_there_is_space(
     fill(journal, range(10))
     disk.exhaust()
     accepted = 10
-    while journal.offer(numbered(accepted, b"%01000d" % accepted)) is Offer.ACCEPTED:
+    while offer(journal, numbered(accepted, b"%01000d" % accepted)) is Offer.ACCEPTED:
         accepted += 1
-    assert [journal.offer(numbered(n)) for n in range(1000, 1020)] == [Offer.FULL] * 20
+    assert [offer(journal, numbered(n)) for n in range(1000, 1020)] == [Offer.FULL] * 20
     assert "cannot be written" in journal.trouble
     assert len([record for record in caplog.records if "nothing is acked" in record.message]) == 1
     assert ids(await all_of(journal, accepted)) == list(range(accepted))
@@ -94,10 +93,10 @@ async def test_a_group_that_does_not_fit_is_refused_whole(disk: Disk, open_journ
     fill(journal, range(3))
     disk.exhaust()
     group = [numbered(n, b"%010000d" % n) for n in range(3, 33)]
-    assert journal.offer_all(group) == [Offer.FULL] * 30
+    assert journal.offer(group) == 0
     assert (journal.waiting(), journal._reader.execute("SELECT count(*) FROM messages").fetchone()) == (3, (3,))
     disk.free()
-    assert journal.offer_all(group) == [Offer.ACCEPTED] * 30
+    assert journal.offer(group) == 30
     assert ids(await all_of(journal, 33)) == list(range(33))
     await journal.release()
     assert ids(await all_of(open_journal(disk.directory), 33)) == list(range(33))
@@ -109,14 +108,14 @@ async def test_what_is_done_while_the_disk_is_full_is_done_later(disk: Disk, ope
     fill(journal, range(50), size=1000)
     taken = await all_of(journal, 50)
     disk.exhaust()
-    while journal.offer(numbered(0, bytes(100))) is Offer.ACCEPTED:
+    while offer(journal, numbered(0, bytes(100))) is Offer.ACCEPTED:
         pass
     forgotten = [journal.done([each.seq], {each.seq: "kept"} if each is taken[0] else None) for each in taken]
     await asyncio.sleep(0.1)
     disk.free()
     async with asyncio.timeout(10):
         await asyncio.gather(*forgotten)
-    assert journal.offer(numbered(99)) is Offer.ACCEPTED
+    assert offer(journal, numbered(99)) is Offer.ACCEPTED
     assert journal.trouble == ""
 
 
@@ -134,7 +133,7 @@ async def test_a_deletion_that_fails_once_is_tried_again(open_journal: Open, mon
     async with asyncio.timeout(5):
         await asyncio.gather(forgotten, journal.done([taken[1].seq]))
     assert (journal.trouble, journal.waiting()) == ("", 1)
-    assert journal._note._count - journal._note._finished == 1, "a loss is counted from this"
+    assert journal._crash_record._count - journal._crash_record._finished == 1, "a loss is counted from this"
 
 
 async def test_a_read_that_fails_once_is_tried_again(open_journal: Open) -> None:

@@ -5,12 +5,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of
+from journals import Offer, Open, all_of, offer
 from journals_landed.make import message
 
 from module.journal import database
 from module.journal.quarantine import quarantined, replay
-from module.messages import Accepted, Offer
+from module.messages import Accepted
 
 LEFT = [11, 12, *range(15, 46)]
 
@@ -49,9 +49,9 @@ async def test_what_comes_again_is_known_across_the_versions(open_journal: Open,
     """Waiting or done, and in the order of its first time; a message without an id is a new one."""
     journal = open_journal(landed)
     journal.connected()
-    offers = [journal.offer(message(number), maybe_again=True) for number in (13, 15, 16, 44)]
+    offers = [offer(journal, message(number), maybe_again=True) for number in (13, 15, 16, 44)]
     assert offers == [Offer.DUPLICATE, Offer.ACCEPTED, Offer.DUPLICATE, Offer.DUPLICATE]
-    assert journal.offer(message(46)) is Offer.ACCEPTED
+    assert offer(journal, message(46)) is Offer.ACCEPTED
     assert [each.seq for each in await all_of(journal, len(LEFT) + 2)] == [*LEFT, 46, 47]
 
 
@@ -59,7 +59,7 @@ async def test_it_goes_on_as_this_version_and_survives_a_restart(open_journal: O
     """Old records and new ones side by side, also those that were given up and put back."""
     journal = open_journal(landed)
     uuid = journal.uuid
-    assert journal.offer(message(46)) is Offer.ACCEPTED
+    assert offer(journal, message(46)) is Offer.ACCEPTED
     taken = await all_of(journal, len(LEFT) + 1)
     await journal.done(range(11, 31), {20: "old"})
     await journal.done([46], {46: "new"})

@@ -13,11 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from journals import Open, all_of, fill, numbered
+from journals import Offer, Open, all_of, fill, numbered, offer
 
 from module.errors import JournalDamagedError, JournalError, JournalLockedError
 from module.journal.quarantine import quarantined
-from module.messages import Offer
 
 NAME = "journal.sqlite3"
 
@@ -47,10 +46,10 @@ async def test_a_lock_of_another_process_does_not_stop_the_loop(open_journal: Op
     with sqlite3.connect(tmp_path / "journal" / NAME) as other:
         other.execute("BEGIN EXCLUSIVE")
         began = time.monotonic()
-        assert journal.offer(numbered(1)) is Offer.FULL
+        assert offer(journal, numbered(1)) is Offer.FULL
         assert time.monotonic() - began < 1
     other.close()
-    assert journal.offer(numbered(1)) is Offer.ACCEPTED
+    assert offer(journal, numbered(1)) is Offer.ACCEPTED
 
 
 @pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
@@ -119,7 +118,7 @@ async def test_a_long_look_from_outside_does_not_fill_the_volume(
 
     def press() -> None:
         nonlocal sent
-        while sent < 20_000 and journal.waiting() < waiting and journal.offer(numbered(sent)) is Offer.ACCEPTED:
+        while sent < 20_000 and journal.waiting() < waiting and offer(journal, numbered(sent)) is Offer.ACCEPTED:
             sent += 1
 
     async def answer() -> None:
@@ -141,7 +140,7 @@ async def test_a_long_look_from_outside_does_not_fill_the_volume(
             press()
         assert log.stat().st_size < 140 << 20
         assert "another process holds on to it, such as an sqlite3 shell" in journal.trouble
-        assert journal.offer(numbered(sent)) is Offer.FULL
+        assert offer(journal, numbered(sent)) is Offer.FULL
     async with asyncio.timeout(60):
         while answered < 20_000:
             await asyncio.sleep(0.5)
@@ -157,9 +156,9 @@ async def test_a_deleted_directory_is_noticed(open_journal: Open, tmp_path: Path
     fill(journal, range(10))
     shutil.rmtree(tmp_path / "journal")
     offers = 10
-    while offers < 1000 and journal.offer(numbered(offers)) is Offer.ACCEPTED:
+    while offers < 1000 and offer(journal, numbered(offers)) is Offer.ACCEPTED:
         offers += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)  # the journal thread looks
     assert offers < 300
     assert "somebody has deleted its file" in journal.trouble
     for each in await all_of(journal, offers):
@@ -177,7 +176,7 @@ async def test_a_directory_that_was_moved_away_for_a_while_is_used_again(open_jo
     fill(journal, range(3))
     (tmp_path / "journal").rename(tmp_path / "elsewhere")
     journal._upkeep.look()
-    assert journal.offer(numbered(3)) is Offer.FULL
+    assert offer(journal, numbered(3)) is Offer.FULL
     (tmp_path / "elsewhere").rename(tmp_path / "journal")
     journal._commands.put(lambda: None)  # the thread sees what is wrong, and tries each second
     journal.on_room = lambda: journal._loop.call_soon_threadsafe(room.set)

@@ -48,7 +48,7 @@ def backlog(journal: Journal, numbers: range, together: int) -> None:
     """Append messages, so many in one transaction."""
     for at in range(numbers.start, numbers.stop, together):
         part = range(at, min(at + together, numbers.stop))
-        journal.offer_all([numbered(number, body(number)) for number in part])
+        journal.offer([numbered(number, body(number)) for number in part])
 
 
 @pytest.mark.parametrize(("count", "together"), [(200, 1), (200, 20), (2000, 20)])
@@ -106,7 +106,7 @@ async def test_what_is_done_does_not_hide_a_loss(open_journal: Open, tmp_path: P
     journal = open_journal(tmp_path / "running")
     for number in range(300):
         message = numbered(number, body(number))
-        journal.offer(message if has_id else InputMessage(message.body, message.input))
+        journal.offer([message if has_id else InputMessage(message.body, message.input)])
     await journal.done([each.seq for each in await all_of(journal, 200)])
     left = killed(journal, tmp_path / "running", tmp_path / "left")
     content = (left / LOG).read_bytes()
@@ -199,7 +199,7 @@ async def test_a_long_log_does_not_fill_the_memory(open_journal: Open, tmp_path:
     journal = open_journal(tmp_path / "running")
     journal._appender.execute("PRAGMA wal_autocheckpoint = 0")
     for at in range(0, 20_000, 100):
-        journal.offer_all([numbered(n, b"%0400d" % n) for n in range(at, at + 100)])
+        journal.offer([numbered(n, b"%0400d" % n) for n in range(at, at + 100)])
     left = killed(journal, tmp_path / "running", tmp_path / "left")
     assert (left / LOG).stat().st_size > 8 << 20
     flip(left / LOG, 500)

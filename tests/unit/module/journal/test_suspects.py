@@ -102,7 +102,7 @@ from module.journal import Journal
 from module.messages import InputMessage
 async def main():
     journal = Journal(Path(sys.argv[1]))
-    journal.offer(InputMessage(b"1", "in", {"message_id": "m0"}))
+    journal.offer([InputMessage(b"1", "in", {"message_id": "m0"})])
     journal.running([1])
     os.abort()
 asyncio.run(main())

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[4]
 _SCRIPT = """
 import asyncio, ctypes, logging, os, signal, sys, time
 from module.process.ending import Ending
-from module.transports.edge_hub import check_environment
+from module.transports.sdk_client import check_environment
 from module.process.watcher import Watcher
 
 hold = ctypes.PyDLL(None).sleep

@@ -105,8 +105,8 @@ def test_nothing_answers_the_message_that_it_was_said_of_once() -> None:
     found = ledger(("a", ""), ("b", ""), ("c", ""))
     found.output("out", "a.out.0", "a", 2.0)
     for _ in range(2):
-        found.said_nothing("none", "b.none.0", "b", 2.0)
-    found.said_nothing("none", "x.none.0", "x", 2.0)
+        found.answered_with_nothing("none", "b.none.0", "b", 2.0)
+    found.answered_with_nothing("none", "x.none.0", "x", 2.0)
     assert (found.nothing, found.missing, found.duplicates) == (1, 1, 0)
     assert found.by_output == {"out": 1}
 
@@ -114,11 +114,11 @@ def test_nothing_answers_the_message_that_it_was_said_of_once() -> None:
 def test_nothing_and_outputs_take_turns_under_one_id() -> None:
     found = ledger(*[("a", "")] * 4)
     found.output("out", "a.out.0", "a", 2.0)
-    found.said_nothing("none", "a.none.0", "a", 2.0)
+    found.answered_with_nothing("none", "a.none.0", "a", 2.0)
     found.output("out", "a.out.0", "a", 2.0)
     found.output("alerts", "a.alerts.0", "a", 2.0)
     assert (found.answered, found.nothing, found.by_order) == (3, 1, 3)
-    found.said_nothing("none", "a.none.0", "a", 2.0)
+    found.answered_with_nothing("none", "a.none.0", "a", 2.0)
     assert (found.answered, found.nothing, found.duplicates) == (4, 2, 0)
 
 

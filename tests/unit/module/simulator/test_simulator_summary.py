@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from module.errors import SettingsError
-from module.simulator.scrape import Scraped, Scraper, parse, port_of
+from module.simulator.scrape import Scraper, parse, port_of
 from module.simulator.summary import Summary, latency_ms
 
 SUMMARY = Summary(
@@ -110,8 +110,13 @@ def test_latencies() -> None:
 
 
 def test_only_counters_of_this_hub_are_summed() -> None:
-    assert parse(PAGE, "ours") == Scraped(requests=70.0, batches=2.0)
-    assert parse(PAGE, "nobody's") == Scraped()
+    assert parse(PAGE, "ours") == {"scoring_batch_size_sum": 70.0, "scoring_batch_size_count": 2.0}
+    assert parse(PAGE, "nobody's") == {}
+
+
+@pytest.mark.parametrize("page", [b"", b"<html>", b"\xff{", b'scoring_batch_size_sum{iothub="ours"} many'])
+def test_what_is_no_metrics_page_counts_nothing(page: bytes) -> None:
+    assert parse(page, "ours") == {}
 
 
 async def test_counters_are_summed_over_lives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +129,10 @@ async def test_counters_are_summed_over_lives(monkeypatch: pytest.MonkeyPatch) -
     assert scraper.mean_batch == 35.0
     scraper.new_life()
     await scraper.poll()
-    assert scraper.total == Scraped(140.0, 4.0)
+    assert scraper.mean_batch == 35.0
+    pages = iter([PAGE.replace(b" 64.0", b" 94.0")])
+    await scraper.poll()
+    assert scraper.mean_batch == (70 + 100) / 4
 
 
 async def test_a_module_without_a_port_is_not_asked() -> None:

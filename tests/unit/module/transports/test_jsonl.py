@@ -102,7 +102,7 @@ def test_the_line_of_an_upstream_message(body: bytes, system: dict[str, str], fi
 async def test_the_file_transport_waits_for_room_and_loses_nothing() -> None:
     """Back-pressure ends at the file: it is read no faster than messages are done."""
     inbox = MemoryInbox(max_messages=2)
-    lines = JsonLines([InputMessage(b"%d" % n, "") for n in range(10)], inbox.offer, io.BytesIO())
+    lines = JsonLines([InputMessage(b"%d" % n, "") for n in range(10)], inbox, io.BytesIO())
     feeding = asyncio.create_task(lines.feed())
     bodies = []
     async with asyncio.timeout(10):
@@ -113,12 +113,13 @@ async def test_the_file_transport_waits_for_room_and_loses_nothing() -> None:
             await inbox.done([accepted.seq])
     assert bodies == [b"%d" % n for n in range(10)]
     assert await feeding == 10
+    assert await inbox.take(1) == [], "it is closed"
 
 
 async def test_the_file_transport_writes_a_line_for_each_message_at_once() -> None:
     """What is written is confirmed."""
     out = io.BytesIO()
-    lines = JsonLines([], lambda message, maybe_again=False: None, out)  # type: ignore[arg-type]
+    lines = JsonLines([], MemoryInbox(), out)
     await lines.publish(OutputMessage(b"1", "a", JSON))
     await lines.publish(OutputMessage(b"2", "b", JSON))
     assert [orjson.loads(line)["body"] for line in out.getvalue().splitlines()] == [1, 2]

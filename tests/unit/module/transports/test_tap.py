@@ -9,7 +9,7 @@ import pytest
 from mqtt_line import INPUTS, Line, Paho, Room, sdk_client, telemetry
 
 from module.errors import SettingsError
-from module.messages import Offer, OutputMessage
+from module.messages import OutputMessage
 from module.transports import edge_hub_tap
 from module.transports.edge_hub_tap import MAX_HELD, Tap
 from module.transports.mqtt_packets import puback
@@ -45,7 +45,7 @@ async def test_a_group_that_cannot_be_appended_is_not_acked(
 ) -> None:
     """Not one of them; an error of ours never reaches the loop."""
 
-    def broken(*_: object, **__: object) -> list[Offer]:
+    def broken(*_: object, **__: object) -> int:
         raise KeyError("broken")
 
     tap._offer = broken

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scoring.bodies import forms
 from scoring.bodies.codecs import Body, Rows, decode, decode_json, decode_text, rows_of
-from scoring.errors import RequestError
+from scoring.errors import OptionsError, RequestError
 
 OBJECT = {"é": [1, 2.5, None]}
 JSON = '{"é":[1,2.5,null]}'.encode()
@@ -80,9 +80,8 @@ def test_a_setting_decides_where_the_content_type_says_nothing(setting: Callable
 
 def test_a_setting_that_is_none_is_named(setting: Callable[[str], None]) -> None:
     setting("xml")
-    with pytest.raises(
-        RequestError, match="SCORING_BODY is 'xml': set it to auto, json, jsonl, csv, msgpack, text, bytes"
-    ):
+    sentence = "SCORING_BODY is 'xml': expected one of auto, json, jsonl, csv, msgpack, text, bytes"
+    with pytest.raises(OptionsError, match=sentence):
         decode(Body(b"1"))
 
 

@@ -16,8 +16,7 @@ from scoring import OnnxModel
 from scoring.execution import calibration_cache
 from scoring.execution.batch_split import filled, joined
 from scoring.execution.calibration_cache import Cache
-from scoring.execution.model_registry import MODELS
-from scoring.execution.plan import CPU, Measured, Plan, Setup
+from scoring.execution.plan import CPU, Measurement, Plan, Setup
 from scoring.execution.sessions import Sessions
 
 ROWS = [list(row) for row in np.random.default_rng(1).random((70, 3)).tolist()]
@@ -46,15 +45,14 @@ def counted_runs(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
 
 def test_the_second_start_measures_nothing(models: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same model, providers and machine; every size that will be used is run all the same."""
-    OnnxModel(models / "conv" / "model.onnx")
-    first = MODELS[-1]
+    first = OnnxModel(models / "conv" / "model.onnx").loaded
     (measured,) = json.loads(kept.read_bytes()).values()
     assert {each["setup"]["provider"] for each in measured} == {CPU}
     assert all(int(size) > 0 and cost > 0 for each in measured for size, cost in each["alone"].items())
     runs = counted_runs(monkeypatch)
-    OnnxModel(models / "conv" / "model.onnx")
+    second = OnnxModel(models / "conv" / "model.onnx").loaded
     assert 1 <= runs.total() <= 10
-    assert (MODELS[-1].plan, MODELS[-1].provider) == (first.plan, first.provider)
+    assert (second.plan, second.provider) == (first.plan, first.provider)
     OnnxModel(models / "affine" / "model.onnx")
     assert len(json.loads(kept.read_bytes())) == 2
 
@@ -69,11 +67,11 @@ def test_another_machine_measures_again(models: Path, kept: Path, monkeypatch: p
 
 def test_other_models_and_other_providers_are_measured_for_themselves(tmp_path: Path) -> None:
     """What is kept for one says nothing of another."""
-    measured = [Measured(Setup(), {1: 0.5}, {1: 0.5})]
-    Cache(str(tmp_path), "hash", (CPU,)).put(measured)
-    assert Cache(str(tmp_path), "hash", (CPU,)).get() == measured
-    assert Cache(str(tmp_path), "other", (CPU,)).get() is None
-    assert Cache(str(tmp_path), "hash", ("CUDAExecutionProvider", CPU)).get() is None
+    measured = [Measurement(Setup(), {1: 0.5}, {1: 0.5})]
+    Cache(tmp_path, "hash", (CPU,)).put(measured)
+    assert Cache(tmp_path, "hash", (CPU,)).get() == measured
+    assert Cache(tmp_path, "other", (CPU,)).get() is None
+    assert Cache(tmp_path, "hash", ("CUDAExecutionProvider", CPU)).get() is None
 
 
 def test_a_model_that_ends_the_process_while_it_is_measured_is_not_measured_again(
@@ -85,7 +83,7 @@ def test_a_model_that_ends_the_process_while_it_is_measured_is_not_measured_agai
     with caplog.at_level(logging.WARNING):
         model = OnnxModel(models / "affine" / "model.onnx")
     assert "the last start ended while it measured model.onnx" in caplog.text
-    assert (MODELS[-1].plan, len(model.predict(ROWS))) == ("not measured", 70)
+    assert (model.loaded.plan.size, len(model.predict(ROWS))) == (0, 70)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"a": 1}', b"\xff"])
@@ -99,8 +97,8 @@ def test_a_damaged_file_is_as_none(models: Path, kept: Path, content: bytes) -> 
 def test_without_time_nothing_is_measured(models: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SCORING_CALIBRATION_S=0."""
     monkeypatch.setenv("SCORING_CALIBRATION_S", "0")
-    OnnxModel(models / "conv" / "model.onnx")
-    assert (MODELS[-1].plan, kept.exists()) == ("not measured", False)
+    model = OnnxModel(models / "conv" / "model.onnx")
+    assert (model.loaded.describe_plan(), kept.exists()) == ("not measured", False)
 
 
 def test_a_free_dimension_is_measured_with_the_sample_else_with_the_first_request(
@@ -108,14 +106,13 @@ def test_a_free_dimension_is_measured_with_the_sample_else_with_the_first_reques
 ) -> None:
     """Zeros of one length say nothing of others."""
     model = OnnxModel(models / "free" / "model.onnx")
-    assert MODELS[-1].plan == "not measured"
+    assert not model.loaded.plan.size
     assert model.predict([[1.0, 2.0], [3.0, 4.0]]) == [{"y": 3.0}, {"y": 7.0}]
-    assert MODELS[-1].plan != "not measured"
+    assert model.loaded.plan.size
     kept.unlink()
     kept.with_name("sample.json").write_text("[[1, 2, 3, 4], [5, 6, 7, 8]]")
     runs = counted_runs(monkeypatch)
-    OnnxModel(models / "free" / "model.onnx")
-    assert MODELS[-1].plan != "not measured"
+    assert OnnxModel(models / "free" / "model.onnx").loaded.plan.size
     assert runs[1] > 3
 
 
@@ -129,9 +126,10 @@ def test_divided_rows_give_what_one_call_gives(models: Path, setup: Setup, size:
     path = models / "conv" / "model.onnx"
     whole = Sessions(path, Setup(CPU, 1), {}, lambda session, feeds: session.run(None, dict(feeds)))
     parts = Sessions(path, setup, {}, lambda session, feeds: session.run(None, dict(feeds)))
-    sizes = Plan(Measured(setup, {size: 1.0}, {size: 1.0}), size).split(61)
+    sizes = Plan(Measurement(setup, {size: 1.0}, {size: 1.0}), size).split(61)
     ends = accumulate(sizes)
-    feeds = [filled({"x": inputs[end - n : end]}, n, pads) for n, end in zip(sizes, ends, strict=True)]
+    parts_of_rows = [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
+    feeds = [filled(lambda part: {"x": inputs[part]}, part, pads) for part in parts_of_rows]
     assert not pads or {len(each["x"]) for each in feeds} <= set(pads)
     (together,) = whole.run([lambda: {"x": inputs}])
     outputs = parts.run([partial(dict, each) for each in feeds])
@@ -147,5 +145,5 @@ def test_a_sample_for_something_else_is_no_harm(models: Path, kept: Path) -> Non
     """A script's sample need not be what it gives to its model: zeros do as well."""
     kept.with_name("sample.json").write_text('{"something": "else"}')
     model = OnnxModel(models / "affine" / "model.onnx")
-    assert MODELS[-1].plan != "not measured"
+    assert model.loaded.plan.size
     assert model.predict([[1, 1, 1]]) == [{"y": 3.5}]

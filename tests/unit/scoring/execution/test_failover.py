@@ -10,7 +10,7 @@ from scoring.execution import failover
 from scoring.execution.failover import Failover
 from scoring.execution.model_registry import LoadedModel
 from scoring.execution.plan import CPU, Setup
-from scoring.execution.sessions import Call
+from scoring.execution.sessions import FeedsMaker
 
 CUDA = "CUDAExecutionProvider"
 
@@ -23,7 +23,7 @@ class Provider:
         self.error: Exception | None = None
         self.runs = 0
 
-    def run(self, calls: Sequence[Call]) -> list[list[Any]]:
+    def run(self, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
         self.runs += 1
         if self.error is not None:
             raise self.error

@@ -214,4 +214,4 @@ def test_a_shape_is_that_of_the_first_entries() -> None:
 )
 def test_what_a_message_holds_is_said_in_words(kind: str, shape: tuple[int | str, ...], sentence: str) -> None:
     """For check and for errors."""
-    assert spec_of("x", kind, shape).said(row=True) == sentence
+    assert spec_of("x", kind, shape).describe(row=True) == sentence

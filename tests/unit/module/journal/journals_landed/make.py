@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from module.journal import Journal
-from module.messages import InputMessage, Offer
+from module.messages import InputMessage
 
 
 def message(number: int) -> InputMessage:
@@ -22,7 +22,7 @@ def message(number: int) -> InputMessage:
 async def first(journal: Journal) -> None:
     """Accept 40, finish 10 of them, two into the quarantine; die alone with the 11th."""
     for number in range(1, 41):
-        assert journal.offer(message(number)) is Offer.ACCEPTED
+        assert journal.offer([message(number)]) == 1
     taken = await journal.take(10)
     await journal.done([each.seq for each in taken], {2: "it raised ValueError", 3: "it raised KeyError: 'ü'"})
     journal.running([11])
@@ -39,7 +39,7 @@ async def third(journal: Journal) -> None:
     """Finish 13 and 14 out of turn, accept five more together, die with the 12th."""
     await journal.take(3)
     await journal.done([13, 14], {14: "late"})
-    assert journal.offer_all([message(number) for number in range(41, 46)]) == [Offer.ACCEPTED] * 5
+    assert journal.offer([message(number) for number in range(41, 46)]) == 5
     journal.running([12])
 
 

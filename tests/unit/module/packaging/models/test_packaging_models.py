@@ -79,7 +79,7 @@ def test_damage_is_found_on_every_read(store: FolderModels, file: Path, tmp_path
 def test_writers_at_the_same_time_get_a_version_each(store: FolderModels, file: Path) -> None:
     """Four processes and threads in each: 24 registrations, versions 1 to 24, no draft left behind."""
     script = (
-        "import sys; from pathlib import Path; from module.packaging.models import FolderModels\n"
+        "import sys; from pathlib import Path; from module.packaging.models.folder import FolderModels\n"
         "for _ in range(4): FolderModels(Path(sys.argv[1])).register('rul', Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", script, str(store.folder), str(file)]

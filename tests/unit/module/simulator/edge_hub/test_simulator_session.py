@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from module.simulator.edge_hub import session as session_file
-from module.simulator.edge_hub.packets import Decoder, Publish
+from module.simulator.edge_hub.packets import Decoder
 from module.simulator.edge_hub.session import Delivery, Session
 from module.simulator.routing.messages import RoutedMessage
+from module.transports.mqtt_packets import Publish
 
 INPUTS = "devices/d/modules/m/inputs/#"
 
@@ -51,7 +52,7 @@ def make(*, max_in_flight: int = 1, bound: int = 100, listening: bool = True) ->
 
 def put(session: Session, *bodies: str, priority: int = 5, expires: float = float("inf")) -> None:
     for body in bodies:
-        session.enqueue(Delivery(RoutedMessage(body.encode(), "/", {}, {}), b"topic", "in", priority, expires))
+        session.enqueue(Delivery(RoutedMessage(body.encode(), "/", {}, {}), "topic", priority, expires))
 
 
 def ack(session: Session, link: Link) -> None:

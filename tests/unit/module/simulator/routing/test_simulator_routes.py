@@ -4,8 +4,9 @@ import pytest
 
 from module.errors import SettingsError
 from module.packaging.manifest.edge_manifest import RouteSpec
+from module.packaging.manifest.route_language import UPSTREAM, Endpoint
 from module.simulator.routing.messages import RoutedMessage, from_module
-from module.simulator.routing.routes import UPSTREAM, Endpoint, Router, built_in_routes, compile_route
+from module.simulator.routing.routes import Router, built_in_routes, compile_route
 
 LEAF = RoutedMessage(b"", "/messages/", {}, {})
 

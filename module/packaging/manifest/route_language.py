@@ -1,16 +1,24 @@
-"""The language of edgeHub routes: text → syntax tree.
+"""The language of edgeHub routes: text → source, syntax tree of the condition, and endpoint.
 
-Sources: edgeHub `Route.g4`, `Condition.g4`, `GrammarLexer.g4`. As there the longest token wins, and among equally long
-ones the first rule; so ``a-b`` and ``1+2`` are names, and ``NOT a = b`` means ``(NOT a) = b``.
+Sources: edgeHub `Route.g4`, `Condition.g4`, `GrammarLexer.g4`, `EndpointFactory.cs`. As there the longest token wins,
+and among equally long ones the first rule; so ``a-b`` and ``1+2`` are names, and ``NOT a = b`` means ``(NOT a) = b``.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
-from lark.lexer import Lexer
+from ...errors import SettingsError
+
+try:
+    from lark import Lark, Token, Tree
+    from lark.exceptions import UnexpectedToken
+    from lark.lexer import Lexer
+except ModuleNotFoundError as error:
+    raise SettingsError(
+        "lark is not installed, which reads routes: pip install 'iotedge-scoring-module[package]', or [simulator]"
+    ) from error
 
 _GRAMMAR = r"""
     route: (SELECT STAR)? FROM path (WHERE condition)? INTO sink
@@ -93,6 +101,31 @@ class RouteSyntaxError(ValueError):
     """A route or condition that edgeHub would not take; the text says what and where."""
 
 
+class Endpoint(NamedTuple):
+    """Where a route leads: an input of a module; both empty: $upstream."""
+
+    module: str = ""
+    input: str = ""
+
+
+UPSTREAM = Endpoint()
+
+
+class ParsedRoute(NamedTuple):
+    """A route taken apart: the path after FROM, the syntax tree after WHERE if there is one, and where it leads."""
+
+    source: str
+    condition: Tree[Any] | None
+    endpoint: Endpoint
+
+    @property
+    def source_module(self) -> str:
+        """The one module that the route takes messages from; empty if it takes those of several or of devices."""
+        _, *names = self.source.split("/")
+        is_module = len(names) > 2 and [name.lower() for name in names[:2]] == ["messages", "modules"]
+        return names[2] if is_module and names[2] != "*" else ""
+
+
 class _LongestMatch(Lexer):
     """Cuts text into tokens as ANTLR does."""
 
@@ -116,26 +149,39 @@ def _skip(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _parser(start: str) -> Lark:
+@cache
+def _parser() -> Lark:
     grammar = f"{_GRAMMAR}\n%declare {' '.join(_TOKENS)}"
-    return Lark(grammar, parser="lalr", lexer=_LongestMatch, start=start, maybe_placeholders=False)
+    return Lark(grammar, parser="lalr", lexer=_LongestMatch, start="route", maybe_placeholders=False)
 
 
-_ROUTE = _parser("route")
-
-
-def parse(route: str) -> Tree[Any]:
+def parse(route: str) -> ParsedRoute:
     """Parse ``FROM … [WHERE …] INTO …``.
 
     Raises:
-        RouteSyntaxError: it is not one.
+        RouteSyntaxError: it is not one, or leads to what is no place.
     """
     try:
-        return _ROUTE.parse(route)
+        tree: Tree[Any] = _parser().parse(route)
     except UnexpectedToken as error:
         found = error.token
         if found.type == "$END":
             raise RouteSyntaxError("it ends too early") from error
         raise RouteSyntaxError(f"{str(found)!r} at character {(found.start_pos or 0) + 1} is not expected") from error
-    except UnexpectedCharacters as error:
-        raise RouteSyntaxError(str(error)) from error
+    source = "".join(map(str, next(tree.find_data("path")).children))
+    return ParsedRoute(source, next(tree.find_data("condition"), None), _endpoint(tree.children[-1]))
+
+
+def _endpoint(sink: Tree[Any]) -> Endpoint:
+    if sink.data == "system_endpoint":
+        if str(sink.children[0]).lower() != "$upstream":
+            raise RouteSyntaxError(f"{sink.children[0]} is not a place, only $upstream and BrokeredEndpoint() are")
+        return UPSTREAM
+    name, address = str(sink.children[0]), str(sink.children[2])[1:-1].strip()
+    parts = address.removeprefix("/").removesuffix("/").split("/")
+    words = [name, *parts[::2]]
+    if len(parts) != 4 or [word.lower() for word in words] != ["brokeredendpoint", "modules", "inputs"]:
+        raise RouteSyntaxError(
+            f'{name}("{address}") is not a place: write BrokeredEndpoint("/modules/NAME/inputs/INPUT")'
+        )
+    return Endpoint(parts[1], parts[3])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from unit_parts import batched_script, line, message
 
-from module.process.gc_policy import Collecting
+from module.process.gc_policy import GcPolicy
 
 
 class Node:
@@ -45,7 +45,7 @@ def test_a_burst_is_not_interrupted_and_the_idle_moment_after_it_is_used(
     """Once; not again before something else has been allocated, nor soon after."""
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    collecting = Collecting()
+    collecting = GcPolicy()
     assert gc.get_freeze_count() > 0
     del full[:]
     kept = burst()
@@ -65,7 +65,7 @@ def test_a_burst_is_not_interrupted_and_the_idle_moment_after_it_is_used(
 
 def test_without_an_idle_moment_it_comes_all_the_same(full: list[str]) -> None:
     """Garbage is bounded."""
-    Collecting()
+    GcPolicy()
     del full[:]
     kept = [burst() for _ in range(10)]
     assert full

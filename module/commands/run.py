@@ -1,0 +1,30 @@
+"""`scoring-module run`: the module itself, what the image starts."""
+
+import argparse
+import os
+import signal
+
+from . import Add, Commands
+
+
+def register(commands: Commands, add: Add) -> None:
+    """Add the sub-command."""
+    from ..settings import describe
+
+    rows = [f"  {row.name:26} {row.description} (default: {row.default or 'empty'})" for row in describe()]
+    epilog = "settings, from the environment:\n" + "\n".join(rows)
+    parser = add(commands, "run", _run, "the module: what the image starts", epilog)
+    parser.set_defaults(terminated=0)  # it may be stopped at any time
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))  # until the runtime has its own
+    from .. import logs, runtime, settings
+    from ..process.event_loop import new_loop
+
+    read = settings.read(os.environ)
+    logs.configure(read.log_level, read.log_format)
+    # The process ends with it: what still waits for a silent hub is not waited for.
+    new_loop().run_until_complete(runtime.run(read))
+    return 0

@@ -1,0 +1,119 @@
+"""What scoring is told by ``SCORING_`` variables: each described, read and checked in one place.
+
+The module makes its settings of these and its own, and installs them before it loads a script. Where nobody has
+installed any, in a notebook say, the environment is read as it is when it is asked for.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from .errors import OptionsError
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What scoring may be told; ``SCORING_`` and the name in capitals is the environment variable.
+
+    In ``journal_dir`` it keeps what models cost; where there is no such folder, as on a laptop, it keeps nothing.
+    """
+
+    body: Annotated[str, Meta(description="form of a body whose content type says nothing; `auto`: JSON")] = "auto"
+    max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
+    merge: Annotated[
+        Literal["off", "prove", "always"],
+        Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
+    ] = "prove"
+    providers: Annotated[
+        str, Meta(description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`")
+    ] = "auto"
+    provider_policy: Annotated[
+        Literal["degrade", "strict"],
+        Meta(description="a provider that cannot be used: take the next and say so, or `strict`: exit 3"),
+    ] = "degrade"
+    provider_options: Annotated[
+        dict[str, dict[str, object]], Meta(description="JSON, provider → ONNX Runtime's options of it")
+    ] = msgspec.field(default_factory=dict)
+    latency_target_ms: Annotated[
+        float,
+        Meta(
+            ge=0, le=1e9, description="what a call of an OnnxModel may take: batches stay small enough for it; 0: any"
+        ),
+    ] = 0
+    calibration_s: Annotated[
+        float, Meta(ge=0, le=1e9, description="seconds for measuring a model at its first start; 0: measure nothing")
+    ] = 5.0
+    journal_dir: Annotated[Path, Meta(description="journal's directory; must outlive the container")] = Path(
+        "/var/lib/scoring"
+    )
+    capture_dir: Annotated[str, Meta(description="what the script's data collectors collect; empty: nothing")] = ""
+
+
+T = TypeVar("T", bound=Options)
+_installed: Options | None = None
+
+
+def install(options: Options) -> None:
+    """Make these the options of the process, whatever the environment says from now on."""
+    global _installed  # noqa: PLW0603 - a script's OnnxModel() is made without a hand of ours between
+    _installed = options
+
+
+def current() -> Options:
+    """Give the options of the process: those installed, else what the environment says now.
+
+    Raises:
+        OptionsError: see read().
+    """
+    return _installed or read(Options, os.environ)
+
+
+def read(kind: type[T], environment: Mapping[str, str], synonyms: Mapping[str, str] | None = None) -> T:
+    """Read options from environment variables; an empty one counts as not set.
+
+    Args:
+        kind: Options, or more than those.
+        environment: where to read.
+        synonyms: variable → another one that stands for it where it is not set.
+
+    Raises:
+        OptionsError: a value does not fit; the sentence names the variable.
+    """
+    values: dict[str, Any] = {}
+    for field, hint in hints(kind).items():
+        variable = f"SCORING_{field.upper()}"
+        if text := environment.get(variable) or environment.get((synonyms or {}).get(variable, "")):
+            values[field] = _value(variable, text, hint)
+    return kind(**values)
+
+
+@cache
+def hints(kind: type[Options]) -> dict[str, Any]:
+    """Give the type of each field, with its limits and its description."""
+    return get_type_hints(kind, include_extras=True)
+
+
+def _value(variable: str, text: str, hint: object) -> object:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise OptionsError(f"{variable} is {text!r}: it holds bytes that are no UTF-8")
+    plain = get_args(hint)[0]
+    try:
+        if get_origin(plain) is dict:
+            return msgspec.json.decode(text, type=hint)
+        return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
+        reason = f"expected one of {', '.join(choices)}" if choices else _in_words(str(error))
+        raise OptionsError(f"{variable} is {text!r}: {reason}") from error
+
+
+def _in_words(sentence: str) -> str:
+    """Say what msgspec says in words of the environment, where everything is a text."""
+    for pattern, words in ((", got `str`", ""), ("`int`", "a whole number"), ("`float`", "a number")):
+        sentence = sentence.replace(pattern, words)
+    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), sentence)
