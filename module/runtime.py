@@ -214,7 +214,8 @@ def _max_size(settings: Settings, script: Script) -> int:
 
 def _merged(script: Script) -> str:
     if script.merging is None:
-        return f"a request at a time ({script.kind})" if script.max_size == 1 else f"batches of {script.max_size}"
+        is_alone = script.max_size == 1 or not script.rows
+        return f"a request at a time ({script.kind})" if is_alone else f"batches of {script.max_size}"
     return f"{'yes' if script.merging.is_on else 'no'}: {script.merging.why}"
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from scoring import options
+from scoring.bodies.forms import FORMS
 from scoring.errors import OptionsError
 from scoring.options import Options
 
@@ -38,6 +39,10 @@ class Settings(Options, frozen=True, kw_only=True):
     rows: Annotated[
         Literal["auto", "message"],
         Meta(description="`auto`: a JSON array of objects or arrays is a row each; `message`: one request"),
+    ] = "auto"
+    body: Annotated[
+        Literal["auto", *FORMS],  # type: ignore[valid-type]
+        Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
     ] = "auto"
     max_decoded_mb: Annotated[
         Count,

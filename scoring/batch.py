@@ -6,6 +6,8 @@ from typing import Any, TypeVar, overload
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_MARK = "__scoring_batched__"
+
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
@@ -46,10 +48,15 @@ def batched(
         raise ValueError(f"@batched has max_size={max_size}: it must be at least 1")
 
     def mark(function: F) -> F:
-        function.__dict__["__scoring_batched__"] = BatchOptions(max_size, bisect, check)
+        function.__dict__[_MARK] = BatchOptions(max_size, bisect, check)
         return function
 
     return mark if run is None else mark(run)
+
+
+def batch_options(run: Callable[..., object]) -> BatchOptions | None:
+    """Give what ``@batched`` said of a run(); None if it is not marked."""
+    return getattr(run, _MARK, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,6 @@ class Batcher:
         """How many requests one batch holds at most."""
         return self._limits.max_size
 
-    @property
-    def waiting(self) -> int:
-        """How many requests wait for a batch."""
-        return len(self._waiting)
-
     def submit(
         self, requests: Sequence[Request], owner: int = 0, *, alone: bool = False
     ) -> asyncio.Future[list[Outcome]]:

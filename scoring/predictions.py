@@ -92,9 +92,9 @@ class Prediction(msgspec.Struct, frozen=True):
             TypeError: the output, or the name or value of a property, is no text.
             UnicodeEncodeError: it is half a surrogate pair.
         """
-        self.said()
+        self.address()
 
-    def said(self) -> tuple[str | None, dict[str, str]]:
+    def address(self) -> tuple[str | None, dict[str, str]]:
         """Give output and properties as texts of their own; raises as above, for a script may change what it gave."""
         for text in (self.output or "", *self.properties, *self.properties.values()):
             if not isinstance(text, str):

@@ -39,11 +39,6 @@ class ScoringThread:
         """End the thread after the calls that it was given."""
         self._calls.put(None)
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the thread's end for ``timeout`` seconds; False if it is still busy."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
     @property
     def ident(self) -> int | None:
         """The thread's identifier."""
@@ -56,23 +51,23 @@ class ScoringThread:
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
             function, args, future = call
+            answer: object = None
+            failure: BaseException | None = None
             try:
-                answer: object = function(*args)
-                settle: Callable[[asyncio.Future[object], object], None] = _set_result
+                answer = function(*args)
             except BaseException as error:  # the script's SystemExit must not end this thread
-                answer, settle = error, _set_exception
+                failure = error
             try:
-                self._loop.call_soon_threadsafe(settle, future, answer)
+                self._loop.call_soon_threadsafe(_settle, future, answer, failure)
             except RuntimeError:  # the loop is closed: nobody is left to answer
                 return
-            del call, function, args, future, answer  # while idle, keep no batch alive
+            del call, function, args, future, answer, failure  # while idle, keep no batch alive
 
 
-def _set_result(future: asyncio.Future[object], answer: object) -> None:
-    if not future.cancelled():
+def _settle(future: asyncio.Future[object], answer: object, failure: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if failure is None:
         future.set_result(answer)
-
-
-def _set_exception(future: asyncio.Future[object], error: object) -> None:
-    if not future.cancelled():
-        future.set_exception(cast(BaseException, error))
+    else:
+        future.set_exception(failure)

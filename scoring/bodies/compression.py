@@ -3,7 +3,7 @@
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 from ..errors import RequestError
 from ..options import current
@@ -14,14 +14,8 @@ CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd
 _MAX_WINDOW_LOG = 24  # a zstd frame may ask for a window of gigabytes before its first byte
 
 
-class _Decompressor(Protocol):
-    """What zlib's and zstd's decompressors have in common; for one member or frame."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+Decompressor = Any
+"""zlib's or zstd's, for one member or frame; has ``decompress(data, max_length)``, ``eof`` and ``unused_data``."""
 
 
 def decompress(data: bytes, coding: str) -> bytes:
@@ -40,7 +34,7 @@ def decompress(data: bytes, coding: str) -> bytes:
             part = member.decompress(rest, room)
         except failure as error:
             where = f"the part at byte {len(data) - len(rest)} of the body"
-            raise RequestError(f"{where} is not {coding}: {_said(error)}") from None
+            raise RequestError(f"{where} is not {coding}: {str(error).splitlines()[0].rstrip('.')[:200]}") from None
         parts.append(part)
         room -= len(part)
         if room <= 0:
@@ -55,7 +49,7 @@ def decompress(data: bytes, coding: str) -> bytes:
     return b"".join(parts)
 
 
-def _zlib(data: bytes, coding: str) -> Callable[[], _Decompressor]:
+def _zlib(data: bytes, coding: str) -> Callable[[], Decompressor]:
     if coding == "gzip":
         bits = zlib.MAX_WBITS | 16
     else:  # RFC 9110 says zlib's form; many senders leave its header away
@@ -64,7 +58,7 @@ def _zlib(data: bytes, coding: str) -> Callable[[], _Decompressor]:
     return lambda: zlib.decompressobj(bits)
 
 
-def _zstd() -> tuple[Callable[[], _Decompressor], type[Exception]]:
+def _zstd() -> tuple[Callable[[], Decompressor], type[Exception]]:
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd  # noqa: PLC0415 - only for those who send it
@@ -74,7 +68,3 @@ def _zstd() -> tuple[Callable[[], _Decompressor], type[Exception]]:
         raise RequestError("the body is zstd: install it with pip install 'iotedge-scoring-module[zstd]'") from None
     options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _MAX_WINDOW_LOG}
     return lambda: zstd.ZstdDecompressor(options=options), zstd.ZstdError
-
-
-def _said(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")[:200]

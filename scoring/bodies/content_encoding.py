@@ -40,8 +40,8 @@ def plain(data: bytes, content_encoding: str, charset: str | None) -> bytes:
     Raises:
         RequestError: a name is not known, or the bytes are not what it says.
     """
-    data, said = decompressed(data, content_encoding)
-    codec = _codec((said or [charset or "utf-8"])[0])
+    data, charsets = decompressed(data, content_encoding)
+    codec = _codec((charsets or [charset or "utf-8"])[0])
     return data if charset is None else _as_utf8(data, codec)
 
 
@@ -54,13 +54,13 @@ def decompressed(data: bytes, content_encoding: str) -> tuple[bytes, list[str]]:
     names = [name.strip().lower() for name in content_encoding.split(",", _MAX_CODINGS)]
     if len(names) > _MAX_CODINGS:
         raise RequestError(f"the content encoding names more than {_MAX_CODINGS} codings: send fewer")
-    said = [name for name in names if name not in CODINGS and name not in _NOTHING]
-    for name in said:
+    charsets = [name for name in names if name not in CODINGS and name not in _NOTHING]
+    for name in charsets:
         _codec(name)
     for name in reversed(names):
         if name in CODINGS:
             data = decompress(data, CODINGS[name])
-    return data, said
+    return data, charsets
 
 
 def _codec(charset: str) -> str:

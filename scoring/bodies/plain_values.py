@@ -39,7 +39,7 @@ def encode(value: object, *, reject_nan: bool = False) -> bytes:
     try:
         if reject_nan:
             plain = as_plain(value)
-            if not _is_finite(plain):
+            if _null_for_nan(plain) != plain:
                 raise ScoringError("the prediction holds NaN or an infinity, and SCORING_NAN is reject")
             value = plain
         body = orjson.dumps(value, option=_OPTIONS, default=_known)
@@ -191,14 +191,6 @@ _FORMS_OF_OUR_OWN: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (int, int),
 )
 """What orjson knows and json does not, or not as the same."""
-
-
-def _is_finite(plain: object) -> bool:
-    if isinstance(plain, float):
-        return math.isfinite(plain)
-    if isinstance(plain, dict):
-        return all(map(_is_finite, plain.values()))
-    return not isinstance(plain, list) or all(map(_is_finite, plain))
 
 
 def _null_for_nan(plain: Any) -> Any:

@@ -22,9 +22,9 @@ STAND_INS: dict[str, tuple[str, str]] = {
     "azureml.core": ("azureml_core", "Model.get_model_path() finds models on this device"),
     "azureml.core.model": ("azureml_core", "Model.get_model_path() finds models on this device"),
     "azureml.core.run": ("azureml_core", "Run.get_context() gives a run that logs nothing"),
-    "azureml.contrib.services.aml_request": ("rawhttp", _RAW),
+    "azureml.contrib.services.aml_request": ("aml_request", _RAW),
     "azureml.contrib.services.aml_response": ("aml_response", _RAW),
-    "azureml_inference_server_http.api.aml_request": ("rawhttp", _RAW),
+    "azureml_inference_server_http.api.aml_request": ("aml_request", _RAW),
     "azureml_inference_server_http.api.aml_response": ("aml_response", _RAW),
     "azureml.monitoring": ("collectors", _LOCAL),
     "azureml.datacollector": ("collectors", _LOCAL),
@@ -39,14 +39,18 @@ STAND_INS: dict[str, tuple[str, str]] = {
     "inference_schema.parameter_types.standard_py_parameter_type": ("parameter_types", _SCHEMA),
     "inference_schema.parameter_types.numpy_parameter_type": ("parameter_types", _SCHEMA),
     "inference_schema.parameter_types.pandas_parameter_type": ("pandas_parameter_type", _SCHEMA),
-    "inference_schema.parameter_types.spark_parameter_type": ("spark_parameter_type", "refuses Spark"),
 }
 """What is asked for → the file beside this one that stands for it, and what it does."""
 
 _RENAMED = {"sklearn.externals.joblib": "joblib", "sklearn.externals.six": "six"}
 """Libraries that were once inside another one."""
 
-_REFUSED = {"pyspark": "Spark does not run on an edge device: use pandas"}
+_REFUSED = {
+    "pyspark": "Spark does not run on an edge device: use pandas",
+    "inference_schema.parameter_types.spark_parameter_type": (
+        "SparkParameterType needs Spark, which does not run on an edge device: use PandasParameterType"
+    ),
+}
 
 _GO_BETWEENS = ("importlib", "_frozen_importlib", "pickle", "_pickle", "joblib", "dill", "cloudpickle", __package__)
 

@@ -1,4 +1,4 @@
-"""Stands for inference_schema's pandas and Spark parameter types, where it is not installed."""
+"""Stands for inference_schema's pandas parameter type, where it is not installed."""
 
 import io
 import json

@@ -38,8 +38,8 @@ class AbstractParameterType:
 
     def example(self) -> Any:
         """Give the sample as a JSON value; a script's own type may say it as inference_schema asks for it."""
-        said = getattr(self, "input_to_swagger", None)
-        return _json_value(self.sample_input) if said is None else said()["example"]
+        swagger = getattr(self, "input_to_swagger", None)
+        return _json_value(self.sample_input) if swagger is None else swagger()["example"]
 
 
 class StandardPythonParameterType(AbstractParameterType):
@@ -51,7 +51,7 @@ class StandardPythonParameterType(AbstractParameterType):
         if isinstance(input_data, str) and wanted in _FROM_TEXT:
             return _FROM_TEXT[wanted](input_data)
         if not isinstance(input_data, wanted) and not (wanted is float and type(input_data) is int):
-            raise ValueError(f"expected {wanted.__name__}, got {_said(input_data)}")
+            raise ValueError(f"expected {wanted.__name__}, got {_type_of(input_data)}")
         return input_data
 
 
@@ -60,7 +60,7 @@ class NumpyParameterType(AbstractParameterType):
 
     def __init__(self, sample_input: Any, enforce_column_type: bool = True, enforce_shape: bool = True) -> None:
         if not isinstance(sample_input, np.ndarray):
-            raise TypeError(f"NumpyParameterType needs a numpy array as sample, got {_said(sample_input)}")
+            raise TypeError(f"NumpyParameterType needs a numpy array as sample, got {_type_of(sample_input)}")
         super().__init__(sample_input)
         self.enforce_column_type, self.enforce_shape = enforce_column_type, enforce_shape
 
@@ -69,7 +69,7 @@ class NumpyParameterType(AbstractParameterType):
         if isinstance(input_data, np.ndarray):
             return input_data
         if not isinstance(input_data, list):
-            raise ValueError(f"expected an array, got {_said(input_data)}")
+            raise ValueError(f"expected an array, got {_type_of(input_data)}")
         dtype = self.sample_input.dtype
         if not self.enforce_column_type:
             array = np.array(input_data)
@@ -91,12 +91,12 @@ def converted(value: Any, kind: _Convertible) -> Any:
     sample = kind.sample_input
     if type(sample) is dict:
         if not isinstance(value, dict):
-            raise ValueError(f"expected an object, got {_said(value)}")
+            raise ValueError(f"expected an object, got {_type_of(value)}")
         nested = {name: inner for name, inner in sample.items() if isinstance(inner, _Convertible)}
         return {name: converted(each, nested[name]) if name in nested else each for name, each in value.items()}
     if type(sample) in (list, tuple):
         if not isinstance(value, list | tuple):
-            raise ValueError(f"expected an array, got {_said(value)}")
+            raise ValueError(f"expected an array, got {_type_of(value)}")
         inner = next((each for each in sample if isinstance(each, _Convertible)), None)
         return value if inner is None else [converted(each, inner) for each in value]
     return value if isinstance(value, type(sample)) else kind.deserialize_input(value)
@@ -166,5 +166,5 @@ def _array_value(sample: Any) -> Any:
     return sample.tolist()
 
 
-def _said(value: object) -> str:
+def _type_of(value: object) -> str:
     return "null" if value is None else f"a value of type {type(value).__name__}"

@@ -11,12 +11,7 @@ def enable_telemetry(*args: object, **kwargs: object) -> None:
     """Do nothing."""
 
 
-def set_verbosity(*args: object, **kwargs: object) -> None:
-    """Do nothing."""
-
-
-def update_custom_dimensions(*args: object, **kwargs: object) -> None:
-    """Do nothing."""
+set_verbosity = update_custom_dimensions = enable_telemetry
 
 
 def log_traceback(error: BaseException, logger: logging.Logger | None = None, *args: object, **kwargs: object) -> None:

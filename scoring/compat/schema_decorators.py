@@ -52,12 +52,8 @@ def output_schema(output_type: AbstractParameterType) -> Callable[[F], F]:
     _check(output_type)
 
     def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def call(*args: object, **kwargs: object) -> object:
-            return function(*args, **kwargs)
-
-        call.__dict__[_OUTPUT] = output_type
-        return cast(F, call)
+        function.__dict__[_OUTPUT] = output_type
+        return function
 
     return decorate
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
+from typing import Any
 
 import msgspec
 
@@ -19,9 +20,6 @@ SIZES = (2, 3, 5, 8, 16, 32, 64)
 
 SECONDS = 0.5
 """What the requests of a merged call may take one by one: longer ones gain little, and would hold others up."""
-
-Answer = Callable[[object], Outcome]
-OneByOne = Callable[[Sequence[object]], list[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ class Scoring:
     """
 
     call: Callable[[object], object]
-    answer: Answer
-    one_by_one: OneByOne
+    answer: Callable[[object], Outcome]
+    one_by_one: Callable[[Sequence[object]], list[Outcome]]
 
     def merged(self, requests: Sequence[Mergeable]) -> list[Outcome] | None:
         """Score requests of one shape in one call; None if its result has not one entry a row."""
@@ -117,19 +115,15 @@ def _made_up(sample: Sample, few: Sequence[Sample], extremes: float, chance: ran
     return Sample(replace(sample.request, rows=rows))
 
 
-def _varied(value: object, donors: Sequence[object], extremes: float, chance: random.Random) -> object:
+def _varied(value: object, donors: Sequence[Any], extremes: float, chance: random.Random) -> object:
     """Vary a value; all have one look, so that what is in a row is in its donors too."""
     if isinstance(value, dict):
-        return {key: _varied(value[key], [_in(donor, key) for donor in donors], extremes, chance) for key in value}
+        return {key: _varied(value[key], [donor[key] for donor in donors], extremes, chance) for key in value}
     if isinstance(value, list):
-        return [_varied(each, [_in(donor, n) for donor in donors], extremes, chance) for n, each in enumerate(value)]
+        return [_varied(each, [donor[n] for donor in donors], extremes, chance) for n, each in enumerate(value)]
     if chance.random() < extremes:
         return _extreme(value, chance)
     return chance.choice([value, *donors])
-
-
-def _in(donor: object, key: object) -> object:
-    return donor[key]  # type: ignore[index]
 
 
 def _extreme(value: object, chance: random.Random) -> object:

@@ -69,10 +69,6 @@ class _Trial:
         """How far it has come."""
         return LIVE + self.most if self.steps or self.most else len(self.samples)
 
-    def most_merged(self) -> int:
-        """Give how many requests may share a call, by the time that one takes."""
-        return most_merged(self.taken / max(1, self.count))
-
 
 class Merging:
     """One script's merging; used on the scoring thread only.
@@ -82,10 +78,12 @@ class Merging:
         why: the sentence that says why or why not.
     """
 
-    def __init__(self, mode: str, read: Callable[[], str]) -> None:
-        """Take the mode (``off``, ``prove``, ``always``) and what says, after init(), what stands against a trial."""
-        self._mode, self._read = mode, read
-        self._scoring: Scoring | None = None
+    def __init__(self, mode: str, read: Callable[[], str], scoring: Scoring) -> None:
+        """Take the mode (``off``, ``prove``, ``always``), what says what stands against a trial, and the ways to score.
+
+        The script is read, and scored, after its init() only.
+        """
+        self._mode, self._read, self._scoring = mode, read, scoring
         self._is_read = self._is_over = False
         self._patience = _PATIENCE
         self._trials: dict[Shape, _Trial] = {}
@@ -95,13 +93,9 @@ class Merging:
         self.is_on = mode == "always"
         self.why = {"off": "switched off", "always": "switched on, not proved"}.get(mode, "not tried yet")
 
-    def use(self, scoring: Scoring) -> None:
-        """Take the ways to score, before the first score()."""
-        self._scoring = scoring
-
     def score(self, requests: list[object]) -> list[Outcome] | None:
         """Score the first requests, merged or on trial; None if they have to be scored one by one. Never raises."""
-        if self._mode == "off" or self._is_over or self._scoring is None or self._stands_against():
+        if self._mode == "off" or self._stands_against():
             return None
         outcomes: list[Outcome] | None = None
         try:
@@ -112,29 +106,29 @@ class Merging:
                 return None
             trial = self._trial_of(group[0].shape)
             if self._mode == "always" or trial.most:
-                return self._merged(self._scoring, requests, group[: trial.most or None])
+                return self._merged(requests, group[: trial.most or None])
             trial.looking += (time.perf_counter() - began) / len(group)
             began = time.perf_counter()
             outcomes = self._scoring.one_by_one(requests)
-            self._go_on(self._scoring, trial, group, outcomes, time.perf_counter() - began)
+            self._go_on(trial, group, outcomes, time.perf_counter() - began)
         except BaseException as error:  # out of memory, say: no failure of merging may be one of the batch
             self._stop(f"it failed: {type(error).__name__}: {error}"[:300])
         return outcomes
 
     def tried(self, requests: Sequence[object]) -> tuple[bool, str]:
         """Say whether requests would be merged: what the reading says, then a trial of these."""
-        if self._mode != "prove" or self._scoring is None or self._stands_against():
+        if self._mode != "prove" or self._stands_against():
             return self.is_on, self.why
         samples: dict[str, Sample] = {}
-        trial, began = _Trial(), time.perf_counter()
-        for request in _of_one_shape(requests):
-            trial.count += 1
+        group, began = _of_one_shape(requests), time.perf_counter()
+        for request in group:
             if (alone := self._scoring.alone(request)) is not None:
-                samples[_name(request)] = Sample(request, alone)
-        trial.taken = time.perf_counter() - began
+                samples[json.dumps(request.rows)] = Sample(request, alone)
+        took = time.perf_counter() - began
         if len(samples) < _FEW or len({sample.alone for sample in samples.values()}) < 2:
             return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
-        found = next(filter(None, differences(self._scoring, list(samples.values()), trial.most_merged())), "")
+        compared = differences(self._scoring, list(samples.values()), most_merged(took / len(group)))
+        found = next(filter(None, compared), "")
         return (
             not found,
             found or f"{len(samples)} samples give the same merged and one by one; live ones are tried too",
@@ -164,9 +158,7 @@ class Merging:
         if self._patience < 0 and not self.is_on and self._mode == "prove":
             self._stop(f"of {_PATIENCE} messages too few hold rows of one shape with different results")
 
-    def _go_on(
-        self, scoring: Scoring, trial: _Trial, group: Sequence[Mergeable], outcomes: Sequence[Outcome], took: float
-    ) -> None:
+    def _go_on(self, trial: _Trial, group: Sequence[Mergeable], outcomes: Sequence[Outcome], took: float) -> None:
         """Learn from requests that were scored one by one; compare for as long as that took."""
         trial.taken += took
         trial.count += len(outcomes)
@@ -175,28 +167,28 @@ class Merging:
             self._lose_patience(len(outcomes))
             for request, outcome in zip(group, outcomes, strict=False):
                 if is_good(outcome):
-                    trial.samples[_name(request)] = Sample(request, exact(outcome))
+                    trial.samples[json.dumps(request.rows)] = Sample(request, exact(outcome))
             different = {sample.alone for sample in trial.samples.values()}
             if len(trial.samples) < LIVE:
                 return
             if len(different) < 2:
                 trial.samples.clear()  # all alike, they prove nothing
                 return
-            trial.tried = trial.most_merged()
-            trial.steps = differences(scoring, list(trial.samples.values()), trial.tried)
+            trial.tried = most_merged(trial.taken / trial.count)
+            trial.steps = differences(self._scoring, list(trial.samples.values()), trial.tried)
         trial.credit += max(took, _LEAST)
         while trial.credit > 0:
             began = time.perf_counter()
             found = next(trial.steps, None)
             trial.credit -= time.perf_counter() - began
             if found is None:
-                self._pass(scoring, trial)
+                self._pass(trial)
                 return
             if found:
                 self._stop(found)
                 return
 
-    def _pass(self, scoring: Scoring, trial: _Trial) -> None:
+    def _pass(self, trial: _Trial) -> None:
         """Merge from now on, if that is quicker."""
         requests = [sample.request for sample in trial.samples.values()][: trial.tried]
         trial.samples, trial.steps = {}, None
@@ -204,7 +196,7 @@ class Merging:
             self._stop("run() takes too long for it")
             return
         began = time.perf_counter()
-        scoring.merged(requests)
+        self._scoring.merged(requests)
         merged = (time.perf_counter() - began) / len(requests) + trial.looking / trial.batches
         if merged > GAIN * trial.taken / trial.count:
             self._stop("run() is too quick to gain by it")
@@ -215,12 +207,12 @@ class Merging:
             self.why = f"{LIVE} messages gave the same merged and one by one; a share is checked on"
             _log.info("requests are merged into one run(): %s", self.why)
 
-    def _merged(self, scoring: Scoring, requests: list[object], group: Sequence[Mergeable]) -> list[Outcome] | None:
+    def _merged(self, requests: list[object], group: Sequence[Mergeable]) -> list[Outcome] | None:
         if len(group) < 2:
             return None
         began = time.perf_counter()
         try:
-            outcomes = scoring.merged(group)
+            outcomes = self._scoring.merged(group)
         except BaseException:  # SystemExit too; one by one says whose fault it is
             outcomes = None
         self._merged_s += time.perf_counter() - began
@@ -229,9 +221,9 @@ class Merging:
             if self._failures == _FAILURES:
                 self._stop(f"{_FAILURES} merged calls failed, or gave a result without one entry a row")
             return None
-        return outcomes if self._mode == "always" else self._checked(scoring, requests, outcomes)
+        return outcomes if self._mode == "always" else self._checked(requests, outcomes)
 
-    def _checked(self, scoring: Scoring, requests: list[object], outcomes: list[Outcome]) -> list[Outcome]:
+    def _checked(self, requests: list[object], outcomes: list[Outcome]) -> list[Outcome]:
         """Score a share again one by one. The answers up to the last checked one; after a difference all anew."""
         first, self._answers = self._answers, self._answers + len(outcomes)
         share = SURE / max(SURE, first)
@@ -241,12 +233,12 @@ class Merging:
         if not chosen:
             return outcomes
         began = time.perf_counter()
-        alone = scoring.one_by_one([requests[n] for n in chosen])
+        alone = self._scoring.one_by_one([requests[n] for n in chosen])
         self._checked_s += time.perf_counter() - began
         for n, outcome in zip(chosen, alone, strict=False):
             if not isinstance(outcome, TransientError) and exact(outcome) != exact(outcomes[n]):
                 self._stop(f"{len(outcomes)} messages merged gave another result than one by one")
-                return scoring.one_by_one(requests)
+                return self._scoring.one_by_one(requests)
         # What there was no time for is left to the next batch.
         return outcomes[: chosen[len(alone)]] if len(alone) < len(chosen) else outcomes
 
@@ -257,10 +249,6 @@ class Merging:
             _log.info("requests are not merged: %s", why)
         self.is_on, self._is_over, self.why = False, True, why
         self._trials.clear()
-
-
-def _name(request: Mergeable) -> str:
-    return json.dumps(request.rows)
 
 
 def _of_one_shape(given: Sequence[object]) -> list[Mergeable]:

@@ -49,20 +49,16 @@ def mergeable(request: object) -> Mergeable | None:
         return None
     try:
         document = json.loads(request) if isinstance(request, str) else request
-        return _with_one_array(document, is_text)
+        found = list(_arrays(document, (), 2))
+        if len(found) != 1:
+            return None
+        path, rows = found[0]
+        row = _look(rows[0])
+        if any(_look(other) != row for other in rows[1:]):
+            return None
+        rest = json.dumps(_with_rows(document, path, []), sort_keys=True)
     except (ValueError, TypeError, RecursionError):  # TypeError: arguments that are no JSON
         return None
-
-
-def _with_one_array(document: object, is_text: bool) -> Mergeable | None:
-    found = list(_arrays(document, (), 2))
-    if len(found) != 1:
-        return None
-    path, rows = found[0]
-    row = _look(rows[0])
-    if any(_look(other) != row for other in rows[1:]):
-        return None
-    rest = json.dumps(_with_rows(document, path, []), sort_keys=True)
     return Mergeable(Shape(path, len(rows), row, rest), document, rows, is_text)
 
 

@@ -27,7 +27,7 @@ class Answering:
     def outcome(self, result: object, *, is_row: bool = False) -> Outcome:
         """Give what leaves for a result, or the error that it stands for; never raises."""
         try:
-            return self._encoded(result, is_row)
+            return encoded(result, self._options, is_row=is_row, judge=self._is_suspect)
         except ScoringError as error:
             return self.error(error)
         except BaseException as error:  # whatever tolist(), __str__ or keys() of a user's class may raise
@@ -35,9 +35,6 @@ class Answering:
                 f"what run() gave cannot be sent: {blame(error, self._directory)}",
                 own_traceback(error, self._directory),
             )
-
-    def _encoded(self, result: object, is_row: bool) -> Outcome:
-        return encoded(result, self._options, is_row=is_row, judge=self._is_suspect)
 
     def _is_suspect(self, value: object) -> bool:
         """Say whether a value looks like a caught exception; raises the error that it stands for."""

@@ -5,13 +5,11 @@ import inspect
 import itertools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from ..batch import BatchOptions, batched
 from ..bodies.codecs import Body, rows_of
 from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
@@ -21,22 +19,15 @@ from ..compat.schemas import schema_sample
 from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
-from ..merging.reading import what_stands_against
 from ..options import current
-from ..predictions import SAMPLE
+from ..predictions import SAMPLE, Outcome, Request
 from .answering import Answering
-from .calling import Awaiting, Call, Decode, Score, call_of, decode_of, score_of
-from .kinds import Entry, Kind, entry_of
+from .kinds.choice import choose_kind
+from .kinds.run_function import Awaiting, Kind, read_run
 from .results import ResultOptions
 from .traces import blame, own_traceback
 
-__all__ = ["BatchOptions", "Script", "batched", "load"]
-
 _serial = itertools.count(1)
-
-
-def _nothing_to_call(request: object) -> object:
-    raise ScriptError("this script was made without a run() to call by itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,6 @@ class Script:
         decode: body → request. Raises RequestError.
         rows: whether the rows of a body are requests of their own.
         max_size: requests in one score() at most.
-        call: run() as it is, for one decoded request (``batched``, ``onnx``: for a list); raises what it raises.
         is_async: whether run() is awaited.
         replaced: what the script uses and a stand-in stood in for → what that does; grows as the script imports.
         sample: the request that its schema's samples make up; None without.
@@ -66,11 +56,10 @@ class Script:
     kind: Kind
     path: Path
     init: Callable[[], None]
-    score: Score
-    decode: Decode
+    score: Callable[[Sequence[Request]], list[Outcome]]
+    decode: Callable[[Body], object]
     rows: bool
     max_size: int
-    call: Call = _nothing_to_call
     is_async: bool = False
     replaced: Mapping[str, str] = field(default_factory=dict)
     sample: Mapping[str, object] | None = None
@@ -102,39 +91,40 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     stand_ins.install()
     forget_rawhttp()
     module = _import(path, directory, stand_ins)
-    entry = entry_of(module, path)
-    awaiting = Awaiting()
-    call = call_of(entry, awaiting)
-    sample, decode = schema_sample(entry.run), decode_of(entry)
-    merging = _merging(entry)
+    init, run = _functions(module, path)
+    answering = Answering(run, directory, options or ResultOptions())
+    kind = choose_kind(read_run(run, path), answering, current().merge)
     return Script(
-        "onnx" if bare else entry.kind,
+        "onnx" if bare else kind.kind,
         path,
-        lambda: _init(entry, awaiting, directory),
-        score_of(entry, call, Answering(entry.run, directory, options or ResultOptions()), merging, awaiting),
-        decode,
-        rows=entry.kind == "batched",
-        max_size=entry.options.max_size,
-        call=call,
-        is_async=inspect.iscoroutinefunction(inspect.unwrap(entry.run)),
+        lambda: _init(init, kind.run.awaiting, directory),
+        kind.score,
+        kind.decode,
+        rows=kind.rows,
+        max_size=kind.max_size,
+        is_async=inspect.iscoroutinefunction(inspect.unwrap(run)),
         replaced=stand_ins.replaced,
-        sample=sample,
-        merging=merging,
-        wants_context=bool(entry.context),
-        probe=_probe(directory, decode, rows=entry.kind == "batched"),
+        sample=schema_sample(run),
+        merging=kind.merging,
+        wants_context=bool(kind.run.context),
+        probe=_probe(directory, kind.decode, rows=kind.rows),
         models=models,
     )
 
 
-def _merging(entry: Entry) -> Merging | None:
-    """Give the merging of a script that gets one request a call; headers and raw requests are each their own."""
-    if entry.kind not in ("classic", "schema") or entry.headers or entry.context:
-        return None
-    read = partial(what_stands_against, entry.run, text=entry.kind == "classic")
-    return Merging(current().merge, read)
+def _functions(module: ModuleType, path: Path) -> tuple[Callable[[], object], Callable[..., object]]:
+    """Find init() and run() in a loaded script."""
+    # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
+    inner = getattr(module, "driver_module", None)
+    run, init = getattr(inner, "run", None) or getattr(module, "run", None), getattr(module, "init", None)
+    if not callable(run):
+        raise ScriptError(f"{path.name} has no function run(): add def run(raw_data) or @batched def run(requests)")
+    if not callable(init):
+        raise ScriptError(f"{path.name} has no function init(): add def init() that loads the model")
+    return init, run
 
 
-def _probe(directory: Path, decode: Decode, *, rows: bool) -> object:
+def _probe(directory: Path, decode: Callable[[Body], object], *, rows: bool) -> object:
     try:
         request = decode(Body((directory / SAMPLE).read_bytes(), "application/json"))
         return request if not rows else (rows_of(request) or [request])[0]
@@ -180,9 +170,9 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> ModuleType:
     return module
 
 
-def _init(entry: Entry, awaiting: Awaiting, directory: Path) -> None:
+def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> None:
     try:
-        awaiting.settle(entry.init())
+        awaiting.settle(init())
     except ModelError:
         raise
     except (Exception, SystemExit) as error:

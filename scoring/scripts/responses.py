@@ -19,11 +19,13 @@ class Response(NamedTuple):
         body: as is.
         status: of HTTP.
         content_type: what the script said; without that JSON, text or bytes, as the body is.
+        encoding: of the content; empty if the body is no text in UTF-8.
     """
 
     body: bytes
     status: int
     content_type: str
+    encoding: str
 
     @classmethod
     def of(cls, value: Any) -> "Response":
@@ -31,14 +33,11 @@ class Response(NamedTuple):
         body = value.get_data()
         body = body.encode() if isinstance(body, str) else bytes(body)
         headers = {str(name).lower(): str(text) for name, text in dict(value.headers).items()}
-        said = headers.get("content-type", "").encode(errors="replace").decode()  # it rides in the topic
-        # Flask says this of every body whose type nobody named.
-        return cls(body, int(value.status_code), _look(body) if said in ("", "text/html; charset=utf-8") else said)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the body is text in UTF-8."""
-        return self.content_type.startswith(_TEXTS)
+        content_type = headers.get("content-type", "").encode(errors="replace").decode()  # it rides in the topic
+        if content_type in ("", "text/html; charset=utf-8"):  # Flask says this where nobody named a type
+            content_type = _look(body)
+        encoding = "utf-8" if content_type.startswith(_TEXTS) else ""
+        return cls(body, int(value.status_code), content_type, encoding)
 
 
 def is_response(value: object) -> bool:
@@ -53,8 +52,8 @@ def refused(value: object) -> ScoringError | None:
     response = Response.of(value)
     if response.status < _FAILED:
         return None
-    said = response.body[:500].decode(errors="replace").strip() or "no text"
-    sentence = f"the script answered with status {response.status}: {said}"
+    text = response.body[:500].decode(errors="replace").strip() or "no text"
+    sentence = f"the script answered with status {response.status}: {text}"
     return RunError(sentence) if response.status >= _SERVERS_FAULT else RequestError(sentence)
 
 

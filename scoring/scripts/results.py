@@ -60,25 +60,20 @@ def encoded(
     Raises:
         ScoringError: the result has no form that can be sent.
     """
-    if isinstance(result, Prediction | Nothing):
-        predictions = _several([result])
-    else:
+    if not isinstance(result, Prediction | Nothing):
         try:
-            return tuple(_bodies(result, None, _marked({}, judge(result)), options, is_row))
+            return _bodies(result, None, {}, options, judge, is_row=is_row)
         except HoldsPredictionError:  # found by encoding: to look for it beforehand would cost as much as to encode
             if not isinstance(result, list | tuple):
                 raise
-            predictions = _several(result)
-    return tuple(each for one in predictions for each in _prediction(one, options, is_row, judge))
-
-
-def _prediction(one: Prediction, options: ResultOptions, is_row: bool, judge: Judge) -> Iterator[Leaving]:
-    output, properties = one.said()
-    return _bodies(one.value, output, _marked(properties, judge(one.value)), options, is_row)
-
-
-def _marked(properties: dict[str, str], is_suspect: bool) -> dict[str, str]:
-    return {**properties, SUSPECT: ERROR_RESULT} if is_suspect else properties
+    several = result if isinstance(result, list | tuple) else [result]
+    _check_number(len(several))
+    leaving: list[Leaving] = []
+    for each in several:
+        if not isinstance(each, Nothing):
+            one = each if isinstance(each, Prediction) else Prediction(each)
+            leaving += _bodies(one.value, *one.address(), options, judge, is_row=is_row)
+    return tuple(leaving)
 
 
 def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Iterator[Leaving]:
@@ -105,27 +100,24 @@ def joined(rows: Sequence[tuple[Leaving, ...]], options: ResultOptions) -> Itera
             yield Leaving(body, elements[0].output, properties)
 
 
-def _several(results: Sequence[object]) -> list[Prediction]:
-    """Give the predictions of a list that holds one, or NOTHING: each of its elements is one."""
-    _check_number(len(results))
-    kept = (each for each in results if not isinstance(each, Nothing))
-    return [each if isinstance(each, Prediction) else Prediction(each) for each in kept]
-
-
 def _check_number(number: int) -> None:
     if number > MOST:
         raise RunError(f"{number} messages would leave for one message: at most {MOST} can")
 
 
 def _bodies(
-    value: object, output: str | None, properties: dict[str, str], options: ResultOptions, is_row: bool
-) -> Iterator[Leaving]:
+    value: object, output: str | None, properties: dict[str, str], options: ResultOptions, judge: Judge, *, is_row: bool
+) -> tuple[Leaving, ...]:
     """Give what leaves for one prediction."""
+    if judge(value):
+        properties[SUSPECT] = ERROR_RESULT
+    leaving: list[Leaving] = []
     for part in (value,) if is_row else _parts(value, options):
         body, content_type, encoding = (_row(part, options), _JSON, _UTF8) if is_row else _body(part, options)
         if len(body) > options.max_bytes:
             raise ScoringError(f"the prediction is {len(body)} bytes: at most {options.max_bytes} can be sent")
-        yield Leaving(body, output, properties, content_type, encoding)
+        leaving.append(Leaving(body, output, properties, content_type, encoding))
+    return tuple(leaving)
 
 
 def _row(value: object, options: ResultOptions) -> bytes:
@@ -182,7 +174,7 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
             return body, _JSON, _UTF8
     elif is_response(value):
         response = Response.of(value)
-        return response.body, response.content_type, _UTF8 if response.is_text else ""
+        return response.body, response.content_type, response.encoding
     return encode(value, reject_nan=options.nan == "reject"), _JSON, _UTF8
 
 

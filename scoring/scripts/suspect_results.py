@@ -81,11 +81,11 @@ class Swallowed:
         if told:
             is_honest = any(text.lower() not in _FAILED and not reads_like_an_error(text) for text in answered)
             return not is_honest and (self._returns_caught or reads_like_an_error(told))
-        said = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name]))]
-        reads_so = any(map(reads_like_an_error, said))
+        texts = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name]))]
+        reads_so = any(map(reads_like_an_error, texts))
         failed = any(_says_failure(fields.get(name)) for name in _STATUS)
         failed = failed or any(fields.get(name) is False for name in ("success", "ok"))
-        return bool(said) and (failed or self._returns_caught) and (reads_so or (failed and self._returns_caught))
+        return bool(texts) and (failed or self._returns_caught) and (reads_so or (failed and self._returns_caught))
 
 
 def reads_like_an_error(text: str) -> bool:

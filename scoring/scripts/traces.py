@@ -39,13 +39,13 @@ def _blame(error: BaseException, directory: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{Path(error.filename).name} line {error.lineno}: {kind}: {_cut(error.msg)}"
     text = _text(error).splitlines()
-    said = f"{kind}: {text[0]}" if text else kind
+    sentence = f"{kind}: {text[0]}" if text else kind
     is_own = cache(lambda filename: _is_own(filename, directory))
     filename, number = "", 0
     for frame, line in traceback.walk_tb(error.__traceback__):
         if is_own(frame.f_code.co_filename):
             filename, number = frame.f_code.co_filename, line
-    return f"{Path(filename).name} line {number}: {said}" if filename else said
+    return f"{Path(filename).name} line {number}: {sentence}" if filename else sentence
 
 
 def _own_traceback(error: BaseException, directory: Path) -> str:

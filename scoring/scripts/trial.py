@@ -85,7 +85,10 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
     trial = Trial(str(directory), name)
     try:
         script = load(directory, name, options)
-        _describe(trial, script)
+        trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
+        trial.max_size = script.max_size if script.rows else 1
+        trial.replaced = script.replaced
+        trial.model_dir = os.environ.get(VARIABLE, "")
         script.init()
         trial.models = [_model(each) for each in script.models]
         trial.notes += [each.trouble for each in script.models if each.trouble]
@@ -105,13 +108,6 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
 
 def _model(model: LoadedModel) -> dict[str, str]:
     return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.describe_plan()}
-
-
-def _describe(trial: Trial, script: Script) -> None:
-    trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
-    trial.max_size = script.max_size if script.rows else 1
-    trial.replaced = script.replaced
-    trial.model_dir = os.environ.get(VARIABLE, "")
 
 
 def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:
@@ -195,7 +191,7 @@ def _seconds_of(call: Callable[[], object]) -> float:
 
 def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:
     """Say whether several messages may share a run(), and why."""
-    if script.kind in ("batched", "onnx"):
+    if script.rows:
         return True, f"run() takes lists, of {script.max_size} at most"
     if script.merging is None:
         return False, f"a script of kind {script.kind} gets one request a call"

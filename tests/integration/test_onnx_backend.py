@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -19,7 +20,8 @@ from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
 
 from scoring import OnnxModel
-from scoring.bodies.codecs import Body, decode, encode_json, encode_msgpack
+from scoring.bodies.codecs import Body, decode
+from scoring.bodies.plain_values import encode
 from scoring.onnx.specs import TensorSpec, is_wide, spec_of
 from scoring.onnx.wide_values import from_ort, to_ort
 
@@ -158,8 +160,8 @@ def _body(lists: object, value: object = None) -> Body:
     """Encode a value as JSON if JSON has all that is in it, else as MessagePack."""
     value = lists if value is None else value
     if _json_has(lists):
-        return Body(encode_json(value), "application/json", "utf-8")
-    return Body(encode_msgpack(value), "application/msgpack")
+        return Body(encode(value), "application/json", "utf-8")
+    return Body(msgspec.msgpack.encode(value, enc_hook=lambda array: array.tolist()), "application/msgpack")
 
 
 def _json_has(value: Any) -> bool:

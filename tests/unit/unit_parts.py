@@ -15,14 +15,15 @@ from module.messages import InputMessage, OutputMessage
 from module.operating.metrics import Metrics
 from module.pipeline import Pipeline
 from module.routes import Routes
-from scoring.batch import BatchLimits
+from scoring.batch import BatchLimits, batched
 from scoring.batcher import Batcher
 from scoring.bodies.codecs import decode_json
 from scoring.errors import ScoringError
 from scoring.predictions import NOTHING, Outcome, Request
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.answering import Answering
-from scoring.scripts.calling import in_batches
+from scoring.scripts.kinds.batched import Batched
+from scoring.scripts.kinds.run_function import read_run
 from scoring.scripts.loading import Script
 from scoring.scripts.results import ResultOptions
 
@@ -32,8 +33,13 @@ Run = Callable[[list[object]], object]
 
 def batched_script(run: Run, *, bisect: bool = True, options: ResultOptions | None = None) -> Script:
     """Give the script that a score.py with ``@batched(bisect=…) def run`` loads as."""
-    score = in_batches(lambda requests, contexts: run(requests), answering(run, options), bisect=bisect)
-    return Script("batched", Path("score.py"), lambda: None, score, decode_json, rows=True, max_size=64)
+
+    @batched(bisect=bisect)
+    def marked(requests: list[object]) -> object:
+        return run(requests)
+
+    kind = Batched(read_run(marked, HERE), answering(run, options))
+    return Script("batched", Path("score.py"), lambda: None, kind.score, decode_json, rows=True, max_size=64)
 
 
 def answering(run: Run, options: ResultOptions | None = None) -> Answering:

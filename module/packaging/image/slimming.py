@@ -51,7 +51,7 @@ for name in sys.argv[1:]:
 session = onnxruntime.InferenceSession(bytes.fromhex("{_IDENTITY_MODEL}"), providers=["CPUExecutionProvider"])
 assert session.run(None, dict(x=numpy.linalg.solve(numpy.eye(1), numpy.ones(1)).astype("float32")))[0][0] == 1
 """
-_RUNTIME_NEEDS = ("azure.iot.device.aio", "msgspec", "numpy.testing", "orjson", "prometheus_client", "uvloop")
+_NEEDED = ("azure.iot.device.aio", "msgspec", "numpy.testing", "orjson", "prometheus_client", "uvloop", "werkzeug")
 
 
 def slim(packages: Path, *, everything: bool) -> None:
@@ -79,7 +79,7 @@ def smoke_test(packages: Path, target: Target) -> str:
         return f"not smoke-tested here: {target.platform} with Python {target.python} runs on other machines"
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(packages), "ORT_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-S", "-P", "-s", "-B", "-c", _SMOKE, *_RUNTIME_NEEDS],
+        [sys.executable, "-S", "-P", "-s", "-B", "-c", _SMOKE, *_NEEDED],
         env=environment,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
 
-from .known import READING, SCORING
+from .known import READING, SCORING, may_write
 from .libraries import MISSING, Libraries, Stranger, is_constant
 
 OWN, HOLDS, SHARED, MODEL = range(4)
@@ -270,9 +270,9 @@ class Body(ast.NodeVisitor):
 
     def level_of_outside(self, node: ast.expr, value: Any) -> int:
         """Give the level of something from outside that is used as a value; a function may be called by who gets it."""
-        libraries, said = self.reader.libraries, ast.unparse(node)[:60]
+        libraries, text = self.reader.libraries, ast.unparse(node)[:60]
         if isinstance(value, ModuleType):
-            raise self.stands(node, f"uses the module {said} as a value, or changes it")
+            raise self.stands(node, f"uses the module {text} as a value, or changes it")
         if libraries.is_read(value):
             parameters = inspect.signature(value).parameters.values()
             self.reader.read(value, tuple(max(SHARED, self.reader.default(each)) for each in parameters))
@@ -285,16 +285,11 @@ class Body(ast.NodeVisitor):
         if is_constant(value) or (name and not may_write(name)):
             return OWN
         if isinstance(value, type | BuiltinFunctionType | FunctionType | MethodType):
-            raise self.stands(node, f"uses {said}, which is not known to be harmless")
+            raise self.stands(node, f"uses {text}, which is not known to be harmless")
         try:
             return MODEL if libraries.look_through(value) else SHARED
         except Stranger as stranger:
-            raise self.stands(node, f"uses {said}, which {stranger}") from None
-
-
-def may_write(name: str) -> bool:
-    """Say whether a library's function may take a place for its result by position."""
-    return name.startswith(("numpy.", "scipy."))
+            raise self.stands(node, f"uses {text}, which {stranger}") from None
 
 
 def inside(level: int) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .body import HOLDS, MODEL, OWN, SHARED, Body, inside, may_write
-from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING
+from .body import HOLDS, MODEL, OWN, SHARED, Body, inside
+from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING, may_write
 from .libraries import MISSING
 
 _GIVES_A_VALUE = {"len", "int", "float", "str", "bool", "hash", "isinstance", "print", "range", "repr", "round"}
@@ -47,23 +47,23 @@ class CallingBody(Body):
         """Refuse a call that writes into what may outlive it, by whatever parameter."""
         if self.reader.libraries.is_read(value):
             return
-        said = f"lets {ast.unparse(node.func)[:60]}() write into what may outlive the call"
+        sentence = f"lets {ast.unparse(node.func)[:60]}() write into what may outlive the call"
         name = self.reader.libraries.name(value)
         unknown: list[ast.expr] = [each for each in node.args if isinstance(each, ast.Starred)]
         unknown += [each.value for each in node.keywords if each.arg is None]
         if not name.startswith("builtins.") and any(self.visit(each) > OWN for each in unknown):
-            raise self.stands(node, said)
+            raise self.stands(node, sentence)
         is_known = bool(name) and not name.startswith("builtins.")
         by_place = zip(_parameters(value) if is_known else (), node.args, strict=False)
         for parameter, given in (*by_place, *((each.arg, each.value) for each in node.keywords)):
             constant = given.value if isinstance(given, ast.Constant) else MISSING
             if parameter in PLACES and not isinstance(constant, int | None):
                 if parameter != "out" or self.visit(given) > OWN:
-                    raise self.stands(node, said)
+                    raise self.stands(node, sentence)
             elif parameter in IN_PLACE and constant is not IN_PLACE[parameter]:
                 self._in_place(node, given_levels)
         if may_write(name) and _parameters(value) == () and max(given_levels[2:], default=OWN) > OWN:
-            raise self.stands(node, said)
+            raise self.stands(node, sentence)
 
     def _in_place(self, node: ast.Call, given: Sequence[int]) -> None:
         """Take a call that may work in its argument's or its object's own memory for one that does."""
@@ -76,7 +76,7 @@ class CallingBody(Body):
     def _call_outside(
         self, node: ast.Call, value: Any, arguments: Sequence[int], named: dict[str, int], given: int
     ) -> int:
-        libraries, said = self.reader.libraries, ast.unparse(node.func)[:60]
+        libraries, text = self.reader.libraries, ast.unparse(node.func)[:60]
         if libraries.is_read(value):
             return self.reader.read(value, self._arguments_of(value, node, arguments, named))
         if isinstance(value, type) and libraries.is_harmless_exception(value):
@@ -86,7 +86,7 @@ class CallingBody(Body):
             return min(HOLDS, given)
         name = libraries.name(value)
         if not name:
-            raise self.stands(node, f"calls {said}(), which may act on the world")
+            raise self.stands(node, f"calls {text}(), which may act on the world")
         if name == "builtins.next" and given >= SHARED:
             raise self.stands(node, "takes the next of what may outlive the call")
         return _of_library(name, given)
@@ -95,7 +95,9 @@ class CallingBody(Body):
         self, function: FunctionType, node: ast.Call, arguments: Sequence[int], named: dict[str, int]
     ) -> tuple[int, ...]:
         """Give the levels of a function's parameters in this call."""
-        parameters = sorted(inspect.signature(function).parameters.values(), key=_is_rest)
+        # *args and **kwargs come last in a function's code.
+        rest = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        parameters = sorted(inspect.signature(function).parameters.values(), key=lambda each: each.kind in rest)
         defaults = [self.reader.default(each) for each in parameters]
         if "**" in named or any(isinstance(each, ast.Starred) for each in node.args):
             return (SHARED,) * len(parameters)
@@ -126,11 +128,6 @@ class CallingBody(Body):
         level = max(level, most)
         copies = name in COPYING and not node.args and not node.keywords
         return level if level in (OWN, MODEL) else HOLDS if copies else SHARED
-
-
-def _is_rest(parameter: inspect.Parameter) -> bool:
-    """Say whether it is ``*args`` or ``**kwargs``, which come last in a function's code."""
-    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
 def _parameters(function: Any) -> tuple[str, ...]:

@@ -10,6 +10,11 @@ def words(text: str) -> set[str]:
     return set(text.split())
 
 
+def may_write(name: str) -> bool:
+    """Say whether a library's function may take a place for its result by position."""
+    return name.startswith(("numpy.", "scipy."))
+
+
 _TABLE = """
 builtins abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate filter float format frozenset
 builtins hasattr hash hex int isinstance issubclass iter len list map max min next object oct ord pow print range

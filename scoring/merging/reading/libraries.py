@@ -37,17 +37,7 @@ _ATOMS = _SCALARS | {
     pathlib.PurePosixPath,
 }
 _CONTAINERS = {dict, list, tuple, set, frozenset}
-_PANDAS = {
-    "DataFrame",
-    "Series",
-    "Index",
-    "RangeIndex",
-    "MultiIndex",
-    "DatetimeIndex",
-    "Categorical",
-    "Timestamp",
-    "Timedelta",
-}
+_PANDAS = words("DataFrame Series Index RangeIndex MultiIndex DatetimeIndex Categorical Timestamp Timedelta")
 _PARTS = MODELS | words("numpy pandas collections functools enum ctypes pyarrow msgspec pybind11_builtins")
 _LIBRARIES = (sys.stdlib_module_names | _PARTS | words("joblib orjson")) - {"__main__"}
 _EMPTY = {"__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__annotations__", "__firstlineno__"}

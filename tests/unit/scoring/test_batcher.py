@@ -55,7 +55,7 @@ async def answers_of(script: Script, limits: BatchLimits, groups: Sequence[Seque
     thread.stop()
     filled = [number for number in finished if groups[number]]
     assert filled == sorted(filled)
-    assert batcher.waiting == 0
+    assert len(batcher._waiting) == 0
     return [values(answer) for answer in answers]
 
 
@@ -115,7 +115,7 @@ async def test_while_one_batch_runs_the_next_one_fills() -> None:
     first = batcher.submit(requests([0]))
     await asyncio.to_thread(gate.entered.wait, 5)
     later = [batcher.submit(requests([n])) for n in range(1, 41)]
-    assert batcher.waiting == 40
+    assert len(batcher._waiting) == 40
     gate.open.set()
     await asyncio.gather(first, *later)
     assert seen.sizes == [1, 40]

@@ -7,6 +7,7 @@ import pytest
 from module.errors import SettingsError
 from module.settings import read as read_settings
 from scoring import OnnxModel
+from scoring.bodies.forms import default_form
 from scoring.errors import OptionsError
 from scoring.execution.plan import CPU
 from scoring.options import Options, current, install, read
@@ -27,10 +28,12 @@ MISTAKES = [
 def test_a_mistake_has_one_sentence_wherever_it_is_met(
     models: Path, variable: str, text: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The module says before it starts what a model in a notebook says when it is made."""
+    """The module says before it starts what a notebook says when it makes a model, or asks for the form of a body."""
     monkeypatch.setenv(variable, text)
-    with pytest.raises(OptionsError) as in_a_notebook:
+    default_form.cache_clear()
+    with pytest.raises(OptionsError) as in_a_notebook:  # noqa: PT012 - either
         OnnxModel(models / "affine" / "model.onnx")
+        default_form()
     with pytest.raises(SettingsError) as in_the_module:
         read_settings({"SCORING_DIR": str(models), variable: text})
     assert str(in_a_notebook.value) == str(in_the_module.value) == f"{variable} is {text!r}: {reason}"

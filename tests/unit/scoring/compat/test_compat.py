@@ -1,9 +1,13 @@
 """The stand-ins: there for the user's script alone, and only where the real thing is missing."""
 
+import copy
 import importlib
+import io
 import json
 import logging
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +17,14 @@ from unit_parts import scored
 
 from scoring.bodies.codecs import Body
 from scoring.compat import collectors
+from scoring.compat.aml_request import AMLRequest
+from scoring.compat.aml_response import AMLResponse
 from scoring.compat.collectors import Collector, ModelDataCollector
 from scoring.compat.model_location import find_model, set_model_dir
-from scoring.compat.rawhttp import AMLRequest
 from scoring.compat.retired import RetiredError, retired
 from scoring.errors import ModelError, RunError
 from scoring.scripts.loading import load
+from scoring.scripts.results import ResultOptions, encoded
 
 pytestmark = pytest.mark.usefixtures("process")
 
@@ -188,15 +194,92 @@ def test_a_request_looks_like_flasks(tmp_path: Path) -> None:
     assert AMLRequest(b"x").get_json(silent=True) is None
     with pytest.raises(ValueError, match="Expecting value"):
         _ = AMLRequest(b"x").json
-    assert AMLRequest(b"a=1&b=", "application/x-www-form-urlencoded").form == {"a": "1", "b": ""}
-    assert AMLRequest(b"x").files == {}
+    assert dict(AMLRequest(b"a=1&b=", "application/x-www-form-urlencoded").form) == {"a": "1", "b": ""}
+    assert not AMLRequest(b"x").files
+
+
+@pytest.mark.parametrize(("folder", "loads"), [("classic", False), ("batched", False), ("rawhttp_json", True)])
+def test_only_a_rawhttp_script_loads_werkzeug(scripts: Path, folder: str, loads: bool) -> None:
+    """It takes 10 MB of memory, and a tenth of a second of every start."""
+    code = "import sys; from pathlib import Path; from scoring.scripts import loading, trial\n"
+    code += "loading.load(Path(sys.argv[1])).init(); sys.exit('werkzeug' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code, scripts / folder], check=False)
+    assert ended.returncode == loads
+
+
+def test_a_field_may_come_several_times() -> None:
+    """``getlist`` gives all of it, as Flask's request does; what is missing is a KeyError with its name."""
+    request = AMLRequest(b"a=1&a=2&b=", "application/x-www-form-urlencoded", {"Threshold": "0.5"})
+    assert (request.form["a"], request.form.getlist("a"), request.values.getlist("a")) == ("1", ["1", "2"], ["1", "2"])
+    assert request.args.getlist("Threshold") == request.headers.getlist("threshold") == ["0.5"]
+    assert request.args.get("Threshold", type=float) == 0.5
+    part = b'--B\r\nContent-Disposition: form-data; name="f"; filename="%d.bin"\r\n\r\n%d\r\n'
+    files = AMLRequest(part % (1, 1) + part % (2, 2) + b"--B--\r\n", "multipart/form-data; boundary=B").files
+    assert [(file.filename, file.read()) for file in files.getlist("f")] == [("1.bin", b"1"), ("2.bin", b"2")]
+    for where in (request.args, request.form, request.files):
+        with pytest.raises(KeyError, match=r"^'image'$"):
+            where["image"]
+
+
+def test_the_body_of_a_request_can_be_read_again() -> None:
+    """In whatever order a script asks for it: it is in memory anyway."""
+    request = AMLRequest(b"a=1", "application/x-www-form-urlencoded", {"name": "é=&"})
+    assert request.get_data(False) == request.stream.read() == request.data == b"a=1"
+    assert dict(request.form) == {"a": "1"}
+    assert request.args["name"] == request.headers["name"] == "é=&"
+    assert request.get_data(as_text=True) == "a=1"
+    again = copy.deepcopy(request)
+    assert (again.data, again.form["a"], again.headers["Content-Type"]) == (b"a=1", "1", request.content_type)
+
+
+def test_a_large_form_stays_in_memory() -> None:
+    """It is there already: no temporary file, and no bound besides the body's own."""
+    text = b"x" * 2_000_000
+    head = b'--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
+    body = head % (b"t", b"") + text + b"\r\n" + head % (b"f", b'; filename="f"') + text + b"\r\n--B--\r\n"
+    request = AMLRequest(body, "multipart/form-data; boundary=B")
+    assert (len(request.form["t"]), len(request.files["f"].read())) == (2_000_000, 2_000_000)
+    assert isinstance(request.files["f"].stream, io.BytesIO)
+
+
+def test_a_response_takes_what_flasks_takes() -> None:
+    """Chunks, wherever they are from; a dict as JSON, a number as text; its headers in whatever capitals."""
+    response = AMLResponse((chunk for chunk in ("a", b"b")), 200, {"x-a": "1"})
+    assert (response.data, response.get_data(as_text=True), response.headers["X-A"]) == (b"ab", "ab", "1")
+    response.set_data("text")
+    response.mimetype = "image/png"
+    assert (response.data, response.content_type, response.headers.getlist("content-type")) == (
+        b"text",
+        "image/png",
+        ["image/png"],
+    )
+    given = (io.BytesIO(b"c\nd"), ["e", b"f"], {"a": 1}, 5, b"x", None)
+    assert [AMLResponse(each).data for each in given] == [b"c\nd", b"ef", b'{"a": 1}', b"5", b"x", b"{}"]
+    with pytest.raises(TypeError):
+        AMLResponse(iter([1]))
+
+
+def test_a_response_is_made_of_its_chunks_at_once() -> None:
+    """What a generator raises is run()'s, on the script's own line; it is not asked again when it leaves."""
+
+    def chunks() -> Iterator[str]:
+        yield "a"
+        raise TimeoutError("no more")
+
+    with pytest.raises(TimeoutError):
+        AMLResponse(chunks())
+    response = AMLResponse("")
+    response.response = (chunk for chunk in "ab")
+    assert encoded(response, ResultOptions())[0].body == b"ab"
+    assert list(AMLResponse("a").iter_encoded()) == [b"a"]
 
 
 def test_a_file_of_a_form_can_be_saved(tmp_path: Path) -> None:
-    """Byte for byte."""
+    """Byte for byte; it is a file, which is read from where one is."""
     body = b'--B\r\nContent-Disposition: form-data; name="f"; filename="a b.bin"\r\n\r\n\r\n\x00\xff\r\n--B--\r\n'
     file = AMLRequest(body, 'multipart/form-data; boundary="B"').files["f"]
     file.save(tmp_path / "saved")
+    file.seek(0)
     assert (file.filename, (tmp_path / "saved").read_bytes(), file.stream.read()) == (
         "a b.bin",
         b"\r\n\x00\xff",

@@ -197,9 +197,8 @@ def against(folder: Path, body: str, before: str = IMPORTS, text: bool = True, p
     (folder / "score.py").write_text(f"{before}\ndef run({parameters}):\n    " + body.replace("\n", "\n    ") + "\n")
     script = load(folder)
     script.init()
-    names: Any = script.call.__closure__
-    run = next(cell.cell_contents for cell in names if getattr(cell.cell_contents, "__name__", "") == "run")
-    return what_stands_against(run, text=text)
+    kind: Any = script.score.__self__  # type: ignore[attr-defined]
+    return what_stands_against(kind.run.function, text=text)
 
 
 @pytest.mark.usefixtures("process")

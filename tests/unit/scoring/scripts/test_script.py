@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 from unit_parts import scored
 
+from scoring.batch import BatchOptions, batched
 from scoring.bodies.codecs import Body
 from scoring.errors import ModelError, RequestError, RunError, ScriptError
-from scoring.scripts import calling
-from scoring.scripts.loading import BatchOptions, Script, batched, load
+from scoring.scripts.kinds import one_at_a_time
+from scoring.scripts.loading import Script, load
 
 pytestmark = pytest.mark.usefixtures("process")
+
+
+@pytest.fixture(autouse=True)
+def a_long_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a score() answers must not depend on what else the machine is at."""
+    monkeypatch.setattr(one_at_a_time, "TURN", 60.0)
 
 
 def loaded(directory: Path, name: str = "score.py") -> Script:
@@ -67,6 +74,17 @@ def test_a_batched_script(scripts: Path) -> None:
     assert (script.kind, script.rows, script.max_size) == ("batched", True, 8)
     assert script.decode(Body(b"[1, 2]")) == [1, 2]
     assert scored(script, [1, 2, 3]) == [2, 4, 6]
+
+
+def test_a_batched_script_that_wants_the_headers_of_one_request_is_refused(tmp_path: Path) -> None:
+    """Its every call would fail; what the requests came with is in contexts."""
+    source = "from scoring import batched\ndef init(): pass\n"
+    source += "@batched\ndef run(requests, request_headers{}): return requests\n"
+    (tmp_path / "score.py").write_text(source.format(""))
+    with pytest.raises(ScriptError, match=r"score\.py line 3: run\(\) gets lists, .*: take contexts instead$"):
+        load(tmp_path)
+    (tmp_path / "score.py").write_text(source.format("=None"))
+    assert scored(loaded(tmp_path), [1]) == [1]
 
 
 def test_a_first_parameter_called_mini_batch_is_batched_too(scripts: Path) -> None:
@@ -169,9 +187,9 @@ def test_a_script_refuses_a_request_with_its_own_words(tmp_path: Path) -> None:
 
 def test_a_slow_classic_script_lets_the_answered_ones_go(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a turn's time it returns with what it has, at least one."""
-    monkeypatch.setattr(calling, "TURN", 0.0)
+    monkeypatch.setattr(one_at_a_time, "TURN", 0.0)
     assert len(scored(loaded(scripts / "classic"), ['{"value": 1}'] * 10)) == 1
-    monkeypatch.setattr(calling, "TURN", 60.0)
+    monkeypatch.setattr(one_at_a_time, "TURN", 60.0)
     assert len(scored(loaded(scripts / "classic"), ['{"value": 1}'] * 10)) == 10
 
 

@@ -5,8 +5,6 @@ import errno
 import socket
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import cast
 
 import pytest
 from unit_parts import Seen, answering, batched_script, requests, scored, values
@@ -16,8 +14,9 @@ from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import RequestError, RunError, TransientError
 from scoring.scoring_thread import ScoringThread
-from scoring.scripts.calling import Awaiting, score_of
-from scoring.scripts.kinds import entry_of
+from scoring.scripts.kinds import one_at_a_time
+from scoring.scripts.kinds.choice import choose_kind
+from scoring.scripts.kinds.run_function import read_run
 from scoring.scripts.transient import is_transient
 
 HERE = Path(__file__).parent
@@ -124,15 +123,15 @@ def test_only_what_follows_the_failure_is_scored_again() -> None:
     assert len(outcomes) == 3
 
 
-def test_a_script_that_takes_one_request_stops_at_it() -> None:
-    def call(request: object, contexts: object) -> object:
-        if request == "away":
+def test_a_script_that_takes_one_request_stops_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(raw_data: object) -> object:
+        if raw_data == "away":
             raise ConnectionResetError
-        return request
+        return raw_data
 
-    module = SimpleNamespace(run=lambda raw_data: raw_data, init=lambda: None)
-    entry = entry_of(cast("ModuleType", module), HERE / "score.py")
-    outcomes = values(score_of(entry, call, answering(entry.run), None, Awaiting())(requests(["a", "away", "b"])))
+    monkeypatch.setattr(one_at_a_time, "TURN", 60.0)
+    kind = choose_kind(read_run(run, HERE / "score.py"), answering(run))
+    outcomes = values(kind.score(requests(["a", "away", "b"])))
     assert outcomes[0] == "a"
     assert isinstance(outcomes[1], TransientError)
     assert len(outcomes) == 2

@@ -1,0 +1,67 @@
+"""Stands for azureml's ``aml_request``: @rawhttp, and a request as Flask has it, on werkzeug's alone.
+
+Scripts import them from ``azureml.contrib.services`` (until 2023) or from ``azureml_inference_server_http.api``.
+"""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import Headers, ImmutableMultiDict
+from werkzeug.wrappers import Request
+
+from .rawhttp import rawhttp
+
+__all__ = ["AMLRequest", "rawhttp"]  # scripts say import *
+
+
+class Fields(ImmutableMultiDict[str, Any]):
+    """Names → values, each perhaps several times; a missing one is an error that says its name."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return super().__getitem__(name)
+
+
+class AMLRequest(Request):
+    """A message as an HTTP request: the body is the POSTed data, its properties are both headers and query arguments.
+
+    What is read of it stays readable: it is in memory anyway, and the body has its bound already.
+    """
+
+    parameter_storage_class = Fields
+    max_form_memory_size = None
+
+    def __init__(self, data: bytes = b"", content_type: str = "", properties: Mapping[str, str] | None = None) -> None:
+        given = dict(properties or {})
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/score",
+            "CONTENT_TYPE": content_type,
+            "QUERY_STRING": urlencode(given),
+            "CONTENT_LENGTH": str(len(data)),
+            "wsgi.input": io.BytesIO(data),
+            "wsgi.input_terminated": True,
+            "wsgi.url_scheme": "http",
+        }
+        super().__init__(environ, populate_request=False)
+        self.headers = Headers({**given, "Content-Type": content_type, "Content-Length": str(len(data))})
+        self.get_data()  # keeps it, for what reads the stream and the form
+        self.stream = io.BytesIO(data)
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """Give the JSON value of the body; None if it is none and ``silent``. Messages need not say that it is JSON.
+
+        Raises:
+            ValueError: it is no JSON.
+        """
+        return super().get_json(force=True, silent=silent, cache=cache)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Raise what Python's own reader raises, which scripts catch."""
+        raise e or ValueError("the body is no JSON")
+
+    def _get_file_stream(self, *args: object, **kwargs: object) -> io.BytesIO:
+        return io.BytesIO()

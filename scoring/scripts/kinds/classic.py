@@ -1,0 +1,16 @@
+"""The classic kind, ``def run(raw_data)``: the whole body as text."""
+
+from ...bodies.codecs import Body, decode_text
+from .one_at_a_time import OneAtATime
+
+
+class Classic(OneAtATime):
+    """A script that parses the body itself."""
+
+    kind = "classic"
+    is_text = True
+
+    def decode(self, body: Body) -> object:
+        """Give the text, with the headers where run() asks for them."""
+        text = decode_text(body)
+        return {self.run.name: text, **self.headers_of(body)} if self.run.headers else text

@@ -1,0 +1,96 @@
+"""run() of a script: what its signature asks for, and how its result is awaited."""
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Literal
+
+from ...errors import ScriptError
+
+Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
+
+HEADERS = "request_headers"
+"""The parameter that gets what the sender said besides the body."""
+
+
+class Awaiting:
+    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def settle(self, result: Any) -> object:
+        """Give the result of what has to be awaited; anything else as it is."""
+        if not hasattr(type(result), "__await__"):
+            return result
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(_awaited(result))
+
+
+async def _awaited(result: Any) -> object:
+    return await result
+
+
+@dataclass(frozen=True, slots=True)
+class RunFunction:
+    """run() of a script, and how it wants to be called.
+
+    Attributes:
+        function: as the script has it.
+        where: its file and line, with which the sentence of an error begins.
+        parameters: those that a request fills: without ``request_headers`` and the context.
+        headers: its parameter ``request_headers``, if it has that.
+        context: the name of the parameter for the context; empty if it has none.
+        awaiting: settles what is asynchronous.
+    """
+
+    function: Callable[..., object]
+    where: str
+    parameters: tuple[inspect.Parameter, ...]
+    headers: inspect.Parameter | None
+    context: str = ""
+    awaiting: Awaiting = field(default_factory=Awaiting)
+
+    @property
+    def name(self) -> str:
+        """The parameter that gets the request."""
+        return self.parameters[0].name
+
+    def taking_context(self, name: str) -> "RunFunction":
+        """Give the same, with the parameter of that name, other than the first, as the one for the context.
+
+        Raises:
+            ScriptError: another parameter is left that no message fills.
+        """
+        first, *others = self.parameters
+        left = [parameter for parameter in others if parameter.name != name]
+        for parameter in left:
+            if parameter.default is parameter.empty:
+                raise ScriptError(
+                    f"{self.where} has the parameter {parameter.name}, which no message fills: give it a default"
+                )
+        return replace(self, parameters=(first, *left), context=name if len(left) < len(others) else "")
+
+
+def read_run(function: Callable[..., object], path: Path) -> RunFunction:
+    """Read the signature of run(); the path is the script's.
+
+    Raises:
+        ScriptError: it has parameters that cannot be filled by name, or none for the message.
+    """
+    inner = inspect.unwrap(function)
+    code = inner.__code__ if isinstance(inner, FunctionType) else None
+    where = f"{Path(code.co_filename).name} line {code.co_firstlineno}: run()" if code else f"{path.name}: run()"
+    everything = tuple(inspect.signature(function).parameters.values())
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in everything):
+        raise ScriptError(f"{where} must name its parameters: *args and **kwargs cannot be filled from a message")
+    if any(p.kind is p.POSITIONAL_ONLY for p in everything):
+        raise ScriptError(f"{where} must take its parameters by name: remove the / from its parameters")
+    parameters = tuple(parameter for parameter in everything if parameter.name != HEADERS)
+    if not parameters:
+        raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
+    return RunFunction(function, where, parameters, next((each for each in everything if each.name == HEADERS), None))

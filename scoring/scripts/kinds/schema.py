@@ -1,0 +1,44 @@
+"""The schema kind, a run() with @input_schema: the fields of a JSON object are its arguments by name."""
+
+import inspect
+import json
+
+from ...bodies.codecs import Body, decode_json, decode_text
+from ...errors import RequestError, ScoringError
+from ..traces import entered
+from .one_at_a_time import OneAtATime
+
+
+class Schema(OneAtATime):
+    """A script whose decorators convert the arguments; every name is a field's, so that it gets no context."""
+
+    kind = "schema"
+    takes_context = False
+
+    def decode(self, body: Body) -> object:
+        """Give the arguments: the fields of an object, by name, else their defaults.
+
+        Raises:
+            RequestError: the body is no JSON object, or a field is missing that has no default.
+        """
+        text = decode_text(body)
+        try:
+            fields = json.loads(text)  # as those images do: NaN and Infinity are values here
+        except (ValueError, RecursionError):
+            fields = decode_json(body)  # says which byte is wrong
+        if not isinstance(fields, dict):
+            raise RequestError("the body must be a JSON object with run()'s parameters as fields")
+        arguments: dict[str, object] = {}
+        for parameter in self.run.parameters:
+            value = fields.get(parameter.name, parameter.default)
+            if value is parameter.empty:
+                there = ", ".join(sorted(str(name)[:40] for name in fields)[:8]) or "none"
+                raise RequestError(f"the field {parameter.name} is missing (there: {there})")
+            arguments[parameter.name] = value
+        return {**arguments, **self.headers_of(body)}
+
+    def error(self, raised: BaseException) -> ScoringError:
+        """Give what a call raised; what the decorators raise on the way to run() is the body's fault."""
+        code = getattr(inspect.unwrap(self.run.function), "__code__", None)
+        is_before = isinstance(raised, Exception) and code is not None and not entered(raised, code)
+        return self.answering.error(raised, misfit=is_before)
