@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.register(commands, _add)
     if workshop.is_here():
-        _add_simulate(commands)
+        from .simulator import add_arguments
+
+        add_arguments(_add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", ""))
     for each in (replay, check, quarantine, workshop):
         each.register(commands, _add)
     return parser
@@ -85,13 +87,6 @@ def _add(
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error of ours")
     parser.set_defaults(command=command, terminated=143)  # terminated, it has not done its part
     return parser
-
-
-def _add_simulate(commands: Commands) -> None:
-    from .simulator import add_arguments
-
-    parser = _add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", "")
-    add_arguments(parser)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

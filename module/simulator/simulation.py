@@ -11,12 +11,13 @@ from time import monotonic
 from typing import BinaryIO
 
 from ..messages import OutputMessage
+from ..packaging.manifest.edge_manifest import read
 from ..transports.jsonl import message_line
 from .command import Command
 from .edge_hub.dispatch import Outcome
 from .edge_hub.hub import EdgeHub
 from .edge_hub.session import Delivery
-from .files import cannot_write, manifest_of, messages_of, written
+from .files import cannot_write, messages_of, written
 from .ledger import Entry, Ledger
 from .options import Options
 from .progress import ProgressDisplay, progress_text
@@ -24,6 +25,7 @@ from .routing.messages import RoutedMessage
 from .scrape import Scraper, free_port, port_of
 from .summary import Summary, latency_ms
 
+_TEMPLATE = Path("deployment.template.json")
 _LOOK_EVERY = 0.1
 _SHOW_EVERY = 0.5
 _CONNECT_LIMIT = 120.0
@@ -80,7 +82,8 @@ class Simulation:
         Raises:
             SettingsError: one of them does not fit.
         """
-        manifest = manifest_of(options)
+        template = _TEMPLATE if _TEMPLATE.is_file() else None
+        manifest = read(path) if (path := options.manifest or template) else None
         module = manifest.our_module(options.module) if manifest else options.module or "scoring"
         self._options, self._upstream, self._environment = options, upstream, environment
         self._ledger = Ledger()
