@@ -33,7 +33,10 @@ def main() -> None:
     except (ModuleError, ScoringError) as error:
         if arguments.debug:
             raise
-        code = _explain(error)
+        if isinstance(error, ScoringError) and error.user_traceback:
+            print(error.user_traceback, file=sys.stderr)
+        print(f"scoring-module: {error}", file=sys.stderr)
+        code = 3 if isinstance(error, ScriptError | ModelError) else getattr(error, "exit_code", 1)
     except KeyboardInterrupt:
         code = 130
     except Exception:
@@ -44,16 +47,6 @@ def main() -> None:
         sys.stderr.flush()
     # Threads of the SDK and a run() that never returns must not keep the process from ending.
     os._exit(code)
-
-
-def _explain(error: ModuleError | ScoringError) -> int:
-    """Print one sentence, the user's own traceback if there is one, and give the exit code."""
-    if isinstance(error, ScoringError) and error.user_traceback:
-        print(error.user_traceback, file=sys.stderr)
-    print(f"scoring-module: {error}", file=sys.stderr)
-    if isinstance(error, ScriptError | ModelError):
-        return 3
-    return error.exit_code if isinstance(error, ModuleError) else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -67,7 +67,13 @@ class Command:
             SettingsError: it cannot be started.
         """
         while True:
-            process = await self._start(environment)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self.argv, env=environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+                )
+            except OSError as error:
+                raise SettingsError(f"cannot start {self.argv[0]}: {error.strerror}") from error
+            self._process = process
             killed = await self._live(process)
             code = process.returncode or 0
             if not killed:
@@ -92,15 +98,6 @@ class Command:
         _kill(process)
         code = await process.wait()
         return _shell_code(code) if ran else None
-
-    async def _start(self, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.argv, env=environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-            )
-        except OSError as error:
-            raise SettingsError(f"cannot start {self.argv[0]}: {error.strerror}") from error
-        return self._process
 
     async def _live(self, process: asyncio.subprocess.Process) -> bool:
         """Wait for the end of one life; say whether it was killed."""

@@ -73,7 +73,8 @@ class ModuleBroker:
         """Let the module in, or refuse; a second connection of the module ends the first."""
         code, expires = self._admit(packet)
         if code:
-            connection.refuse(code)
+            connection.send(packets.connack(code))
+            connection.close()
             return
         if (before := self.session.link) is not None:
             _log.warning("a second connection of %s ends the first", self.identity.client_id)

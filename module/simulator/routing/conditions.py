@@ -144,8 +144,7 @@ def _negate(children: list[Any]) -> Term:
     term = _term(children[1])
     if term.kind is not Kind.NUMBER:
         raise _refuse(children[0], term)
-    minus = arithmetic("-")
-    return _apply(Kind.NUMBER, lambda value: minus(0.0, value), term)
+    return _apply(Kind.NUMBER, arithmetic("-"), _constant(Kind.NUMBER, 0.0), term)
 
 
 def _not(children: list[Any]) -> Term:
