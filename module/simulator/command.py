@@ -87,10 +87,9 @@ class Command:
 
     async def stop(self) -> int | None:
         """Send SIGTERM, wait up to 10 s, then SIGKILL what is left; give its exit code, None if it had ended before."""
-        process = self._process
-        ran = process is not None and process.returncode is None
-        if process is None:
+        if (process := self._process) is None:
             return None
+        ran = process.returncode is None
         with suppress(ProcessLookupError, TimeoutError):
             process.terminate()
             async with asyncio.timeout(_STOP_LIMIT):
