@@ -33,7 +33,10 @@ def main() -> None:
     except (ModuleError, ScoringError) as error:
         if arguments.debug:
             raise
-        code = _explain(error)
+        if isinstance(error, ScoringError) and error.user_traceback:
+            print(error.user_traceback, file=sys.stderr)
+        print(f"scoring-module: {error}", file=sys.stderr)
+        code = 3 if isinstance(error, ScriptError | ModelError) else getattr(error, "exit_code", 1)
     except KeyboardInterrupt:
         code = 130
     except Exception:
@@ -46,16 +49,6 @@ def main() -> None:
     os._exit(code)
 
 
-def _explain(error: ModuleError | ScoringError) -> int:
-    """Print one sentence, the user's own traceback if there is one, and give the exit code."""
-    if isinstance(error, ScoringError) and error.user_traceback:
-        print(error.user_traceback, file=sys.stderr)
-    print(f"scoring-module: {error}", file=sys.stderr)
-    if isinstance(error, ScriptError | ModelError):
-        return 3
-    return error.exit_code if isinstance(error, ModuleError) else 1
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scoring-module",
@@ -66,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.register(commands, _add)
     if workshop.is_here():
-        _add_simulate(commands)
+        from .simulator import add_arguments
+
+        add_arguments(_add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", ""))
     for each in (replay, check, quarantine, workshop):
         each.register(commands, _add)
     return parser
@@ -85,13 +80,6 @@ def _add(
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error of ours")
     parser.set_defaults(command=command, terminated=143)  # terminated, it has not done its part
     return parser
-
-
-def _add_simulate(commands: Commands) -> None:
-    from .simulator import add_arguments
-
-    parser = _add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", "")
-    add_arguments(parser)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:

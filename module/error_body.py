@@ -1,6 +1,7 @@
 """The body of an errors message: what was wrong, and the original to try again with, cut so that the whole fits."""
 
 from base64 import b64encode
+from contextlib import suppress
 
 import orjson
 
@@ -28,20 +29,17 @@ def error_body(message: InputMessage, kind: str, sentence: str, room: int) -> by
 
 def _carried(body: bytes, room: int) -> dict[str, object]:
     """Give the original body as the JSON it is, as text or as base64; cut if it takes more than ``room`` bytes."""
-    try:
+    is_json = False
+    with suppress(orjson.JSONDecodeError, TypeError):
         orjson.loads(body)
-        encoded = body  # as it came: numbers keep all their digits
-    except (orjson.JSONDecodeError, TypeError):
-        encoded = None
-    if encoded is not None and len(encoded) <= room:
-        return {"body": orjson.Fragment(encoded), "truncated": False}
+        is_json = True
+    if is_json and len(body) <= room:
+        return {"body": orjson.Fragment(body), "truncated": False}  # as it came: numbers keep all their digits
     most = max(0, room) // 4 * 3
-    if encoded is None and len(body) <= most:
+    if not is_json and len(body) <= most:
         return {"base64": b64encode(body).decode(), "truncated": False}
-    try:
+    with suppress(UnicodeDecodeError):
         text = body[: room // 2].decode()
         if len(orjson.dumps(text)) <= room:
             return {"body": text, "truncated": True}
-    except UnicodeDecodeError:
-        pass
     return {"base64": b64encode(body[:most]).decode(), "truncated": True}

@@ -66,7 +66,11 @@ class Routes:
                 left.append(outcome)
             leaving = joined(left, self.results) if rows else left[0]
             messages = list(self._predictions(accepted, leaving))
-            return Answers(messages or self._nothing(accepted), None, is_nothing=not messages)
+            is_nothing = not messages
+            if is_nothing and self.nothing:
+                said = {"AzureMLResponse": "NOTHING"}
+                messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), said)]
+            return Answers(messages, None, is_nothing)
         except ScoringError as error:
             return Answers([self.error(accepted, error)], error)
 
@@ -76,10 +80,6 @@ class Routes:
         properties = {**fitting(message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
         body = error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
         return self._message(accepted, self.errors, 0, Leaving(body), properties)
-
-    def _nothing(self, accepted: Accepted) -> list[OutputMessage]:
-        said = {"AzureMLResponse": "NOTHING"}
-        return [self._message(accepted, self.nothing, 0, Leaving(b"null"), said)] if self.nothing else []
 
     def _predictions(self, accepted: Accepted, leaving: Iterable[Leaving]) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}

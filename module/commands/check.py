@@ -59,7 +59,13 @@ def _check(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda number, _: os._exit(128 + number))
     with redirect_stdout(sys.stderr):  # what the script prints is none of our answer
         trial = try_script(read.dir.resolve(), read.script, bodies, options)
-    print(json.dumps(_as_json(trial), indent=2) if arguments.json else "\n".join(_lines(trial)))
+    if arguments.json:
+        fields = asdict(trial)
+        del fields["user_traceback"]
+        print(json.dumps({"ok": bool(trial.sample_from and not trial.error), **fields}, indent=2))
+    else:
+        lines = [(word if not number else "", line) for word, said in _said(trial) for number, line in enumerate(said)]
+        print("\n".join(f"{word:<9} {line}" for word, line in lines))
     if trial.error:
         if trial.user_traceback:
             print(trial.user_traceback, file=sys.stderr)
@@ -80,20 +86,8 @@ def _bodies(sample: Path) -> "list[Body]":
     return bodies
 
 
-def _as_json(trial: "Trial") -> dict[str, object]:
-    fields = asdict(trial)
-    del fields["user_traceback"]
-    return {"ok": bool(trial.sample_from and not trial.error), **fields}
-
-
-def _lines(trial: "Trial") -> Iterator[str]:
-    """Give the lines for people: a word, and what there is to say of it."""
-    for word, said in _said(trial):
-        for number, line in enumerate(said):
-            yield f"{word if number == 0 else '':<9} {line}"
-
-
 def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
+    """Give what people are told: a word, and the lines of what there is to say of it."""
     yield "script", [f"{trial.directory}/{trial.script}"]
     if trial.kind:
         form = _KINDS[trial.kind].format(max_size=trial.max_size)

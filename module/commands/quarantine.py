@@ -33,30 +33,23 @@ def _quarantine(arguments: argparse.Namespace) -> int:
     given = arguments.journal_dir or os.environ.get("SCORING_JOURNAL_DIR")
     directory = Path(given) if given else Settings().journal_dir
     seqs = arguments.only
-    if arguments.what == "list":
-        _list(directory, seqs, as_json=arguments.json)
-        return 0
     if arguments.what == "drop":
         print(f"{quarantine.drop(directory, seqs)} dropped")
         return 0
-    print(f"{quarantine.replay(directory, seqs)} put back")
-    left = sum(not each.message and (seqs is None or each.seq in seqs) for each in quarantine.quarantined(directory))
-    if left:
-        print(f"scoring-module: the records of {left} are damaged: they stay", file=sys.stderr)
-    return 0
-
-
-def _list(directory: Path, seqs: list[int] | None, *, as_json: bool) -> None:
-    from ..journal.quarantine import quarantined
-
-    for each in quarantined(directory):
-        if seqs is not None and each.seq not in seqs:
-            continue
+    if arguments.what == "replay":
+        print(f"{quarantine.replay(directory, seqs)} put back")
+    chosen = (each for each in quarantine.quarantined(directory) if seqs is None or each.seq in seqs)
+    if arguments.what == "replay":
+        if left := sum(not each.message for each in chosen):
+            print(f"scoring-module: the records of {left} are damaged: they stay", file=sys.stderr)
+        return 0
+    for each in chosen:
         name = each.message.system.get("message_id", "") if each.message else ""
-        if as_json:
+        if arguments.json:
             print(json.dumps({"seq": each.seq, "at": each.at, "message_id": name, "reason": each.reason}))
         else:
             print(f"{each.seq:>8}  {each.at}  {each.size:>7} B  {_line(name)}  {_line(each.reason)}")
+    return 0
 
 
 def _line(text: str) -> str:

@@ -77,12 +77,7 @@ class Ending:
         """
         error = context.get("exception")
         _log.error("%s", context.get("message") or "an exception that nobody caught", exc_info=error)
-        if error is not None and _is_ours(error):
+        if error is None or isinstance(error, ModuleError):  # which somebody meant
+            return
+        if any(frame.f_code.co_filename.startswith(_OURS) for frame, _ in traceback.walk_tb(error.__traceback__)):
             self._exit(1, "a part of the module has died: please report this")
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Say whether it was raised in our code without our meaning it."""
-    if isinstance(error, ModuleError):
-        return False
-    return any(frame.f_code.co_filename.startswith(_OURS) for frame, _ in traceback.walk_tb(error.__traceback__))

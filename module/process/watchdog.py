@@ -37,7 +37,6 @@ class Watchdog:
     """
 
     def __init__(self, inbox: Inbox, metrics: Metrics, run_timeout: float) -> None:
-        """Take the seconds that a run() may take."""
         self._inbox = inbox
         self._metrics = metrics
         self._run_timeout = run_timeout

@@ -77,7 +77,6 @@ def watch(
 
 
 def _is_stopped(process: int) -> bool:
-    """Say whether it stands still because somebody has stopped it."""
     try:
         with open(f"/proc/{process}/stat", "rb") as stat:
             return stat.read().rpartition(b") ")[2][:1] in b"Tt"

@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ..errors import SettingsError
 
@@ -28,73 +29,67 @@ _STOP_LIMIT = 10.0
 """Seconds from SIGTERM to SIGKILL, a container engine's default."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Command:
     """One command that may live several times.
 
     Attributes:
+        argv: program and arguments.
+        kill_every: seconds that a life is connected on average until it is killed; None: never.
+        connects: how often it reached the hub; a crash before the first time is followed by no other start.
+        under_way: how many messages were sent to it and are not answered; a kill waits for one.
+        may_kill: asked at each moment drawn for a kill; without a yes another one is drawn.
+        before_kill: awaited right before each kill.
+        after_end: called after each end that is followed by another start.
         restarts: how often it was started again, after a kill or a crash.
         crashes: how many of these were crashes.
-        kills: how often it was killed; None if it is never to be killed.
+        killed: how often it was killed.
         kills_under_way: … of them, of a life that had connected, with messages under way.
     """
 
-    def __init__(
-        self,
-        argv: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        kill_every: float | None,
-        connects: Callable[[], int],
-        under_way: Callable[[], int],
-        may_kill: Callable[[], bool],
-        before_kill: Callable[[], Awaitable[None]],
-        after_end: Callable[[], None],
-    ) -> None:
-        """Prepare a command.
+    argv: Sequence[str]
+    kill_every: float | None
+    connects: Callable[[], int]
+    under_way: Callable[[], int]
+    may_kill: Callable[[], bool]
+    before_kill: Callable[[], Awaitable[None]]
+    after_end: Callable[[], None]
+    restarts: int = 0
+    crashes: int = 0
+    killed: int = 0
+    kills_under_way: int = 0
+    _process: asyncio.subprocess.Process | None = None
 
-        Args:
-            argv: program and arguments.
-            environment: all its environment variables.
-            kill_every: seconds that a life is connected on average until it is killed; None: never.
-            connects: how often it reached the hub; a crash before the first time is followed by no other start.
-            under_way: how many messages were sent to it and are not answered; a kill waits for one.
-            may_kill: asked at each moment drawn for a kill; without a yes another one is drawn.
-            before_kill: awaited right before each kill.
-            after_end: called after each end that is followed by another start.
-        """
-        self.restarts = self.crashes = self.kills_under_way = 0
-        self.kills = None if kill_every is None else 0
-        self._argv, self._environment = argv, environment
-        self._kill_every = kill_every
-        self._connects, self._under_way, self._may_kill = connects, under_way, may_kill
-        self._before_kill, self._after_end = before_kill, after_end
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def run(self) -> int:
-        """Run until it ends for good, and give its exit code (128 + n for signal n).
+    async def run(self, environment: Mapping[str, str]) -> int:
+        """Run it with these variables and no others until it ends for good; give its exit code (128 + n for signal n).
 
         Raises:
             SettingsError: it cannot be started.
         """
         while True:
-            process = await self._start()
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self.argv, env=environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
+                )
+            except OSError as error:
+                raise SettingsError(f"cannot start {self.argv[0]}: {error.strerror}") from error
+            self._process = process
             killed = await self._live(process)
             code = process.returncode or 0
             if not killed:
-                if code in _FINAL_CODES or self.crashes == _MAX_CRASHES or not self._connects():
+                if code in _FINAL_CODES or self.crashes == _MAX_CRASHES or not self.connects():
                     return _shell_code(code)
                 self.crashes += 1
                 _log.warning("COMMAND ended with %d and is started again", code)
                 await asyncio.sleep(min(5.0, 0.1 * 2**self.crashes))
             self.restarts += 1
-            self._after_end()
+            self.after_end()
 
     async def stop(self) -> int | None:
         """Send SIGTERM, wait up to 10 s, then SIGKILL what is left; give its exit code, None if it had ended before."""
-        process = self._process
-        ran = process is not None and process.returncode is None
-        if process is None:
+        if (process := self._process) is None:
             return None
+        ran = process.returncode is None
         with suppress(ProcessLookupError, TimeoutError):
             process.terminate()
             async with asyncio.timeout(_STOP_LIMIT):
@@ -103,30 +98,21 @@ class Command:
         code = await process.wait()
         return _shell_code(code) if ran else None
 
-    async def _start(self) -> asyncio.subprocess.Process:
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._argv, env=self._environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-            )
-        except OSError as error:
-            raise SettingsError(f"cannot start {self._argv[0]}: {error.strerror}") from error
-        return self._process
-
     async def _live(self, process: asyncio.subprocess.Process) -> bool:
         """Wait for the end of one life; say whether it was killed."""
-        if self._kill_every is None:
+        if self.kill_every is None:
             await process.wait()
             return False
-        before = self._connects()
-        if not await self._comes(process, self._kill_every, before):
+        before = self.connects()
+        if not await self._comes(process, self.kill_every, before):
             return False
-        await self._before_kill()
-        if self._connects() != before and not await _is_so(process, self._under_way):
+        await self.before_kill()
+        if self.connects() != before and not await _is_so(process, self.under_way):
             return False
         if process.returncode is not None:
             return False
-        self.kills = (self.kills or 0) + 1
-        self.kills_under_way += self._connects() != before and self._under_way() > 0
+        self.killed += 1
+        self.kills_under_way += self.connects() != before and self.under_way() > 0
         _kill(process)
         await process.wait()
         return True
@@ -134,12 +120,12 @@ class Command:
     async def _comes(self, process: asyncio.subprocess.Process, every: float, before: int) -> bool:
         """Wait for the moment of a kill, drawn again until it may be; say no if the process ends before."""
         early = random.random() < _EARLY  # noqa: S311 - no secret
-        if not early and not await _is_so(process, lambda: self._connects() != before):
+        if not early and not await _is_so(process, lambda: self.connects() != before):
             return False
         while True:
             if await _ends(process, min(4 * every, random.expovariate(1 / every))):
                 return False
-            if self._may_kill():
+            if self.may_kill():
                 return True
 
 

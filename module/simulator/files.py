@@ -1,4 +1,4 @@
-"""The files of a simulation: the manifest and the messages that are read, the file that is written."""
+"""The files of a simulation: the messages that are read, the file that is written."""
 
 import itertools
 import secrets
@@ -9,22 +9,8 @@ from typing import BinaryIO
 
 from ..errors import SettingsError
 from ..messages import InputMessage
-from ..packaging.manifest.edge_manifest import EdgeManifest, read
 from ..transports.jsonl import open_lines, read_messages, read_telemetry
 from .options import Options
-
-_TEMPLATE = Path("deployment.template.json")
-
-
-def manifest_of(options: Options) -> EdgeManifest | None:
-    """Give the manifest that was asked for, else the template in this folder, if there is one.
-
-    Raises:
-        SettingsError: it cannot be read.
-    """
-    if options.manifest:
-        return read(options.manifest)
-    return read(_TEMPLATE) if _TEMPLATE.is_file() else None
 
 
 def messages_of(options: Options) -> Iterator[InputMessage]:
@@ -33,13 +19,11 @@ def messages_of(options: Options) -> Iterator[InputMessage]:
     Raises:
         SettingsError: there is none, or it cannot be read.
     """
-    if options.messages:
-        path, messages = options.messages, read_messages(options.messages)
-    elif options.telemetry:
-        path, messages = options.telemetry, read_telemetry(options.telemetry, secrets.token_hex(3))
-    else:
+    path = options.messages or options.telemetry
+    if path is None:
         raise SettingsError("give --telemetry FILE or --messages FILE: there is nothing to send")
     open_lines(path).close()
+    messages = read_messages(path) if options.messages else read_telemetry(path, secrets.token_hex(3))
     return itertools.islice(messages, options.limit)
 
 

@@ -8,8 +8,10 @@ such messages are answered in the order in which they were sent. Nothing answers
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 
+@dataclass(slots=True, eq=False)
 class Entry:
     """One message that was routed to one input.
 
@@ -19,12 +21,9 @@ class Entry:
         answered: whether an output belongs to it.
     """
 
-    __slots__ = ("answered", "delivered_at", "number")
-
-    def __init__(self) -> None:
-        self.delivered_at: float | None = None
-        self.number = 0
-        self.answered = False
+    delivered_at: float | None = None
+    number: int = 0
+    answered: bool = False
 
 
 class Ledger:

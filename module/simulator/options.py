@@ -65,8 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     manifest = "deployment with routes and module twin (default: ./deployment.template.json, else built-in routes)"
     option("--manifest", metavar="FILE", type=Path, help=manifest)
     option("--module", metavar="NAME", help="the module to be, if the routes lead to several")
-    listen = "address, port 8883 (default: %(default)s)"
-    option("--listen", metavar="ADDRESS", default=default.listen, help=listen)
+    option("--listen", metavar="ADDRESS", default=default.listen, help="address, port 8883 (default: %(default)s)")
     again = "send an un-acked message again after this (default: %(default)g)"
     option("--ack-timeout", metavar="SECONDS", type=float, default=default.ack_timeout, help=again)
     in_flight = "un-acked messages at a time (default: %(default)s, edgeHub's)"
@@ -83,8 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--settle", metavar="SECONDS", type=float, default=default.settle, help=settle)
     option("--upstream", metavar="FILE", type=Path, help="write a line for each message to $upstream")
     option("--summary", metavar="FILE", type=Path, help="write the counts as JSON")
-    command = "after --, what to start (default: scoring-module run)"
-    option("child", metavar="COMMAND", nargs="*", help=command)
+    option("child", metavar="COMMAND", nargs="*", help="after --, what to start (default: scoring-module run)")
 
 
 def options_from(args: argparse.Namespace) -> Options:
@@ -93,27 +91,20 @@ def options_from(args: argparse.Namespace) -> Options:
     Raises:
         SettingsError: a number does not fit, or a file is not there.
     """
-    _check_numbers(args)
-    for option in ("telemetry", "messages", "manifest"):
-        path = getattr(args, option)
-        if path is not None and not path.is_file():
-            raise SettingsError(f"--{option} {path} is not a file")
-    for option in ("upstream", "summary"):
-        path = getattr(args, option)
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise SettingsError(f"--{option} {path} cannot be written: its folder is not there or it is a folder")
-        for read in ("telemetry", "messages", "manifest"):
-            source = getattr(args, read)
-            if path is not None and path.exists() and source is not None and path.samefile(source):
-                raise SettingsError(f"--{option} {path} is the file that --{read} reads: it would be written over")
-    names = [name for name in Options.__dataclass_fields__ if name != "command"]
-    return Options(**{name: getattr(args, name) for name in names}, command=tuple(args.child) or Options().command)
-
-
-def _check_numbers(args: argparse.Namespace) -> None:
+    given = {name: getattr(args, name) for name in Options.__dataclass_fields__ if name != "command"}
     for name, least in (("limit", 1), ("rate", 0), ("ack_timeout", 0.1), ("max_in_flight", 1), ("settle", 0.1)):
-        value = getattr(args, name)
-        if value is not None and not value >= least:
-            raise SettingsError(f"--{name.replace('_', '-')} {value} must be at least {least}")
+        if given[name] is not None and not given[name] >= least:
+            raise SettingsError(f"--{name.replace('_', '-')} {given[name]} must be at least {least}")
     if args.kill_every is not None and not args.kill_every > 0:
         raise SettingsError(f"--kill-every {args.kill_every} must be more than 0")
+    sources = {name: given[name] for name in ("telemetry", "messages", "manifest") if given[name] is not None}
+    for name, source in sources.items():
+        if not source.is_file():
+            raise SettingsError(f"--{name} {source} is not a file")
+    for name, path in (("upstream", args.upstream), ("summary", args.summary)):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise SettingsError(f"--{name} {path} cannot be written: its folder is not there or it is a folder")
+        for read, source in sources.items():
+            if path is not None and path.exists() and path.samefile(source):
+                raise SettingsError(f"--{name} {path} is the file that --{read} reads: it would be written over")
+    return Options(**given, command=tuple(args.child) or Options().command)

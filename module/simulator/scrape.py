@@ -8,6 +8,7 @@ import http.client
 import socket
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -83,12 +84,10 @@ def port_of(environment: Mapping[str, str]) -> int:
 
 
 def _read(port: int) -> bytes | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
     try:
-        connection.request("GET", "/metrics")
-        response = connection.getresponse()
-        return response.read(_MAX_PAGE) if response.status == http.client.OK else None
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)) as connection:
+            connection.request("GET", "/metrics")
+            response = connection.getresponse()
+            return response.read(_MAX_PAGE) if response.status == http.client.OK else None
     except (OSError, http.client.HTTPException):
         return None
-    finally:
-        connection.close()

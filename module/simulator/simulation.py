@@ -10,19 +10,22 @@ from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
 
+from ..messages import OutputMessage
+from ..packaging.manifest.edge_manifest import read
 from ..transports.jsonl import message_line
 from .command import Command
 from .edge_hub.dispatch import Outcome
 from .edge_hub.hub import EdgeHub
 from .edge_hub.session import Delivery
-from .files import cannot_write, manifest_of, messages_of, written
+from .files import cannot_write, messages_of, written
 from .ledger import Entry, Ledger
 from .options import Options
-from .progress import ProgressDisplay, State
+from .progress import ProgressDisplay, progress_text
 from .routing.messages import RoutedMessage
 from .scrape import Scraper, free_port, port_of
 from .summary import Summary, latency_ms
 
+_TEMPLATE = Path("deployment.template.json")
 _LOOK_EVERY = 0.1
 _SHOW_EVERY = 0.5
 _CONNECT_LIMIT = 120.0
@@ -79,7 +82,8 @@ class Simulation:
         Raises:
             SettingsError: one of them does not fit.
         """
-        manifest = manifest_of(options)
+        template = _TEMPLATE if _TEMPLATE.is_file() else None
+        manifest = read(path) if (path := options.manifest or template) else None
         module = manifest.our_module(options.module) if manifest else options.module or "scoring"
         self._options, self._upstream, self._environment = options, upstream, environment
         self._ledger = Ledger()
@@ -91,7 +95,6 @@ class Simulation:
         self._messages = messages_of(options)
         self._read = self._taken = self._refused = self._unrouted = 0
         self._waiting: dict[int, RoutedMessage] = {}
-        self._command: Command | None = None
         self._had_time = False
         self._stop_code: int | None = None
         self._unwritable: OSError | None = None
@@ -110,21 +113,21 @@ class Simulation:
             on_output=self._output,
             on_upstream=self._reached_upstream,
         )
+        self._command = Command(
+            argv=options.command,
+            kill_every=options.kill_every,
+            connects=lambda: self._hub.connects,
+            under_way=lambda: self._ledger.under_way,
+            may_kill=lambda: monotonic() - self._moved_at < options.settle / 2,
+            before_kill=self._scraper.poll,
+            after_end=self._scraper.new_life,
+        )
 
     async def run(self) -> int:
         """Serve until all is answered or COMMAND ends; give COMMAND's exit code if it ended by itself, else 0."""
         async with self._hub as hub:
-            self._command = command = Command(
-                self._options.command,
-                {**self._environment, "SCORING_NOTHING_OUTPUT": self._nothing_output, **hub.environment},
-                kill_every=self._options.kill_every,
-                connects=lambda: hub.connects,
-                under_way=lambda: self._ledger.under_way,
-                may_kill=lambda: monotonic() - self._moved_at < self._options.settle / 2,
-                before_kill=self._scraper.poll,
-                after_end=self._scraper.new_life,
-            )
-            running = asyncio.create_task(command.run())
+            environment = {**self._environment, "SCORING_NOTHING_OUTPUT": self._nothing_output, **hub.environment}
+            running = asyncio.create_task(self._command.run(environment))
             feeding = asyncio.create_task(self._feed())
             try:
                 await self._watch(running, feeding)
@@ -134,7 +137,7 @@ class Simulation:
                 for each in (running, feeding):
                     each.cancel()
                 await asyncio.gather(running, feeding, return_exceptions=True)
-                self._stop_code = await command.stop()
+                self._stop_code = await self._command.stop()
             return running.result() if ended else 0
 
     def summary(self) -> Summary:
@@ -156,7 +159,7 @@ class Simulation:
             messages_per_second=round(ledger.answered / seconds, 1) if seconds else 0.0,
             latency_ms=latency_ms(ledger.latencies),
             mean_batch=None if mean_batch is None else round(mean_batch, 2),
-            restarts=command.restarts if command else 0,
+            restarts=command.restarts,
             refused=self._refused,
             unrouted=self._unrouted,
             unsent=self._read + sum(1 for _ in self._messages) - sent - self._refused,
@@ -164,11 +167,11 @@ class Simulation:
             dropped=counts.no_route + counts.too_large + counts.overflow,
             out_of_order=ledger.out_of_order,
             by_order=ledger.by_order,
-            crashes=command.crashes if command else 0,
+            crashes=command.crashes,
             connects=self._hub.connects,
             stop_code=self._stop_code,
-            kills=command.kills if command else None,
-            kills_under_way=command.kills_under_way if command else 0,
+            kills=None if command.kill_every is None else command.killed,
+            kills_under_way=command.kills_under_way,
             unanswered=0 if self._had_time else open_,
             foreign=ledger.foreign,
         )
@@ -203,7 +206,7 @@ class Simulation:
                 now = monotonic()
                 if now - shown_at >= _SHOW_EVERY:
                     await self._scraper.poll()
-                    display.show(self._state(now))
+                    display.show(self._taken - len(self._waiting), self._ledger.answered, self._progress(now))
                     shown_at = now
                 if (moved := self._moves()) != before:
                     before, self._moved_at = moved, now
@@ -232,20 +235,12 @@ class Simulation:
         un_acked = bool(self._hub.session.in_flight)
         return self._options.settle + (self._options.ack_timeout if un_acked else 0.0)
 
-    def _state(self, now: float) -> State:
+    def _progress(self, now: float) -> str:
         ledger = self._ledger
+        rate = ledger.answered / (now - ledger.first_at) if ledger.first_at else 0.0
+        errors = ledger.by_output[os.environ.get("SCORING_ERRORS_OUTPUT", "errors")]
         recent = latency_ms(ledger.latencies[-1000:])
-        answered = ledger.answered
-        seconds = now - ledger.first_at if ledger.first_at else 0.0
-        return State(
-            sent=self._taken - len(self._waiting),
-            answered=answered,
-            errors=ledger.by_output.get(os.environ.get("SCORING_ERRORS_OUTPUT", "errors"), 0),
-            rate=answered / seconds if seconds else 0.0,
-            p50=recent["p50"],
-            p99=recent["p99"],
-            mean_batch=self._scraper.mean_batch,
-        )
+        return progress_text(rate, recent["p50"], recent["p99"], self._scraper.mean_batch, errors)
 
     def _routed(self, delivery: Delivery) -> None:
         system = delivery.message.system
@@ -267,14 +262,8 @@ class Simulation:
     def _reached_upstream(self, message: RoutedMessage) -> None:
         if self._upstream is not None:
             system = {name: message.system[name] for name in _UPSTREAM_SYSTEM if name in message.system}
-            line = message_line(
-                message.body,
-                module=system.get("module_id", ""),
-                output=message.system.get("output_name", ""),
-                system=system,
-                properties=message.properties,
-            )
+            left = OutputMessage(message.body, message.system.get("output_name", ""), system, message.properties)
             try:
-                self._upstream.write(line)
+                self._upstream.write(message_line(system.get("module_id", ""), left))
             except OSError as error:
                 self._unwritable = error

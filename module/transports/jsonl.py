@@ -7,7 +7,7 @@ import asyncio
 import gzip
 import zlib
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -82,19 +82,18 @@ def read_messages(path: Path) -> Iterator[InputMessage]:
         yield InputMessage(body=body, input=parsed.input, system=system, properties=parsed.properties)
 
 
-def message_line(
-    body: bytes, *, module: str, output: str, system: Mapping[str, str], properties: Mapping[str, str]
-) -> bytes:
-    """Give the line that stands for a message which left the module, newline included.
+def message_line(module: str, message: OutputMessage) -> bytes:
+    """Give the line that stands for a message which left this module, newline included.
 
     The body is inlined as a JSON value if content type and encoding say JSON and it is JSON, else as ``base64``.
     """
-    line: dict[str, object] = {"module": module, "output": output, "system": system, "properties": properties}
-    if all(system.get(name, "").lower() == value for name, value in _JSON.items()):
+    line: dict[str, object] = {"module": module, "output": message.output}
+    line |= {"system": message.system, "properties": message.properties}
+    if all(message.system.get(name, "").lower() == value for name, value in _JSON.items()):
         with suppress(orjson.JSONDecodeError):
-            line["body"] = orjson.loads(body)
+            line["body"] = orjson.loads(message.body)
     if "body" not in line:
-        line["base64"] = b64encode(body).decode()
+        line["base64"] = b64encode(message.body).decode()
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -120,14 +119,7 @@ class JsonLines:
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
         """Write a message as a line; confirmed at once."""
-        line = message_line(
-            message.body,
-            module="replay",
-            output=message.output,
-            system=message.system,
-            properties=message.properties,
-        )
-        self._out.write(line)
+        self._out.write(message_line("replay", message))
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         confirmed.set_result(None)
         return confirmed

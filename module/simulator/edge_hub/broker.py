@@ -7,10 +7,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from ...errors import TwinError
-from ...transports.mqtt_packets import Publish, puback, publish
+from ...transports.mqtt_packets import Publish, puback
 from . import packets, sas
 from .connection import Connection
 from .faults import Faults
@@ -26,48 +27,29 @@ _MAX_CLIENTS = 100
 """Connections at most (`MaxConnectedClients`)."""
 
 
+@dataclass(eq=False, kw_only=True)
 class ModuleBroker:
     """Serves the connections of one module.
 
     Attributes:
-        connected, disconnected: events; one of them is set.
-        connects: how often a CONNECT was accepted.
+        token_grace: seconds that a connection outlives its token.
+        output: takes body and property bag of each message that the module publishes.
     """
 
-    def __init__(
-        self,
-        *,
-        identity: Identity,
-        session: Session,
-        twin: Twin,
-        faults: Faults,
-        token_grace: float,
-        output: Callable[[bytes, str], None],
-    ) -> None:
-        self.connected = asyncio.Event()
-        self.disconnected = asyncio.Event()
-        self.disconnected.set()
-        self.connects = 0
-        self.methods = Methods()
-        self._identity, self._session, self._twin, self._faults = identity, session, twin, faults
-        self._token_grace = token_grace
-        self._output = output
-        self._events = f"{identity.topics}/messages/events"
-        self._connections: set[Connection] = set()
-        self._current: Connection | None = None
-
-    def send(self, topic: str, body: bytes) -> bool:
-        """Publish to the module if it is connected and subscribed to the topic; say whether it is."""
-        listens = self._current is not None and self._session.listens_to(topic)
-        if self._current is not None and listens:
-            self._current.send(publish(topic, body, self._session.new_packet_id()))
-        return listens
+    identity: Identity
+    session: Session
+    twin: Twin
+    faults: Faults
+    token_grace: float
+    output: Callable[[bytes, str], None]
+    methods: Methods = field(default_factory=Methods)
+    _connections: set[Connection] = field(default_factory=set)
 
     def tick(self, now: float) -> None:
         """Look for time-outs; to be called now and then."""
         for connection in list(self._connections):
             connection.tick(now)
-        self._session.tick(now)
+        self.session.tick(now)
 
     def drop_connections(self) -> None:
         """Drop all connections without a word."""
@@ -85,70 +67,63 @@ class ModuleBroker:
     def on_close(self, connection: Connection) -> None:
         """Forget a connection; the session stays."""
         self._connections.discard(connection)
-        if connection is self._current:
-            self._current = None
-            self._session.detach(connection)
-            self.connected.clear()
-            self.disconnected.set()
+        self.session.detach(connection)
 
     def on_connect(self, connection: Connection, packet: Connect) -> None:
         """Let the module in, or refuse; a second connection of the module ends the first."""
         code, expires = self._admit(packet)
         if code:
-            connection.refuse(code)
+            connection.send(packets.connack(code))
+            connection.close()
             return
-        self.connects += 1
-        if (before := self._current) is not None:
-            _log.warning("a second connection of %s ends the first", self._identity.client_id)
+        if (before := self.session.link) is not None:
+            _log.warning("a second connection of %s ends the first", self.identity.client_id)
             before.close()
             self.on_close(before)
-        session_present = self._session.persistent and not packet.clean_session
+        session_present = self.session.persistent and not packet.clean_session
         connection.accept(packet, session_present=session_present, expires=expires)
-        self._current = connection
-        self._session.attach(connection, clean=packet.clean_session)
-        self.disconnected.clear()
-        self.connected.set()
-        self._session.pump()
+        self.session.attach(connection, clean=packet.clean_session)
+        self.session.pump()
 
     def on_packet(self, connection: Connection, packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
         """Do what a packet of the connected module asks for."""
         if isinstance(packet, PubAck):
-            self._session.ack(packet.packet_id)
+            self.session.ack(packet.packet_id)
         elif isinstance(packet, Publish):
             self._take_publish(connection, packet)
         elif isinstance(packet, Subscribe):
             granted = [self._subscribe(topic, qos) for topic, qos in packet.filters]
             connection.send(packets.suback(packet.packet_id, granted))
-            self._session.pump()
+            self.session.pump()
         else:
-            self._session.subscriptions.difference_update(packet.filters)
+            self.session.subscriptions.difference_update(packet.filters)
             connection.send(packets.unsuback(packet.packet_id))
 
     def _admit(self, packet: Connect) -> tuple[int, float | None]:
         """Give the CONNACK code, 0 for yes, and when the connection must end (monotonic seconds)."""
-        if self._faults.refuses_connect():
-            return self._faults.refuse_code, None
+        if self.faults.refuses_connect():
+            return self.faults.refuse_code, None
         if packet.level != 4:
             return packets.CONNACK_REFUSED_PROTOCOL, None
         now = time.time()
         try:
-            left = self._identity.token_expiry(packet, now) - now + self._token_grace
+            left = self.identity.token_expiry(packet, now) - now + self.token_grace
         except sas.TokenError as error:
             _log.warning("CONNECT refused: %s", error)
             return packets.CONNACK_NOT_AUTHORIZED, None
-        lifetime = self._faults.token_lifetime
+        lifetime = self.faults.token_lifetime
         return 0, time.monotonic() + (left if lifetime is None else min(left, lifetime))
 
     def _subscribe(self, topic: str, qos: int) -> int:
-        if not topic.startswith((self._identity.topics, f"devices/{self._identity.device}/messages/", "$iothub/")):
+        if not topic.startswith((self.identity.topics, f"devices/{self.identity.device}/messages/", "$iothub/")):
             return packets.SUBACK_FAILURE
-        self._session.subscriptions.add(topic)
+        self.session.subscriptions.add(topic)
         return min(qos, 1)
 
     def _take_publish(self, connection: Connection, packet: Publish) -> None:
-        topic = packet.topic
-        if topic.startswith(self._events):
-            self._output(packet.body, topic[len(self._events) :].strip("/"))
+        topic, events = packet.topic, f"{self.identity.topics}/messages/events"
+        if topic.startswith(events):
+            self.output(packet.body, topic[len(events) :].strip("/"))
             self._confirm(connection, packet.packet_id)
             return
         if topic.startswith("$iothub/"):
@@ -160,11 +135,11 @@ class ModuleBroker:
 
     def _confirm(self, connection: Connection, packet_id: int) -> None:
         """Send the PUBACK of a message, with the faults that a test switched on."""
-        if not packet_id or self._faults.withhold_pubacks:
+        if not packet_id or self.faults.withhold_pubacks:
             return
         data = puback(packet_id)
-        if self._faults.puback_delay:
-            asyncio.get_running_loop().call_later(self._faults.puback_delay, connection.send, data)
+        if self.faults.puback_delay:
+            asyncio.get_running_loop().call_later(self.faults.puback_delay, connection.send, data)
         else:
             connection.send(data)
 
@@ -173,18 +148,16 @@ class ModuleBroker:
         path, _, query = topic.partition("/?")
         request_id = unquote(query.partition("$rid=")[2].partition("&")[0])
         if path == "$iothub/twin/GET":
-            self.send(f"$iothub/twin/res/200/?$rid={request_id}", self._twin.document())
+            self.session.send(f"$iothub/twin/res/200/?$rid={request_id}", self.twin.document())
         elif path == "$iothub/twin/PATCH/properties/reported":
-            self.send(f"$iothub/twin/res/{self._report(body)}/?$rid={request_id}", b"")
+            status = 204
+            try:
+                self.twin.report(body)
+            except TwinError as error:
+                _log.warning("reported properties refused: %s", error)
+                status = 400
+            self.session.send(f"$iothub/twin/res/{status}/?$rid={request_id}", b"")
         elif path.startswith("$iothub/methods/res/"):
             self.methods.answered(request_id, path.removeprefix("$iothub/methods/res/"), body)
         else:
             _log.warning("a request on the unknown topic %s is dropped", topic)
-
-    def _report(self, body: bytes) -> int:
-        try:
-            self._twin.report(body)
-        except TwinError as error:
-            _log.warning("reported properties refused: %s", error)
-            return 400
-        return 204

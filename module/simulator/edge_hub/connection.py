@@ -89,11 +89,6 @@ class Connection(asyncio.Protocol):
         self._keep_alive = packet.keep_alive * 1.5
         self.send(packets.connack(0, session_present=session_present))
 
-    def refuse(self, code: int) -> None:
-        """Answer CONNECT with no, and close."""
-        self.send(packets.connack(code))
-        self.close()
-
     def tick(self, now: float) -> None:
         """Close if the client was silent for too long or its token has expired; to be called now and then."""
         if self.expires is not None and now >= self.expires:

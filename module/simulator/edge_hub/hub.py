@@ -13,7 +13,6 @@ from ...messages import InputMessage
 from ...packaging.manifest.edge_manifest import RouteSpec
 from ..routing.messages import RoutedMessage
 from ..routing.routes import Router, built_in_routes
-from . import certificates
 from .broker import ModuleBroker
 from .connection import Connection
 from .dispatch import Counts, Dispatcher, Outcome
@@ -112,12 +111,12 @@ class EdgeHub:
             token_grace=token_grace,
             output=self._dispatcher.take_output,
         )
-        self.connected, self.disconnected = self._broker.connected, self._broker.disconnected
+        self.connected, self.disconnected = self.session.connected, self.session.disconnected
         self._tick = min(1.0, ack_timeout / 5)
-        self.trust_bundle, context = certificates.make(listen)
-        self._listener = Listener(listen, context, lambda: Connection(self._broker))
+        self._listener = Listener(listen, lambda: Connection(self._broker))
+        self.trust_bundle = self._listener.trust_bundle
         self._workload_socket: Path | None = None
-        self._ticking: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.TimerHandle
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -145,8 +144,7 @@ class EdgeHub:
 
     async def __aexit__(self, *_: object) -> None:
         """Close everything."""
-        if self._ticking is not None:
-            self._ticking.cancel()
+        self._ticking.cancel()
         await self._opened.aclose()
 
     @property
@@ -165,7 +163,7 @@ class EdgeHub:
     @property
     def connects(self) -> int:
         """How often the module connected."""
-        return self._broker.connects
+        return self.session.connects
 
     @property
     def reported(self) -> dict[str, Any]:
@@ -182,11 +180,11 @@ class EdgeHub:
     def set_desired(self, patch: dict[str, Any]) -> None:
         """Change desired properties; a connected and subscribed module gets the patch, one that is away does not."""
         body = self._twin.update_desired(patch)
-        self._broker.send(f"$iothub/twin/PATCH/properties/desired/?$version={self._twin.desired_version}", body)
+        self.session.send(f"$iothub/twin/PATCH/properties/desired/?$version={self._twin.desired_version}", body)
 
     async def invoke_method(self, name: str, body: object = None, timeout: float = 30.0) -> MethodResult:  # noqa: ASYNC109
         """Call a direct method of the module and wait ``timeout`` seconds at most for the answer."""
-        return await self._broker.methods.invoke(name, body, timeout, self._broker.send)
+        return await self._broker.methods.invoke(name, body, timeout, self.session.send)
 
     def drop_connections(self) -> None:
         """Drop all connections without a word; clients may come back at once."""

@@ -1,10 +1,12 @@
-"""The listening socket: TLS on port 8883, which can be closed and opened again."""
+"""The listening socket: TLS on port 8883, which can be closed and opened again, with a certificate made anew."""
 
 import asyncio
 import errno
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+
+import trustme
 
 from ...errors import SettingsError
 
@@ -13,10 +15,20 @@ PORT = 8883
 
 
 class Listener:
-    """Accepts connections while it is open."""
+    """Accepts connections while it is open.
 
-    def __init__(self, address: str, context: ssl.SSLContext, connection: Callable[[], asyncio.Protocol]) -> None:
-        self._address, self._context, self._connection = address, context, connection
+    Attributes:
+        trust_bundle: the certificate of the authority that vouches for it, as PEM text.
+    """
+
+    def __init__(self, address: str, connection: Callable[[], asyncio.Protocol]) -> None:
+        """Take an IP address or a name, whose server certificate is for localhost too; TLS 1.2 or later."""
+        self._address, self._connection = address, connection
+        authority = trustme.CA()
+        self.trust_bundle = authority.cert_pem.bytes().decode()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        authority.issue_cert(*{address, "localhost", "127.0.0.1"}).configure_cert(self._context)
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:

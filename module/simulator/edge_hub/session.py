@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -48,10 +49,19 @@ class Delivery(msgspec.Struct):
     tag: object = None
 
 
+@dataclass(eq=False, kw_only=True)
 class Session:
     """The module's queue and subscriptions; outlives connections.
 
     Attributes:
+        inputs: the topic filter of the module's inputs.
+        max_in_flight: messages sent and not acked at most.
+        ack_timeout: seconds until one of them is sent again.
+        bound: number of waiting messages from which on ``room`` waits.
+        delivered: called for each time a message is sent.
+        link: the module's connection; None while it is away.
+        connected, disconnected: events; one of them is set.
+        connects: how often the module connected.
         subscriptions: topic filters, at QoS 1.
         in_flight: sent and not acked, by packet id, in the order of their first delivery.
         persistent: whether a client left state behind (``clean_session=False``).
@@ -59,43 +69,55 @@ class Session:
         acked, redelivered, expired: counts of messages.
     """
 
-    def __init__(
-        self,
-        *,
-        inputs: str,
-        max_in_flight: int,
-        ack_timeout: float,
-        bound: int,
-        delivered: Callable[[Delivery], object],
-    ) -> None:
-        self.subscriptions: set[str] = set()
-        self.in_flight: dict[int, Delivery] = {}
-        self.persistent = False
-        self.acked = self.redelivered = self.expired = self.waiting = 0
-        self._inputs = inputs
-        self._max_in_flight = max_in_flight
-        self._ack_timeout = ack_timeout
-        self._bound = bound
-        self._delivered = delivered
-        self._queues: dict[int, deque[Delivery]] = {}
-        self._room = asyncio.Event()
+    inputs: str
+    max_in_flight: int
+    ack_timeout: float
+    bound: int
+    delivered: Callable[[Delivery], object]
+    link: "Connection | None" = None
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+    disconnected: asyncio.Event = field(default_factory=asyncio.Event)
+    connects: int = 0
+    subscriptions: set[str] = field(default_factory=set)
+    in_flight: dict[int, Delivery] = field(default_factory=dict)
+    persistent: bool = False
+    waiting: int = 0
+    acked: int = 0
+    redelivered: int = 0
+    expired: int = 0
+    _queues: dict[int, deque[Delivery]] = field(default_factory=dict)
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
+    _last_id: int = 0
+
+    def __post_init__(self) -> None:
         self._room.set()
-        self._link: Connection | None = None
-        self._last_id = 0
+        self.disconnected.set()
 
     def attach(self, link: "Connection", *, clean: bool) -> None:
         """Take a new connection. A clean one forgets the subscriptions; messages stay, they are the hub's."""
         if clean:
             self.subscriptions.clear()
         self.persistent = not clean
-        self._link = link
+        self.link = link
+        self.connects += 1
         for delivery in self.in_flight.values():
             delivery.sent_at, delivery.not_before = None, 0.0
+        self.disconnected.clear()
+        self.connected.set()
 
     def detach(self, link: "Connection") -> None:
         """Forget a connection that ended."""
-        if self._link is link:
-            self._link = None
+        if self.link is link:
+            self.link = None
+            self.connected.clear()
+            self.disconnected.set()
+
+    def send(self, topic: str, body: bytes) -> bool:
+        """Publish to the module if it is connected and subscribed to the topic; say whether it is."""
+        if self.link is None or not self.listens_to(topic):
+            return False
+        self.link.send(publish(topic, body, self.new_packet_id()))
+        return True
 
     def listens_to(self, topic: str) -> bool:
         """Say whether a subscription takes this topic."""
@@ -109,9 +131,9 @@ class Session:
             self._queues = dict(sorted(self._queues.items()))
         queue.append(delivery)
         self.waiting += 1
-        if self.waiting >= self._bound:
+        if self.waiting >= self.bound:
             self._room.clear()
-        if len(self.in_flight) < self._max_in_flight:
+        if len(self.in_flight) < self.max_in_flight:
             self.pump()
 
     async def room(self) -> None:
@@ -120,13 +142,13 @@ class Session:
 
     def pump(self) -> None:
         """Send what may be sent: first what was sent before and not acked, then waiting messages up to the limit."""
-        if self._link is None or self._inputs not in self.subscriptions:
+        if self.link is None or self.inputs not in self.subscriptions:
             return
         now = monotonic()
         for delivery in list(self.in_flight.values()):
             if delivery.sent_at is None and delivery.not_before <= now:
                 self._send(delivery, now)
-        while len(self.in_flight) < self._max_in_flight and (taken := self._take(now)) is not None:
+        while len(self.in_flight) < self.max_in_flight and (taken := self._take(now)) is not None:
             taken.packet_id = self.new_packet_id()
             self.in_flight[taken.packet_id] = taken
             self._send(taken, now)
@@ -150,7 +172,7 @@ class Session:
     def tick(self, now: float) -> None:
         """Look for messages whose ack time-out or time to live is over; to be called now and then."""
         for delivery in list(self.in_flight.values()):
-            if delivery.sent_at is not None and now - delivery.sent_at >= self._ack_timeout:
+            if delivery.sent_at is not None and now - delivery.sent_at >= self.ack_timeout:
                 delivery.sent_at = None
                 delivery.not_before = now + min(_MAX_BACK_OFF, 2.0 ** min(delivery.attempts - 1, 6))
             if delivery.sent_at is None and delivery.expires <= now:
@@ -163,16 +185,16 @@ class Session:
         delivery.attempts += 1
         dup = delivery.attempts > 1
         self.redelivered += dup
-        if self._link is not None:
-            self._link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
-        self._delivered(delivery)
+        if self.link is not None:
+            self.link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
+        self.delivered(delivery)
 
     def _take(self, now: float) -> Delivery | None:
         """Take the next waiting message, best priority first."""
         while self.waiting:
             delivery = next(queue for queue in self._queues.values() if queue).popleft()
             self.waiting -= 1
-            if self.waiting <= self._bound // 2:
+            if self.waiting <= self.bound // 2:
                 self._room.set()
             if delivery.expires > now:
                 return delivery

@@ -19,7 +19,7 @@ from . import sas
 _MAX_REQUEST = 65_536
 
 
-class WorkloadApi(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class WorkloadApi(socketserver.ThreadingUnixStreamServer):
     """Answers ``GET /trust-bundle`` and ``POST /modules/{module}/genid/{generation}/sign`` on a unix socket."""
 
     daemon_threads = True

@@ -144,8 +144,7 @@ def _negate(children: list[Any]) -> Term:
     term = _term(children[1])
     if term.kind is not Kind.NUMBER:
         raise _refuse(children[0], term)
-    minus = arithmetic("-")
-    return _apply(Kind.NUMBER, lambda value: minus(0.0, value), term)
+    return _apply(Kind.NUMBER, arithmetic("-"), _constant(Kind.NUMBER, 0.0), term)
 
 
 def _not(children: list[Any]) -> Term:
@@ -187,23 +186,21 @@ def _logical(children: list[Any]) -> Term:
     if not (left.kind is Kind.ANY or (left.kind in plain and right.kind in plain)):
         raise _refuse(sign, left, right)
     others = [term for term in (left, right) if term.kind is not Kind.NULL]
-    if not others or (len(others) == 1 and sign.upper() == "AND"):
+    stops_at: bool = sign.upper() == "OR"
+    strict = left.kind is Kind.ANY
+    if not others or (len(others) == 1 and not stops_at):
         return _constant(Kind.NULL, NULL)
     if len(others) == 1:
         return others[0]
-    return _apply(Kind.BOOL, _decide(stops_at=sign.upper() == "OR", strict=left.kind is Kind.ANY), left, right)
-
-
-def _decide(*, stops_at: bool, strict: bool) -> Callable[[Value, Value], Value]:
-    """Give AND (stops at false) or OR (stops at true); strict: undefined unless both sides are true or false."""
 
     def decide(left: Value, right: Value) -> Value:
+        """AND stops at false, OR at true; strict: undefined unless both sides are true or false."""
         both = isinstance(left, bool) and isinstance(right, bool)
         if (both or not strict) and stops_at in (left, right):
             return stops_at
         return not stops_at if both else UNDEFINED
 
-    return decide
+    return _apply(Kind.BOOL, decide, left, right)
 
 
 def _call(children: list[Any]) -> Term:

@@ -14,7 +14,6 @@ class Route(NamedTuple):
     """One compiled route.
 
     Attributes:
-        name: its name in the manifest.
         prefix: what a message's source must begin with, in small letters and ending in ``/``.
         passes: the condition.
         endpoint: where it leads.
@@ -22,7 +21,6 @@ class Route(NamedTuple):
         time_to_live: seconds; 0: without end.
     """
 
-    name: str
     prefix: str
     passes: Callable[[RoutedMessage], bool]
     endpoint: Endpoint
@@ -52,7 +50,7 @@ def compile_route(name: str, spec: RouteSpec) -> Route:
         raise SettingsError(f"route {name} ({spec.route}) is wrong: {error}") from error
     # Only stars at the end are left out; one in the middle is a plain character (`CustomMessageSource`).
     prefix = parsed.source.rstrip("*").rstrip("/").lower() + "/"
-    return Route(name, prefix, passes, parsed.endpoint, spec.priority, spec.time_to_live)
+    return Route(prefix, passes, parsed.endpoint, spec.priority, spec.time_to_live)
 
 
 class Router:

@@ -93,7 +93,7 @@ def test_a_gz_that_is_broken_is_named_too(tmp_path: Path, content: bytes) -> Non
 )
 def test_the_line_of_an_upstream_message(body: bytes, system: dict[str, str], field: dict[str, object]) -> None:
     """The body is the JSON value if content type and encoding say JSON and it is; else base64."""
-    line = message_line(body, module="m", output="o", system=system, properties={"k": "v"})
+    line = message_line("m", OutputMessage(body, "o", system, {"k": "v"}))
     assert line.endswith(b"\n")
     expected = {"module": "m", "output": "o", "system": system, "properties": {"k": "v"}, **field}
     assert orjson.loads(line) == expected
