@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import cast
 
 from ..errors import SettingsError
 from .metrics import CONTENT_TYPE, Metrics
@@ -29,7 +30,7 @@ class Health:
         self._metrics = metrics
         self._status = status
         self._server: asyncio.Server | None = None
-        self._connections: dict[asyncio.WriteTransport, str] = {}
+        self._connections: dict[_Connection, str] = {}
         self._pages: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/metrics": lambda: (200, CONTENT_TYPE, self._metrics.render()),
             "/livez": lambda: (200, "text/plain", b"alive\n"),
@@ -43,8 +44,9 @@ class Health:
         Raises:
             SettingsError: the port is taken.
         """
+        loop = asyncio.get_running_loop()
         try:
-            self._server = await asyncio.start_server(self._serve, "0.0.0.0", port, limit=_MAX_REQUEST)  # noqa: S104
+            self._server = await loop.create_server(lambda: _Connection(self), "0.0.0.0", port)  # noqa: S104
         except OSError as error:
             raise SettingsError(f"port {port} is taken: set SCORING_HTTP_PORT to a free one ({error})") from error
 
@@ -53,24 +55,16 @@ class Health:
         if self._server is not None:
             self._server.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request; whoever takes too long over it or over the answer is let go."""
-        transport = writer.transport
-        self._connections[transport] = str((writer.get_extra_info("peername") or ("",))[0])
+    def opened(self, connection: "_Connection", peer: str) -> None:
+        """Hear of a connection, and end one if there are too many."""
+        self._connections[connection] = peer
         if len(self._connections) > _MAX_CONNECTIONS:
             ((most, _),) = Counter(self._connections.values()).most_common(1)
-            oldest = next(each for each, peer in self._connections.items() if peer == most)
-            del self._connections[oldest]
-            oldest.abort()
-        try:
-            async with asyncio.timeout(_TIMEOUT):
-                writer.write(self.answer(await reader.readuntil(b"\r\n\r\n")))
-                writer.close()
-                await writer.wait_closed()
-        except (OSError, EOFError, RuntimeError, asyncio.LimitOverrunError):  # RuntimeError: uvloop's, when closed
-            transport.abort()
-        finally:
-            self._connections.pop(transport, None)
+            next(each for each, peer in self._connections.items() if peer == most).end()
+
+    def closed(self, connection: "_Connection") -> None:
+        """Hear of its end."""
+        self._connections.pop(connection, None)
 
     def _ready(self) -> tuple[int, str, bytes]:
         reason = self._status.why_not_ready()
@@ -104,3 +98,38 @@ class Health:
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         )
         return f"{head}Connection: close\r\n\r\n".encode() + (b"" if method == "HEAD" else body)
+
+
+class _Connection(asyncio.Protocol):
+    """One request and its answer; whoever takes too long over either is let go."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._request = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._timer = asyncio.get_running_loop().call_later(_TIMEOUT, self.end)
+        self._health.opened(self, str((transport.get_extra_info("peername") or ("",))[0]))
+
+    def data_received(self, data: bytes) -> None:
+        """Answer as soon as the request is whole; nothing that follows is of interest."""
+        if self._transport.is_closing():
+            return
+        self._request += data
+        if b"\r\n\r\n" in self._request:
+            self._transport.write(self._health.answer(self._request))
+            self._transport.close()
+        elif len(self._request) > _MAX_REQUEST:
+            self.end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be forgotten."""
+        self._timer.cancel()
+        self._health.closed(self)
+
+    def end(self) -> None:
+        """Let go of the peer at once."""
+        self._health.closed(self)
+        self._transport.abort()
