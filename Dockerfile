@@ -19,7 +19,7 @@ RUN export PIP_CONFIG_FILE=/build/pip.conf; if [ -f ca.pem ]; then export PIP_CE
     python3 -m pip install --no-cache-dir --no-compile --no-deps --require-hashes --target all -r ${LOCK}
 RUN cd all \
     && rm -rf bin onnxruntime/capi/libonnxruntime.so.* onnxruntime/tools onnxruntime/transformers \
-        onnxruntime/quantization onnxruntime/datasets numpy/f2py numpy/_core/include \
+        onnxruntime/quantization onnxruntime/datasets numpy/_core/include \
     && find numpy -name tests -prune -exec rm -rf {} + \
     && find . \( -name '*.a' -o -name '*.pyi' -o -name '*.pxd' -o -name RECORD \) -delete \
     && mkdir ../onnxruntime ../numpy && mv onnxruntime* ../onnxruntime && mv numpy* ../numpy \

@@ -21,7 +21,6 @@ LEFT_OUT = {
     "onnxruntime/transformers/*": "optimizers of models",
     "onnxruntime/quantization/*": "quantization of models",
     "onnxruntime/datasets/*": "samples",
-    "numpy/f2py/*": "a Fortran compiler's front end",
     "numpy/*/tests/*": "tests",
     "scipy/*/tests/*": "tests",
     "sklearn/*/tests/*": "tests",
@@ -46,6 +45,7 @@ _IDENTITY_MODEL = (
 
 _SMOKE = f"""\
 import sys, numpy, onnxruntime
+from numpy import *  # as scipy does: all that numpy names is there
 for name in sys.argv[1:]:
     __import__(name)
 session = onnxruntime.InferenceSession(bytes.fromhex("{_IDENTITY_MODEL}"), providers=["CPUExecutionProvider"])
@@ -66,6 +66,9 @@ def slim(packages: Path, *, everything: bool) -> None:
     for name, file in list(walk(packages)):
         if left_out.match(name):
             file.unlink()
+    for folder, _, _ in os.walk(packages, topdown=False):  # layers have no empty folders: Python would import one
+        if not os.listdir(folder):
+            os.rmdir(folder)
 
 
 def smoke_test(packages: Path, target: Target) -> str:
