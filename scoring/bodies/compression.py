@@ -14,10 +14,6 @@ CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd
 _MAX_WINDOW_LOG = 24  # a zstd frame may ask for a window of gigabytes before its first byte
 
 
-Decompressor = Any
-"""zlib's or zstd's, for one member or frame; has ``decompress(data, max_length)``, ``eof`` and ``unused_data``."""
-
-
 def decompress(data: bytes, coding: str) -> bytes:
     """Undo one compression, a value of CODINGS; several members or frames after each other are joined.
 
@@ -49,7 +45,7 @@ def decompress(data: bytes, coding: str) -> bytes:
     return b"".join(parts)
 
 
-def _zlib(data: bytes, coding: str) -> Callable[[], Decompressor]:
+def _zlib(data: bytes, coding: str) -> Callable[[], Any]:
     if coding == "gzip":
         bits = zlib.MAX_WBITS | 16
     else:  # RFC 9110 says zlib's form; many senders leave its header away
@@ -58,7 +54,7 @@ def _zlib(data: bytes, coding: str) -> Callable[[], Decompressor]:
     return lambda: zlib.decompressobj(bits)
 
 
-def _zstd() -> tuple[Callable[[], Decompressor], type[Exception]]:
+def _zstd() -> tuple[Callable[[], Any], type[Exception]]:
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd  # noqa: PLC0415 - only for those who send it

@@ -64,11 +64,6 @@ class _Trial:
     tried: int = 0
     most: int = 0
 
-    @property
-    def progress(self) -> int:
-        """How far it has come."""
-        return LIVE + self.most if self.steps or self.most else len(self.samples)
-
 
 class Merging:
     """One script's merging; used on the scoring thread only.
@@ -148,7 +143,8 @@ class Merging:
     def _trial_of(self, shape: Shape) -> _Trial:
         if shape not in self._trials:
             if len(self._trials) >= _SHAPES:  # forget the one that has come least far
-                del self._trials[min(self._trials, key=lambda old: self._trials[old].progress)]
+                come = {old: LIVE + t.most if t.steps or t.most else len(t.samples) for old, t in self._trials.items()}
+                del self._trials[min(come, key=come.__getitem__)]
             self._trials[shape] = _Trial()
         return self._trials[shape]
 
@@ -168,10 +164,9 @@ class Merging:
             for request, outcome in zip(group, outcomes, strict=False):
                 if is_good(outcome):
                     trial.samples[json.dumps(request.rows)] = Sample(request, exact(outcome))
-            different = {sample.alone for sample in trial.samples.values()}
             if len(trial.samples) < LIVE:
                 return
-            if len(different) < 2:
+            if len({sample.alone for sample in trial.samples.values()}) < 2:
                 trial.samples.clear()  # all alike, they prove nothing
                 return
             trial.tried = most_merged(trial.taken / trial.count)

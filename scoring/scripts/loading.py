@@ -176,12 +176,8 @@ def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> No
     except ModelError:
         raise
     except (Exception, SystemExit) as error:
-        sentence = f"init() of the scoring script failed: {blame(error, directory)}{_hint(error)}"
+        sentence = f"init() of the scoring script failed: {blame(error, directory)}"
+        sign = VARIABLE if isinstance(error, KeyError) else "NoneType" if isinstance(error, TypeError) else ""
+        if VARIABLE not in os.environ and sign and sign in str(error):
+            sentence += f" ({VARIABLE} is not set: set it to the model's folder)"
         raise ScriptError(sentence, own_traceback(error, directory)) from error
-
-
-def _hint(error: BaseException) -> str:
-    """Say that the model's folder is not set, where that is what a script stumbles over."""
-    stumbled = isinstance(error, KeyError) and VARIABLE in str(error)
-    stumbled = stumbled or (isinstance(error, TypeError) and "NoneType" in str(error))
-    return f" ({VARIABLE} is not set: set it to the model's folder)" if stumbled and VARIABLE not in os.environ else ""

@@ -137,29 +137,20 @@ def _parts(value: object, options: ResultOptions) -> Sequence[object]:
     """Give the values that leave for a prediction, each in a message of its own."""
     if not (options.unwrap or options.split):
         return (value,)
-    elements = _elements(value)
-    if elements is None:
+    told: Any = value
+    if isinstance(value, str):
+        try:
+            told = json.loads(value)
+        except ValueError:
+            return (value,)
+    elements = frame_records(told)
+    if isinstance(told, list | tuple) or (hasattr(told, "tolist") and getattr(told, "ndim", None)):
+        elements = list(told)
+    if elements is None or (not options.split and len(elements) != 1):
         return (value,)
     if options.split:
         _check_number(len(elements))
-        return elements
-    return elements if len(elements) == 1 else (value,)
-
-
-def _elements(value: Any) -> list[object] | None:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    records = frame_records(value)
-    if records is not None:
-        return records
-    if isinstance(value, list | tuple):
-        return list(value)
-    if hasattr(value, "tolist") and getattr(value, "ndim", None):
-        return list(value)
-    return None
+    return elements
 
 
 def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:

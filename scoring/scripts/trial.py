@@ -3,17 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
 from ..bodies.codecs import Body, rows_of
 from ..compat.model_location import VARIABLE
 from ..errors import RequestError, RunError, ScoringError, ScriptError
-from ..execution.model_registry import LoadedModel
 from ..predictions import SAMPLE, SUSPECT, Context, Leaving, Request
 from .loading import Script, load
 from .results import ResultOptions, joined
@@ -90,7 +88,9 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.replaced = script.replaced
         trial.model_dir = os.environ.get(VARIABLE, "")
         script.init()
-        trial.models = [_model(each) for each in script.models]
+        for each in script.models:
+            told = {"path": str(each.path), "provider": each.provider, "sha256": each.sha256}
+            trial.models.append(told | {"plan": each.describe_plan()})
         trial.notes += [each.trouble for each in script.models if each.trouble]
         trial.sample_from, bodies = ("--sample", bodies) if bodies else _own_sample(trial, script, directory)
         if bodies:
@@ -104,10 +104,6 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.error = str(error)
         trial.user_traceback = error.user_traceback if isinstance(error, ScriptError | RunError) else ""
     return trial
-
-
-def _model(model: LoadedModel) -> dict[str, str]:
-    return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.describe_plan()}
 
 
 def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:
@@ -171,22 +167,16 @@ def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leav
 
 
 def _measure(trial: Trial, script: Script, requests: Sequence[Request]) -> None:
-    for size in SIZES:
-        if size > trial.max_size:
-            return
+    """Note the median of what a run() takes, by its number of requests."""
+    for size in (each for each in SIZES if each <= trial.max_size):
         batch = list(islice(cycle(requests), size))
-        trial.milliseconds[size] = round(1e3 * _seconds_of(partial(script.score, batch)), 4)
-
-
-def _seconds_of(call: Callable[[], object]) -> float:
-    """Give the median of a call's seconds."""
-    taken: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while not taken or (len(taken) < _MOST_CALLS and time.perf_counter() < end):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
-    return sorted(taken)[len(taken) // 2]
+        taken: list[float] = []
+        end = time.perf_counter() + SECONDS
+        while not taken or (len(taken) < _MOST_CALLS and time.perf_counter() < end):
+            start = time.perf_counter()
+            script.score(batch)
+            taken.append(time.perf_counter() - start)
+        trial.milliseconds[size] = round(1e3 * sorted(taken)[len(taken) // 2], 4)
 
 
 def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:

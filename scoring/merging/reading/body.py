@@ -145,22 +145,20 @@ class Body(ast.NodeVisitor):
             if not isinstance(target, ast.Name):
                 self._bind(target, OWN)
 
-    def visit_Import(self, node: ast.Import) -> None:
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         """Take what is imported already."""
         for alias in node.names:
-            name = alias.name if alias.asname else alias.name.split(".")[0]
-            self._take(node, alias.asname or name, sys.modules.get(name))
+            if isinstance(node, ast.Import):
+                name = alias.name if alias.asname else alias.name.split(".")[0]
+                found: object = sys.modules.get(name)
+            else:
+                name, module = alias.name, None if node.level else sys.modules.get(node.module or "")
+                found = getattr(module, name, None)
+            if found is None:
+                raise self.stands(node, "imports within a function")
+            self._imported[alias.asname or name] = found
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Take what is imported already."""
-        module = None if node.level else sys.modules.get(node.module or "")
-        for alias in node.names:
-            self._take(node, alias.asname or alias.name, getattr(module, alias.name, None))
-
-    def _take(self, node: ast.AST, name: str, found: object) -> None:
-        if found is None:
-            raise self.stands(node, "imports within a function")
-        self._imported[name] = found
+    visit_ImportFrom = visit_Import  # noqa: N815 - ast's name
 
     def _bind(self, target: ast.expr, level: int) -> None:
         match target:
@@ -208,27 +206,19 @@ class Body(ast.NodeVisitor):
         self.visit(node.body)
         return SHARED
 
-    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> int:
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> int:
         """Give the level of a container of what is made."""
-        self._generators(node.generators)
-        return min(HOLDS, int(self.visit(node.elt)))
-
-    visit_SetComp = visit_ListComp  # noqa: N815 - ast's names
-    visit_GeneratorExp = visit_ListComp  # noqa: N815
-
-    def visit_DictComp(self, node: ast.DictComp) -> int:
-        """Give the level of a container of what is made."""
-        self._generators(node.generators)
-        return min(HOLDS, int(max(self.visit(node.key), self.visit(node.value))))
-
-    def _generators(self, generators: Sequence[ast.comprehension]) -> None:
-        for generator in generators:
+        for generator in node.generators:
             level = inside(self.visit(generator.iter))
             for name in ast.walk(generator.target):
                 if isinstance(name, ast.Name):
                     self._inner(name, name.id, level)
             self._bind(generator.target, level)
             self._visit_all(generator.ifs)
+        made = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
+        return min(HOLDS, max(int(self.visit(each)) for each in made))
+
+    visit_SetComp = visit_GeneratorExp = visit_DictComp = visit_ListComp  # noqa: N815 - ast's names
 
     def _inner(self, node: ast.AST, name: str, level: int) -> None:
         """Take a name of a smaller scope for one of the function's."""
