@@ -34,9 +34,8 @@ def decompress(data: bytes, coding: str) -> bytes:
         parts.append(part)
         room -= len(part)
         if room <= 0:
-            raise RequestError(
-                f"the body has more than {limit} bytes when it is decompressed: raise SCORING_MAX_BODY_MB"
-            )
+            large = f"more than {limit} bytes when it is decompressed"
+            raise RequestError(f"the body has {large}: raise SCORING_MAX_BODY_MB")
         if not member.eof:
             raise RequestError(f"the {coding} body is cut off: it ends at byte {len(data)}")
         rest = member.unused_data

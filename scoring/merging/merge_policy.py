@@ -124,10 +124,8 @@ class Merging:
             return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
         compared = differences(self._scoring, list(samples.values()), most_merged(took / len(group)))
         found = next(filter(None, compared), "")
-        return (
-            not found,
-            found or f"{len(samples)} samples give the same merged and one by one; live ones are tried too",
-        )
+        alike = f"{len(samples)} samples give the same merged and one by one; live ones are tried too"
+        return not found, found or alike
 
     def _stands_against(self) -> bool:
         """Read the script once, and say whether something stands against its trial."""

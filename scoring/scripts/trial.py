@@ -132,9 +132,12 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
     trial.sample = _cut(bodies[0].data)
     for number, body in enumerate(bodies, 1):
         try:
-            decoded, is_rows = _decoded(script, body)
+            request = script.decode(body)
+            rows = rows_of(request) if script.rows else None
+            context = Context() if script.wants_context else None
+            decoded = [Request(value, context, is_row=rows is not None) for value in rows or [request]]
             left = _all_that_leaves(script, decoded)
-            answers = list(joined(left, options)) if is_rows else [*left[0]]
+            answers = list(left[0]) if rows is None else list(joined(left, options))
         except ScoringError as error:
             sentence = f"the sample{f' in line {number}' if len(bodies) > 1 else ''} is not scored: {error}"
             trace = error.user_traceback if isinstance(error, RunError) else ""
@@ -145,14 +148,6 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
             trial.notes.append(f"the answer to body {number} looks like an exception that the script caught")
         requests += decoded
     _measure(trial, script, requests)
-
-
-def _decoded(script: Script, body: Body) -> tuple[list[Request], bool]:
-    request = script.decode(body)
-    rows = rows_of(request) if script.rows else None
-    context = Context() if script.wants_context else None
-    values = [request] if rows is None else rows
-    return [Request(value, context, is_row=rows is not None) for value in values], rows is not None
 
 
 def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leaving, ...]]:
@@ -167,7 +162,6 @@ def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leav
 
 
 def _measure(trial: Trial, script: Script, requests: Sequence[Request]) -> None:
-    """Note the median of what a run() takes, by its number of requests."""
     for size in (each for each in SIZES if each <= trial.max_size):
         batch = list(islice(cycle(requests), size))
         taken: list[float] = []
