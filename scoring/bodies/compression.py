@@ -45,11 +45,9 @@ def decompress(data: bytes, coding: str) -> bytes:
 
 
 def _zlib(data: bytes, coding: str) -> Callable[[], Any]:
-    if coding == "gzip":
-        bits = zlib.MAX_WBITS | 16
-    else:  # RFC 9110 says zlib's form; many senders leave its header away
-        has_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
-        bits = zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
+    # RFC 9110 says zlib's form for deflate; many senders leave its header away.
+    has_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    bits = zlib.MAX_WBITS | 16 if coding == "gzip" else zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
     return lambda: zlib.decompressobj(bits)
 
 

@@ -6,7 +6,6 @@ Asked last: what is installed always wins. The importer decides: libraries that 
 import importlib
 import logging
 import sys
-from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -58,7 +57,7 @@ _GO_BETWEENS = ("importlib", "_frozen_importlib", "pickle", "_pickle", "joblib",
 _log = logging.getLogger(__name__)
 
 
-class StandIns(Loader):
+class StandIns:
     """The finder for one script, at the end of ``sys.meta_path``.
 
     Attributes:
@@ -95,7 +94,11 @@ class StandIns(Loader):
             self.say(name, f"{real} itself")
         elif not _is_package(name):
             self.say(name, "can be imported, fails when it is used")
-        return ModuleSpec(name, self, is_package=True)
+        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Leave it to Python; part of the protocol of loaders."""
+        return None
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill a stand-in; part of the protocol of loaders."""

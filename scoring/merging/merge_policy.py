@@ -245,7 +245,6 @@ class Merging:
 
 
 def _of_one_shape(given: Sequence[object]) -> list[Mergeable]:
-    """Give the first requests as far as they have the shape of the first."""
     requests: list[Mergeable] = []
     for each in given:
         request = mergeable(each)

@@ -18,6 +18,5 @@ def is_transient(error: BaseException) -> bool:
         return True
     if any(kind.__name__ in _NETWORK for kind in type(error).__mro__):
         return True
-    if type(error).__module__.startswith("onnxruntime"):
-        return any(words in str(error).lower() for words in _RUNTIME)
-    return False
+    is_onnx = type(error).__module__.startswith("onnxruntime")
+    return is_onnx and any(words in str(error).lower() for words in _RUNTIME)

@@ -59,7 +59,8 @@ class CallingBody(Body):
     def visit_Call(self, node: ast.Call) -> int:  # noqa: N802 - ast's name
         """Give the level of what a call gives, if it is harmless."""
         value = self.outside(node.func)
-        given_functions = [each for each in node.args if self._may_write(each)]
+        name_of, places = self.reader.libraries.name, [(each, self.outside(each)) for each in node.args]
+        given_functions = [each for each, it in places if not isinstance(it, type) and may_write(name_of(it))]
         arguments = [OWN if each in given_functions else self.visit(each) for each in node.args]
         named = {each.arg or "**": self.visit(each.value) for each in node.keywords}
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -76,10 +77,6 @@ class CallingBody(Body):
         if self.visit(node.func) == MODEL and not isinstance(node.func, ast.Call):
             return min(HOLDS, max(given, default=OWN))
         raise self.stands(node, f"calls {ast.unparse(node.func)[:60]}(), which is not understood")
-
-    def _may_write(self, node: ast.expr) -> bool:
-        value = self.outside(node)
-        return not isinstance(value, type) and may_write(self.reader.libraries.name(value))
 
     def _look_at_places(self, node: ast.Call, value: Any, given_levels: Sequence[int]) -> None:
         """Refuse a call that writes into what may outlive it, by whatever parameter."""
@@ -176,7 +173,6 @@ def _parameters(function: Any) -> tuple[str, ...]:
 
 
 def _of_library(path: str, given: int) -> int:
-    """Give the level of what a harmless function of a library gives."""
     name = path.removeprefix("builtins.")
     if name in _GIVES_A_VALUE or path in ("json.dumps", "copy.deepcopy"):
         return OWN

@@ -210,9 +210,9 @@ class Libraries:
         if kind in _CONTAINERS or kind is OrderedDict:
             return gc.get_referents(value) if kind is OrderedDict else list(_inner(value))
         strange = self._strange_class(kind)
+        is_librarys = not strange and kind.__module__.split(".")[0] in _PARTS
         # An iterator is used up, a defaultdict grows by being read.
-        moves = hasattr(kind, "__next__") or kind.__name__ in ("defaultdict", "deque")
-        if strange or kind.__module__.split(".")[0] not in _PARTS or moves:
+        if not is_librarys or hasattr(kind, "__next__") or kind.__name__ in ("defaultdict", "deque"):
             raise Stranger(f"holds {strange or f'{kind.__module__}.{kind.__qualname__}'}, which is not understood")
         return gc.get_referents(value)
 
