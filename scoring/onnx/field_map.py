@@ -1,6 +1,6 @@
 """``scoring.json`` beside a model: which message fields become its inputs, which fields its outputs become."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -50,18 +50,16 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             RequestError: a field is missing or cannot be converted.
         """
         inputs = {name: entry for name in self.inputs if (entry := self.fields_of(name)) is not None}
-        if not inputs:
-            return list(requests)
-        given: list[object] = []
-        for request in requests:
-            made = dict(request) if isinstance(request, dict) else {}
-            for name, entry in inputs.items():
-                if isinstance(entry, Field):
-                    made[name] = field_value(request, entry)
-                else:
-                    made[name] = [field_value(request, field) for field in entry]
-            given.append(made)
-        return given
+        return [self._request(request, inputs) for request in requests] if inputs else list(requests)
+
+    def _request(self, request: object, inputs: Mapping[str, Field | list[Field]]) -> dict[str, object]:
+        made = dict(request) if isinstance(request, dict) else {}
+        for name, entry in inputs.items():
+            if isinstance(entry, Field):
+                made[name] = field_value(request, entry)
+            else:
+                made[name] = [field_value(request, field) for field in entry]
+        return made
 
     def predictions(
         self, requests: Sequence[object], predictions: Sequence[dict[str, object]]
