@@ -108,12 +108,9 @@ def _value(variable: str, text: str, hint: object) -> object:
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
-        reason = f"expected one of {', '.join(choices)}" if choices else _in_words(str(error))
+        # What msgspec says, in words of the environment, where everything is a text.
+        reason = f"expected one of {', '.join(choices)}" if choices else str(error)
+        for pattern, words in ((", got `str`", ""), ("`int`", "a whole number"), ("`float`", "a number")):
+            reason = reason.replace(pattern, words)
+        reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
         raise OptionsError(f"{variable} is {text!r}: {reason}") from error
-
-
-def _in_words(sentence: str) -> str:
-    """Say what msgspec says in words of the environment, where everything is a text."""
-    for pattern, words in ((", got `str`", ""), ("`int`", "a whole number"), ("`float`", "a number")):
-        sentence = sentence.replace(pattern, words)
-    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), sentence)

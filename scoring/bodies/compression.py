@@ -14,10 +14,6 @@ CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd
 _MAX_WINDOW_LOG = 24  # a zstd frame may ask for a window of gigabytes before its first byte
 
 
-Decompressor = Any
-"""zlib's or zstd's, for one member or frame; has ``decompress(data, max_length)``, ``eof`` and ``unused_data``."""
-
-
 def decompress(data: bytes, coding: str) -> bytes:
     """Undo one compression, a value of CODINGS; several members or frames after each other are joined.
 
@@ -38,9 +34,8 @@ def decompress(data: bytes, coding: str) -> bytes:
         parts.append(part)
         room -= len(part)
         if room <= 0:
-            raise RequestError(
-                f"the body has more than {limit} bytes when it is decompressed: raise SCORING_MAX_BODY_MB"
-            )
+            large = f"more than {limit} bytes when it is decompressed"
+            raise RequestError(f"the body has {large}: raise SCORING_MAX_BODY_MB")
         if not member.eof:
             raise RequestError(f"the {coding} body is cut off: it ends at byte {len(data)}")
         rest = member.unused_data
@@ -49,16 +44,14 @@ def decompress(data: bytes, coding: str) -> bytes:
     return b"".join(parts)
 
 
-def _zlib(data: bytes, coding: str) -> Callable[[], Decompressor]:
-    if coding == "gzip":
-        bits = zlib.MAX_WBITS | 16
-    else:  # RFC 9110 says zlib's form; many senders leave its header away
-        has_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
-        bits = zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
+def _zlib(data: bytes, coding: str) -> Callable[[], Any]:
+    # RFC 9110 says zlib's form for deflate; many senders leave its header away.
+    has_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    bits = zlib.MAX_WBITS | 16 if coding == "gzip" else zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
     return lambda: zlib.decompressobj(bits)
 
 
-def _zstd() -> tuple[Callable[[], Decompressor], type[Exception]]:
+def _zstd() -> tuple[Callable[[], Any], type[Exception]]:
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd  # noqa: PLC0415 - only for those who send it

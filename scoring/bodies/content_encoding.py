@@ -6,27 +6,16 @@ as ``utf-8, gzip`` may hold both.
 
 from ..errors import RequestError
 from .compression import CODINGS, decompress
+from .json_body import BOM
 
 PLAIN = frozenset(("", "utf-8", "UTF-8", "utf8"))
 """Content encodings that leave nothing to do."""
 
-_CHARSETS = {
-    "utf8": "utf-8",
-    "usascii": "utf-8",
-    "ascii": "utf-8",
-    "utf16": "utf-16",
-    "utf16le": "utf-16-le",
-    "utf16be": "utf-16-be",
-    "utf32": "utf-32",
-    "utf32le": "utf-32-le",
-    "utf32be": "utf-32-be",
-    "iso88591": "iso-8859-1",
-    "latin1": "iso-8859-1",
-    "windows1252": "windows-1252",
-}
+_UNICODE = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+_CHARSETS = {name.replace("-", ""): name for name in (*_UNICODE, "iso-8859-1", "windows-1252")}
+_CHARSETS |= {"usascii": "utf-8", "ascii": "utf-8", "latin1": "iso-8859-1"}
 _NOTHING = {"", "identity", "binary", "7bit", "8bit"}
 _MAX_CODINGS = 4
-_BOM = b"\xef\xbb\xbf"
 
 
 def plain(data: bytes, content_encoding: str, charset: str | None) -> bytes:
@@ -42,7 +31,14 @@ def plain(data: bytes, content_encoding: str, charset: str | None) -> bytes:
     """
     data, charsets = decompressed(data, content_encoding)
     codec = _codec((charsets or [charset or "utf-8"])[0])
-    return data if charset is None else _as_utf8(data, codec)
+    if charset is None:
+        return data
+    if codec == "utf-8":
+        return data.removeprefix(BOM)
+    try:
+        return data.decode(codec).removeprefix("\ufeff").encode()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"the body is not {codec.upper()}: {error.reason} at byte {error.start}") from None
 
 
 def decompressed(data: bytes, content_encoding: str) -> tuple[bytes, list[str]]:
@@ -69,12 +65,3 @@ def _codec(charset: str) -> str:
         known = "utf-8, utf-16, utf-32, gzip, deflate or zstd"
         raise RequestError(f"the content encoding {charset[:40]!r} is not known: send the body as {known}")
     return codec
-
-
-def _as_utf8(data: bytes, codec: str) -> bytes:
-    if codec == "utf-8":
-        return data.removeprefix(_BOM)
-    try:
-        return data.decode(codec).removeprefix("\ufeff").encode()
-    except UnicodeDecodeError as error:
-        raise RequestError(f"the body is not {codec.upper()}: {error.reason} at byte {error.start}") from None

@@ -9,17 +9,8 @@ from ..errors import RequestError
 from .json_body import MAX_ROWS
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9]\d*)(\.\d*)?([eE][-+]?\d+)?", re.ASCII)
-_WORDS: dict[str, object] = {
-    "": None,
-    "true": True,
-    "false": False,
-    "True": True,
-    "False": False,
-    "nan": math.nan,
-    "NaN": math.nan,
-    "inf": math.inf,
-    "-inf": -math.inf,
-}
+_WORDS: dict[str, object] = {"": None, "true": True, "false": False, "True": True, "False": False}
+_WORDS |= {"nan": math.nan, "NaN": math.nan, "inf": math.inf, "-inf": -math.inf}
 _MAX_DIGITS = 300
 
 
@@ -38,9 +29,7 @@ def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[obj
     names: list[str] | None = None
     rows: list[object] = []
     try:
-        for fields in lines:
-            if not fields:
-                continue
+        for fields in filter(None, lines):
             if names is None:
                 names = _names(fields) if header else [""] * len(fields)
                 if header:
@@ -60,8 +49,8 @@ def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[obj
 
 def _names(fields: list[str]) -> list[str]:
     names = [field.strip() for field in fields]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-    if twice is not None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
         raise RequestError(f"line 1 of the CSV has the column {twice[:40]!r} twice: name each column once")
     return names
 

@@ -5,6 +5,7 @@ To add a form, add it to FORMS: SCORING_BODY, content types and scripts that tak
 
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -103,11 +104,9 @@ def read_content_type(text: str) -> ContentType:
     pairs = (part.partition("=") for part in rest)
     parameters = {key.strip(): value.strip(' "') for key, _, value in pairs}
     forms = FORMS.values()
-    known = next((form for form in forms if name in form.content_types), None) or next(
-        (form for form in forms if name.startswith(form.prefixes) or (form.suffix and name.endswith(form.suffix))),
-        None,
-    )
-    return ContentType(name, known or FORMS[default_form()], parameters)
+    named = (form for form in forms if name in form.content_types)
+    alike = (form for form in forms if name.startswith(form.prefixes) or (form.suffix and name.endswith(form.suffix)))
+    return ContentType(name, next(chain(named, alike), None) or FORMS[default_form()], parameters)
 
 
 @cache

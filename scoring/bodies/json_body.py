@@ -9,7 +9,7 @@ from ..errors import RequestError
 MAX_ROWS = 100_000
 """Rows in one body at most: each becomes a request, many times as large as its bytes."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 def text_of(data: bytes) -> str:
@@ -33,8 +33,8 @@ def json_value(data: bytes) -> object:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if data.startswith(_BOM) and not data.startswith(_BOM * 2):
-            return json_value(data[len(_BOM) :])
+        if data.startswith(BOM) and not data.startswith(BOM * 2):
+            return json_value(data[len(BOM) :])
         if _first_line_is_json(data):
             return json_lines(data)
         if not data.strip():

@@ -82,8 +82,7 @@ def frame_records(value: object) -> list[object] | None:
         return None
     if not getattr(value.columns, "is_unique", True):
         raise RunError("a data frame has two columns of one name: one of them would be lost")
-    records: list[object] = to_dict(orient="records")
-    return records
+    return to_dict(orient="records")  # type: ignore[no-any-return]
 
 
 def _known(value: Any) -> object:

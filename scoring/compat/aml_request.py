@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.wrappers import Request
 
-from .rawhttp import rawhttp
+from .decorators import rawhttp
 
 __all__ = ["AMLRequest", "rawhttp"]  # scripts say import *
 

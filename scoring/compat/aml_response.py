@@ -38,12 +38,11 @@ def _whole(message: object) -> str | bytes:
         return message if isinstance(message, str) else json.dumps(message)
     if isinstance(message, Iterable) and not hasattr(message, "ndim"):
         # Here, where what a generator raises is run()'s, on the script's own line.
-        return b"".join([_chunk(each, strict=not isinstance(message, list | tuple)) for each in message])
+        chunks: list[bytes] = []
+        for chunk in message:
+            if not isinstance(chunk, str | bytes | bytearray | memoryview) and not isinstance(message, list | tuple):
+                raise TypeError(f"an AMLResponse is made of chunks of type {type(chunk).__name__}: give str or bytes")
+            whole = _whole(chunk)
+            chunks.append(whole.encode() if isinstance(whole, str) else whole)
+        return b"".join(chunks)
     return str(message)
-
-
-def _chunk(chunk: object, *, strict: bool) -> bytes:
-    if strict and not isinstance(chunk, str | bytes | bytearray | memoryview):
-        raise TypeError(f"an AMLResponse is made of chunks of type {type(chunk).__name__}: give str or bytes")
-    whole = _whole(chunk)
-    return whole.encode() if isinstance(whole, str) else whole

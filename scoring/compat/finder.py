@@ -103,13 +103,11 @@ class StandIns:
     def exec_module(self, module: ModuleType) -> None:
         """Fill a stand-in; part of the protocol of loaders."""
         name = module.__name__
-        if name in STAND_INS:
-            source: ModuleType | None = importlib.import_module(f".{STAND_INS[name][0]}", __package__)
-        else:
-            source = importlib.import_module(_renamed(name)) if _renamed(name) != name else None
-        if source is not None:
-            names = {each: value for each, value in vars(source).items() if not each.startswith("__")}
-            module.__dict__.update(names, **{"__all__": getattr(source, "__all__", list(names))})
+        source = f"{__package__}.{STAND_INS[name][0]}" if name in STAND_INS else _renamed(name)
+        if source != name:
+            real = importlib.import_module(source)
+            names = {each: value for each, value in vars(real).items() if not each.startswith("__")}
+            module.__dict__.update(names, **{"__all__": getattr(real, "__all__", list(names))})
         if name.startswith("azureml"):
             module.__dict__["__getattr__"] = lambda attribute: _attribute(name, attribute)
 
@@ -125,10 +123,8 @@ class StandIns:
 
 
 def _is_ours(name: str) -> bool:
-    top = name.partition(".")[0]
-    if top == "azureml":
-        return True
-    return name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
+    is_azures = name.partition(".")[0] == "azureml"
+    return is_azures or name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
 
 
 def _is_package(name: str) -> bool:

@@ -53,13 +53,10 @@ def _in(folder: Path, version: str | None) -> Path | None:
     """Give a version's only entry, or its folder if it holds several; None if it is not there."""
     if not folder.is_dir():
         return folder if version is None and folder.is_file() else None
-    numbers = sorted((each for each in _folders(folder) if each.name.isdigit()), key=lambda each: int(each.name))
-    if version is not None:
-        chosen = folder / version
-        if not chosen.is_dir():
-            return None
-    else:
-        chosen = numbers[-1] if numbers else folder
+    numbers = [each for each in _folders(folder) if each.name.isdigit()]
+    chosen = max(numbers, key=lambda each: (int(each.name), each), default=folder)
+    if version is not None and not (chosen := folder / version).is_dir():
+        return None
     entries = [entry for entry in chosen.iterdir() if not entry.name.startswith(".")]
     return entries[0] if len(entries) == 1 else chosen
 

@@ -42,17 +42,15 @@ class PandasParameterType(AbstractParameterType):
         if self.apply_column_names:
             frame.columns = self.sample_input.columns.copy()
         if self.enforce_column_type:
-            frame = self._typed(frame)
+            known = self.sample_input.dtypes.to_dict()
+            types = {name: known.get(name, object) for name in frame.columns}
+            for name, kind in types.items():
+                if str(kind).startswith("timedelta"):
+                    frame[name] = pd.to_timedelta(frame[name])
+            frame = frame.astype(dtype=types)
         if self.enforce_shape:
             check_shape(frame.shape, self.sample_input.shape)
         return frame
-
-    def _typed(self, frame: Any) -> Any:
-        types = {name: self.sample_input.dtypes.to_dict().get(name, object) for name in frame.columns}
-        for name, kind in types.items():
-            if str(kind).startswith("timedelta"):
-                frame[name] = pd.to_timedelta(frame[name])
-        return frame.astype(dtype=types)
 
     def example(self) -> Any:
         """Give the sample as the JSON value of its orientation."""

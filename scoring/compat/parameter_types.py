@@ -159,11 +159,9 @@ def _json_value(sample: Any) -> Any:
 
 
 def _array_value(sample: Any) -> Any:
-    if sample.dtype.kind in "Mm":
-        return sample.astype(str).tolist()
     if sample.dtype.names:
         return [{name: row[name].item() for name in sample.dtype.names} for row in sample]
-    return sample.tolist()
+    return (sample.astype(str) if sample.dtype.kind in "Mm" else sample).tolist()
 
 
 def _type_of(value: object) -> str:

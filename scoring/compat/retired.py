@@ -11,20 +11,11 @@ class Retired(type):
     """The type of classes that stand for what is not here: a call, or an attribute that they lack, is an error."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Refuse.
-
-        Raises:
-            RetiredError: always.
-        """
+        """Refuse with a RetiredError."""
         raise RetiredError(_sentence(cls))
 
     def __getattr__(cls, name: str) -> Any:
-        """Refuse all but what Python itself looks for.
-
-        Raises:
-            RetiredError: the name is no special one.
-        """
-        if name.startswith("__"):
+        if name.startswith("__"):  # what Python itself looks for
             raise AttributeError(name)
         raise RetiredError(_sentence(cls))
 

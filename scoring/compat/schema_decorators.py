@@ -40,8 +40,7 @@ def input_schema(
                 bound.arguments[param_name] = converted(given, param_type)
             return function(*bound.args, **bound.kwargs)
 
-        types = {**getattr(function, _INPUTS, {}), param_name: param_type}
-        call.__dict__[_INPUTS] = types
+        call.__dict__[_INPUTS] = {**getattr(function, _INPUTS, {}), param_name: param_type}
         return cast(F, call)
 
     return decorate

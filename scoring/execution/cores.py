@@ -11,12 +11,6 @@ _CPU_V1 = Path("/sys/fs/cgroup/cpu")
 def cpu_threads() -> int:
     """Give the threads that a session may use: the cgroup's CPU quota rounded up, at most the cores it may run on."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota()
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
-
-
-def _quota() -> float | None:
-    """Give the container's CPUs as cgroup v2 or v1 state them; None without a limit."""
     try:
         limit, period = _CPU_MAX.read_text().split()
     except (OSError, ValueError):
@@ -24,5 +18,5 @@ def _quota() -> float | None:
             limit = (_CPU_V1 / "cpu.cfs_quota_us").read_text()
             period = (_CPU_V1 / "cpu.cfs_period_us").read_text()
         except OSError:
-            return None
-    return None if limit == "max" or int(limit) <= 0 else int(limit) / int(period)
+            return cores
+    return cores if limit == "max" or int(limit) <= 0 else max(1, min(cores, math.ceil(int(limit) / int(period))))

@@ -44,16 +44,13 @@ class Failover:
             if self._sessions.setup.provider == CPU or isinstance(error, InvalidArgument | ScoringError):
                 raise
             outputs = self._spare().run(calls)
-            self._leave_alone(error)
+            self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
+            self._again_at = time.monotonic() + self._pause
+            self._loaded.provider = CPU
+            self._loaded.trouble = f"{self._sessions.setup.provider} failed: {' '.join(str(error).split())[:300]}"
+            _log.warning("%s; the CPU is used, the next try is in %.0f s", self._loaded.trouble, self._pause)
         else:
             if self._pause:
                 self._pause, self._loaded.provider, self._loaded.trouble = 0.0, self._sessions.setup.provider, ""
                 _log.warning("%s works again and is used", self._loaded.provider)
         return outputs
-
-    def _leave_alone(self, error: Exception) -> None:
-        self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
-        self._again_at = time.monotonic() + self._pause
-        self._loaded.provider = CPU
-        self._loaded.trouble = f"{self._sessions.setup.provider} failed: {' '.join(str(error).split())[:300]}"
-        _log.warning("%s; the CPU is used, the next try is in %.0f s", self._loaded.trouble, self._pause)

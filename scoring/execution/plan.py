@@ -81,9 +81,8 @@ class Plan(msgspec.Struct, frozen=True):
         if not self.size or rows <= 1:
             return [rows]
         streams, calls = self.setup.streams, ceil(rows / self.size)
-        if streams > 1 and (
-            calls > 1 or _at(self.measured.together, ceil(rows / streams)) < _at(self.measured.alone, rows)
-        ):
+        together, alone = self.measured.together, self.measured.alone
+        if streams > 1 and (calls > 1 or _at(together, ceil(rows / streams)) < _at(alone, rows)):
             calls = ceil(calls / streams) * streams
         calls = min(calls, rows)
         return [rows // calls + (index < rows % calls) for index in range(calls)]

@@ -61,9 +61,10 @@ def open_session(model: Path, setup: Setup, options: Mapping[str, object]) -> on
         UnusableError: the provider is not there, fails, or takes no node of the model.
         ModelError: ONNX Runtime cannot load the model at all.
     """
+    own = session_options(setup.threads)
     if setup.provider == CPU:
         try:
-            return onnxruntime.InferenceSession(model, session_options(setup.threads), providers=[(CPU, dict(options))])
+            return onnxruntime.InferenceSession(model, own, providers=[(CPU, dict(options))])
         except Exception as error:
             raise ModelError(f"ONNX Runtime cannot load {model}: {_first_line(error)}") from error
     if setup.provider not in onnxruntime.get_available_providers():
@@ -74,9 +75,7 @@ def open_session(model: Path, setup: Setup, options: Mapping[str, object]) -> on
     if not _log.isEnabledFor(logging.DEBUG):
         onnxruntime.set_default_logger_severity(4)
     try:
-        session = onnxruntime.InferenceSession(
-            model, session_options(setup.threads), providers=named, enable_fallback=0
-        )
+        session = onnxruntime.InferenceSession(model, own, providers=named, enable_fallback=0)
     except Exception as error:
         raise UnusableError(_missing_library(setup.provider) or _first_line(error)) from error
     finally:

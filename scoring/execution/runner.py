@@ -2,17 +2,18 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
+import numpy as np
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RunError
 from ..options import Options
-from .batch_split import filled, joined, padded
 from .calibration import measure, repeated, setups
 from .calibration_cache import Cache
 from .cores import cpu_threads
@@ -111,7 +112,6 @@ class Runner:
         return joined(outputs, sizes)
 
     def _use(self, plan: Plan) -> None:
-        """Open the sessions of a plan and run calls on them from now on."""
         self.sessions = self._open(plan.setup)
         self._names = [output.name for output in self.sessions.first.get_outputs()]
         self._split, self._pads = lru_cache(1024)(plan.split), plan.pads
@@ -185,3 +185,29 @@ class Runner:
                 raise
             self._refuse(provider, error)
             return []
+
+
+def padded(rows: int, pads: Sequence[int]) -> int:
+    """Give the number of rows that a call has once it is filled up to the next of ``pads``."""
+    place = bisect_left(pads, rows)
+    return pads[place] if place < len(pads) else rows
+
+
+def filled(stacked: Callable[[slice], Mapping[str, Any]], part: slice, pads: Sequence[int]) -> Mapping[str, Any]:
+    """Stack a part of the rows as the feeds of a call, and fill them up with copies of the last row."""
+    feeds, rows = stacked(part), part.stop - part.start
+    missing = padded(rows, pads) - rows
+    if not missing:
+        return feeds
+    return {name: np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) for name, array in feeds.items()}
+
+
+def joined(outputs: Sequence[Sequence[Any]], sizes: Sequence[int]) -> list[Any]:
+    """Give the outputs of several calls as those of one, without what was filled up: arrays, or lists of a ZipMap."""
+    if len(outputs) == 1 and len(outputs[0][0]) == sizes[0]:
+        return list(outputs[0])
+    kept = ([part[:size] for part in call] for call, size in zip(outputs, sizes, strict=True))
+    return [
+        np.concatenate(parts) if isinstance(parts[0], np.ndarray) else [*chain.from_iterable(parts)]
+        for parts in zip(*kept, strict=True)
+    ]

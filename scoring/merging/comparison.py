@@ -77,8 +77,13 @@ def differences(scoring: Scoring, samples: Sequence[Sample], most: int) -> Itera
     sizes = [size for size in SIZES if size <= most]
     others = [chance.randint(2, most) for _ in SIZES if sizes]
     for size in (*islice(cycle(sizes), len(SIZES)), *others):
-        for batch in _batches(samples, size, chance):
-            yield difference(scoring, batch)
+        start = chance.randrange(len(samples))
+        yield difference(scoring, [samples[(start + n) % len(samples)] for n in range(size)])
+        yield difference(scoring, chance.choices(samples, k=size))
+        yield difference(scoring, [chance.choice(samples)] * size)
+        few = chance.choices(samples, k=3)
+        for extremes in (0.0, 0.3):
+            yield difference(scoring, [_made_up(chance.choice(samples), few, extremes, chance) for _ in range(size)])
 
 
 def difference(scoring: Scoring, samples: Sequence[Sample]) -> str:
@@ -98,16 +103,6 @@ def difference(scoring: Scoring, samples: Sequence[Sample]) -> str:
     return ""
 
 
-def _batches(samples: Sequence[Sample], size: int, chance: random.Random) -> Iterator[list[Sample]]:
-    start = chance.randrange(len(samples))
-    yield [samples[(start + n) % len(samples)] for n in range(size)]
-    yield chance.choices(samples, k=size)
-    yield [chance.choice(samples)] * size
-    few = chance.choices(samples, k=3)
-    yield [_made_up(chance.choice(samples), few, 0.0, chance) for _ in range(size)]
-    yield [_made_up(chance.choice(samples), few, 0.3, chance) for _ in range(size)]
-
-
 def _made_up(sample: Sample, few: Sequence[Sample], extremes: float, chance: random.Random) -> Sample:
     """Give a request whose values are in part those of a few others at the same place, in part extreme."""
     donors = [chance.choice(few).request.rows for _ in range(2)]
@@ -121,12 +116,8 @@ def _varied(value: object, donors: Sequence[Any], extremes: float, chance: rando
         return {key: _varied(value[key], [donor[key] for donor in donors], extremes, chance) for key in value}
     if isinstance(value, list):
         return [_varied(each, [donor[n] for donor in donors], extremes, chance) for n, each in enumerate(value)]
-    if chance.random() < extremes:
-        return _extreme(value, chance)
-    return chance.choice([value, *donors])
-
-
-def _extreme(value: object, chance: random.Random) -> object:
+    if chance.random() >= extremes:
+        return chance.choice([value, *donors])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if isinstance(value, int):  # may be a size, a count: no large ones

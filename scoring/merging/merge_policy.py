@@ -64,11 +64,6 @@ class _Trial:
     tried: int = 0
     most: int = 0
 
-    @property
-    def progress(self) -> int:
-        """How far it has come."""
-        return LIVE + self.most if self.steps or self.most else len(self.samples)
-
 
 class Merging:
     """One script's merging; used on the scoring thread only.
@@ -129,10 +124,8 @@ class Merging:
             return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
         compared = differences(self._scoring, list(samples.values()), most_merged(took / len(group)))
         found = next(filter(None, compared), "")
-        return (
-            not found,
-            found or f"{len(samples)} samples give the same merged and one by one; live ones are tried too",
-        )
+        alike = f"{len(samples)} samples give the same merged and one by one; live ones are tried too"
+        return not found, found or alike
 
     def _stands_against(self) -> bool:
         """Read the script once, and say whether something stands against its trial."""
@@ -148,7 +141,8 @@ class Merging:
     def _trial_of(self, shape: Shape) -> _Trial:
         if shape not in self._trials:
             if len(self._trials) >= _SHAPES:  # forget the one that has come least far
-                del self._trials[min(self._trials, key=lambda old: self._trials[old].progress)]
+                come = {old: LIVE + t.most if t.steps or t.most else len(t.samples) for old, t in self._trials.items()}
+                del self._trials[min(come, key=come.__getitem__)]
             self._trials[shape] = _Trial()
         return self._trials[shape]
 
@@ -168,10 +162,9 @@ class Merging:
             for request, outcome in zip(group, outcomes, strict=False):
                 if is_good(outcome):
                     trial.samples[json.dumps(request.rows)] = Sample(request, exact(outcome))
-            different = {sample.alone for sample in trial.samples.values()}
             if len(trial.samples) < LIVE:
                 return
-            if len(different) < 2:
+            if len({sample.alone for sample in trial.samples.values()}) < 2:
                 trial.samples.clear()  # all alike, they prove nothing
                 return
             trial.tried = most_merged(trial.taken / trial.count)
@@ -252,7 +245,6 @@ class Merging:
 
 
 def _of_one_shape(given: Sequence[object]) -> list[Mergeable]:
-    """Give the first requests as far as they have the shape of the first."""
     requests: list[Mergeable] = []
     for each in given:
         request = mergeable(each)

@@ -19,7 +19,7 @@ from ..execution.sessions import Feeds, FeedsMaker
 from ..options import current
 from .field_map import FieldMap, read_field_map
 from .model_inputs import fed, rows, unpacked, value_of
-from .specs import TensorSpec, is_wide, spec_of
+from .specs import is_wide, spec_of
 from .tensors import shape_of, stack
 from .wide_values import from_ort, to_ort
 from .zeros import sample, zero_request
@@ -61,7 +61,8 @@ class OnnxModel:
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
         self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
-        self.batches = _has_batch_axis(self.inputs, self.outputs)
+        tensors = bool(self.inputs) and all(spec.form == "tensor" and not spec.optional for spec in self.inputs)
+        self.batches = tensors and all(spec.has_batch_axis for spec in (*self.inputs, *self.outputs))
         if self.fields is not None and self.fields.batch is not None:
             self.batches = self.fields.batch
         self._names = [spec.name for spec in self.outputs]
@@ -164,11 +165,6 @@ class OnnxModel:
                 raise
             except Exception as error:
                 _log.debug("%s is not prepared by an example: %s", self.path.name, error)
-
-
-def _has_batch_axis(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> bool:
-    tensors = bool(inputs) and all(spec.form == "tensor" and not spec.optional for spec in inputs)
-    return tensors and all(spec.has_batch_axis for spec in (*inputs, *outputs))
 
 
 def _find(path: str | os.PathLike[str] | None) -> Path:

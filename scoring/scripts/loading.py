@@ -11,11 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 from ..bodies.codecs import Body, rows_of
+from ..compat.decorators import forget_rawhttp, schema_sample
 from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
-from ..compat.rawhttp import forget_rawhttp
-from ..compat.schemas import schema_sample
 from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
@@ -113,7 +112,6 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
 
 
 def _functions(module: ModuleType, path: Path) -> tuple[Callable[[], object], Callable[..., object]]:
-    """Find init() and run() in a loaded script."""
     # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
     inner = getattr(module, "driver_module", None)
     run, init = getattr(inner, "run", None) or getattr(module, "run", None), getattr(module, "init", None)
@@ -176,12 +174,8 @@ def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> No
     except ModelError:
         raise
     except (Exception, SystemExit) as error:
-        sentence = f"init() of the scoring script failed: {blame(error, directory)}{_hint(error)}"
+        sentence = f"init() of the scoring script failed: {blame(error, directory)}"
+        sign = VARIABLE if isinstance(error, KeyError) else "NoneType" if isinstance(error, TypeError) else ""
+        if VARIABLE not in os.environ and sign and sign in str(error):
+            sentence += f" ({VARIABLE} is not set: set it to the model's folder)"
         raise ScriptError(sentence, own_traceback(error, directory)) from error
-
-
-def _hint(error: BaseException) -> str:
-    """Say that the model's folder is not set, where that is what a script stumbles over."""
-    stumbled = isinstance(error, KeyError) and VARIABLE in str(error)
-    stumbled = stumbled or (isinstance(error, TypeError) and "NoneType" in str(error))
-    return f" ({VARIABLE} is not set: set it to the model's folder)" if stumbled and VARIABLE not in os.environ else ""

@@ -27,30 +27,25 @@ class Response(NamedTuple):
     content_type: str
     encoding: str
 
-    @classmethod
-    def of(cls, value: Any) -> "Response":
-        """Read any response that has ``get_data()``, ``status_code`` and ``headers``."""
-        body = value.get_data()
-        body = body.encode() if isinstance(body, str) else bytes(body)
-        headers = {str(name).lower(): str(text) for name, text in dict(value.headers).items()}
-        content_type = headers.get("content-type", "").encode(errors="replace").decode()  # it rides in the topic
-        if content_type in ("", "text/html; charset=utf-8"):  # Flask says this where nobody named a type
-            content_type = _look(body)
-        encoding = "utf-8" if content_type.startswith(_TEXTS) else ""
-        return cls(body, int(value.status_code), content_type, encoding)
 
-
-def is_response(value: object) -> bool:
-    """Say whether a value is a response: it has a status and data."""
-    return not isinstance(value, _PLAIN) and hasattr(value, "status_code") and hasattr(value, "get_data")
+def response_of(value: Any) -> Response | None:
+    """Read any response that has ``get_data()``, ``status_code`` and ``headers``; None if the value is none."""
+    if isinstance(value, _PLAIN) or not hasattr(value, "status_code") or not hasattr(value, "get_data"):
+        return None
+    body = value.get_data()
+    body = body.encode() if isinstance(body, str) else bytes(body)
+    headers = {str(name).lower(): str(text) for name, text in dict(value.headers).items()}
+    content_type = headers.get("content-type", "").encode(errors="replace").decode()  # it rides in the topic
+    if content_type in ("", "text/html; charset=utf-8"):  # Flask says this where nobody named a type
+        content_type = _look(body)
+    encoding = "utf-8" if content_type.startswith(_TEXTS) else ""
+    return Response(body, int(value.status_code), content_type, encoding)
 
 
 def refused(value: object) -> ScoringError | None:
     """Give the error that a response with status 400 or more stands for; None if it is a good one or none at all."""
-    if not is_response(value):
-        return None
-    response = Response.of(value)
-    if response.status < _FAILED:
+    response = response_of(value)
+    if response is None or response.status < _FAILED:
         return None
     text = response.body[:500].decode(errors="replace").strip() or "no text"
     sentence = f"the script answered with status {response.status}: {text}"

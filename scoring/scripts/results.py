@@ -14,7 +14,7 @@ import orjson
 from ..bodies.plain_values import HoldsPredictionError, as_plain, encode, frame_records
 from ..errors import RunError, ScoringError
 from ..predictions import ERROR_RESULT, SUSPECT, Leaving, Nothing, Prediction
-from .responses import Response, is_response
+from .responses import response_of
 
 _JSON, _UTF8 = "application/json", "utf-8"
 
@@ -108,7 +108,6 @@ def _check_number(number: int) -> None:
 def _bodies(
     value: object, output: str | None, properties: dict[str, str], options: ResultOptions, judge: Judge, *, is_row: bool
 ) -> tuple[Leaving, ...]:
-    """Give what leaves for one prediction."""
     if judge(value):
         properties[SUSPECT] = ERROR_RESULT
     leaving: list[Leaving] = []
@@ -122,14 +121,13 @@ def _bodies(
 
 def _row(value: object, options: ResultOptions) -> bytes:
     """Give what stands for a row in the array: a response's body as the JSON or text it is."""
-    if is_response(value):
-        body = Response.of(value).body
+    if (response := response_of(value)) is not None:
         try:
-            orjson.loads(body)
-            return body
+            orjson.loads(response.body)
+            return response.body
         except orjson.JSONDecodeError:
-            value = body
-    text = _json_text(value, options) if isinstance(value, str) and options.text == "message" else None
+            value = response.body
+    text = _json_text(value, options)
     return encode(value, reject_nan=options.nan == "reject") if text is None else text
 
 
@@ -137,29 +135,20 @@ def _parts(value: object, options: ResultOptions) -> Sequence[object]:
     """Give the values that leave for a prediction, each in a message of its own."""
     if not (options.unwrap or options.split):
         return (value,)
-    elements = _elements(value)
-    if elements is None:
+    told: Any = value
+    if isinstance(value, str):
+        try:
+            told = json.loads(value)
+        except ValueError:
+            return (value,)
+    elements = frame_records(told)
+    if isinstance(told, list | tuple) or (hasattr(told, "tolist") and getattr(told, "ndim", None)):
+        elements = list(told)
+    if elements is None or (not options.split and len(elements) != 1):
         return (value,)
     if options.split:
         _check_number(len(elements))
-        return elements
-    return elements if len(elements) == 1 else (value,)
-
-
-def _elements(value: Any) -> list[object] | None:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
-    records = frame_records(value)
-    if records is not None:
-        return records
-    if isinstance(value, list | tuple):
-        return list(value)
-    if hasattr(value, "tolist") and getattr(value, "ndim", None):
-        return list(value)
-    return None
+    return elements
 
 
 def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
@@ -168,18 +157,17 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
         return b"{}", _JSON, _UTF8
     if isinstance(value, bytes | bytearray):
         value = as_plain(value)
-    if isinstance(value, str) and options.text == "message":
-        body = _json_text(value, options)
-        if body is not None:
-            return body, _JSON, _UTF8
-    elif is_response(value):
-        response = Response.of(value)
+    if (body := _json_text(value, options)) is not None:
+        return body, _JSON, _UTF8
+    if (response := response_of(value)) is not None:
         return response.body, response.content_type, response.encoding
     return encode(value, reject_nan=options.nan == "reject"), _JSON, _UTF8
 
 
-def _json_text(text: str, options: ResultOptions) -> bytes | None:
-    """Give a text that is JSON as the body it is; None if it is none. Python writes NaN, which JSON has not."""
+def _json_text(text: object, options: ResultOptions) -> bytes | None:
+    """Give a text that leaves as the JSON it is; None if it is none. Python writes NaN, which JSON has not."""
+    if not isinstance(text, str) or options.text == "exact":
+        return None
     try:
         body = text.encode()
         orjson.loads(body)

@@ -123,22 +123,18 @@ def _gives_back(handler: ast.ExceptHandler) -> bool:
 
 
 def _mentions(expression: ast.AST | None, names: set[str | None]) -> bool:
-    if expression is None:
-        return False
-    for node in ast.walk(expression):
-        if isinstance(node, ast.Name) and node.id in names:
-            return True
-        if isinstance(node, ast.Attribute) and node.attr in _MADE_BY_TRACEBACK:
-            return True
-    return False
+    return expression is not None and any(
+        (isinstance(node, ast.Name) and node.id in names)
+        or (isinstance(node, ast.Attribute) and node.attr in _MADE_BY_TRACEBACK)
+        for node in ast.walk(expression)
+    )
 
 
 def _bare(result: object) -> object:
     """Give what is in a list of one and in a text that is JSON."""
     for _ in range(3):
         if isinstance(result, str):
-            value = _json_of(result)
-            if value is None:
+            if (value := _json_of(result)) is None:
                 break
             result = value
         elif isinstance(result, list | tuple) and len(result) == 1:

@@ -7,7 +7,7 @@ the stack had, its causes no end. What is said of it here is bounded, and saying
 import traceback
 from functools import cache
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType
 
 _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 """What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
@@ -16,15 +16,37 @@ _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 def blame(error: BaseException, directory: Path) -> str:
     """Give ``score.py line 12: KeyError: 'rul'``: the innermost line that is the user's own, and the error."""
     try:
-        return _blame(error, directory)
+        kind = type(error).__name__
+        if isinstance(error, SyntaxError) and error.filename:
+            return f"{Path(error.filename).name} line {error.lineno}: {kind}: {_cut(error.msg)}"
+        text = _text(error).splitlines()
+        sentence = f"{kind}: {text[0]}" if text else kind
+        is_own = cache(lambda filename: _is_own(filename, directory))
+        filename, number = "", 0
+        for frame, line in traceback.walk_tb(error.__traceback__):
+            if is_own(frame.f_code.co_filename):
+                filename, number = frame.f_code.co_filename, line
+        return f"{Path(filename).name} line {number}: {sentence}" if filename else sentence
     except BaseException:
         return "an exception of which nothing can be said"
 
 
 def own_traceback(error: BaseException, directory: Path) -> str:
     """Give the traceback from the first frame that is the user's own, after those of what caused the error."""
+    parts: list[str] = []
+    following: BaseException | None = error
     try:
-        return _own_traceback(error, directory)
+        trace = error.__traceback__
+        while trace is not None and not _is_own(trace.tb_frame.f_code.co_filename, directory):
+            trace = trace.tb_next
+        while following is not None and len(parts) < _MAX_CHAIN:
+            frames = traceback.extract_tb(trace, -_MAX_FRAMES).format()
+            head = ["Traceback (most recent call last):\n"] if frames else []
+            parts.append("".join([*head, *frames, _last_lines(following)]))
+            cause = following.__cause__
+            following = cause if cause is not None or following.__suppress_context__ else following.__context__
+            trace = following.__traceback__ if following is not None else None
+        return "\n\nwhich led to\n\n".join(reversed(parts))
     except BaseException:
         return ""
 
@@ -32,43 +54,6 @@ def own_traceback(error: BaseException, directory: Path) -> str:
 def entered(error: BaseException, code: CodeType | None) -> bool:
     """Say whether an error was raised inside a function, not on the way to it."""
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
-
-
-def _blame(error: BaseException, directory: Path) -> str:
-    kind = type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name} line {error.lineno}: {kind}: {_cut(error.msg)}"
-    text = _text(error).splitlines()
-    sentence = f"{kind}: {text[0]}" if text else kind
-    is_own = cache(lambda filename: _is_own(filename, directory))
-    filename, number = "", 0
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if is_own(frame.f_code.co_filename):
-            filename, number = frame.f_code.co_filename, line
-    return f"{Path(filename).name} line {number}: {sentence}" if filename else sentence
-
-
-def _own_traceback(error: BaseException, directory: Path) -> str:
-    trace = error.__traceback__
-    while trace is not None and not _is_own(trace.tb_frame.f_code.co_filename, directory):
-        trace = trace.tb_next
-    parts: list[str] = []
-    following: BaseException | None = error
-    while following is not None and len(parts) < _MAX_CHAIN:
-        frames = traceback.extract_tb(_innermost(trace)).format()
-        head = ["Traceback (most recent call last):\n"] if frames else []
-        parts.append("".join([*head, *frames, _last_lines(following)]))
-        cause = following.__cause__
-        following = cause if cause is not None or following.__suppress_context__ else following.__context__
-        trace = following.__traceback__ if following is not None else None
-    return "\n\nwhich led to\n\n".join(reversed(parts))
-
-
-def _innermost(trace: TracebackType | None) -> TracebackType | None:
-    """Leave out the outer frames of a traceback that has more than are shown."""
-    for _ in range(sum(1 for _ in traceback.walk_tb(trace)) - _MAX_FRAMES):
-        trace = trace.tb_next if trace is not None else None
-    return trace
 
 
 def _last_lines(error: BaseException) -> str:

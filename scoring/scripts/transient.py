@@ -1,18 +1,8 @@
 """Is a failure of run() the message's fault? Out of memory, a lost device or a broken network are not: they pass."""
 
-import errno
+from errno import EAGAIN, EHOSTUNREACH, EIO, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOMEM, ENOSPC
 
-_ERRNOS = {
-    errno.ENOMEM,
-    errno.ENOSPC,
-    errno.EIO,
-    errno.EAGAIN,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENETDOWN,
-    errno.ENETUNREACH,
-    errno.EHOSTUNREACH,
-}
+_ERRNOS = {ENOMEM, ENOSPC, EIO, EAGAIN, EMFILE, ENFILE, ENETDOWN, ENETUNREACH, EHOSTUNREACH}
 _NETWORK = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "Timeout", "TimeoutException", "URLError", "gaierror"}
 """Names of exceptions by which urllib, requests, httpx and urllib3 say that the other side is not there."""
 
@@ -28,6 +18,5 @@ def is_transient(error: BaseException) -> bool:
         return True
     if any(kind.__name__ in _NETWORK for kind in type(error).__mro__):
         return True
-    if type(error).__module__.startswith("onnxruntime"):
-        return any(words in str(error).lower() for words in _RUNTIME)
-    return False
+    is_onnx = type(error).__module__.startswith("onnxruntime")
+    return is_onnx and any(words in str(error).lower() for words in _RUNTIME)

@@ -3,17 +3,15 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
 from ..bodies.codecs import Body, rows_of
 from ..compat.model_location import VARIABLE
 from ..errors import RequestError, RunError, ScoringError, ScriptError
-from ..execution.model_registry import LoadedModel
 from ..predictions import SAMPLE, SUSPECT, Context, Leaving, Request
 from .loading import Script, load
 from .results import ResultOptions, joined
@@ -90,7 +88,9 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.replaced = script.replaced
         trial.model_dir = os.environ.get(VARIABLE, "")
         script.init()
-        trial.models = [_model(each) for each in script.models]
+        for each in script.models:
+            told = {"path": str(each.path), "provider": each.provider, "sha256": each.sha256}
+            trial.models.append(told | {"plan": each.describe_plan()})
         trial.notes += [each.trouble for each in script.models if each.trouble]
         trial.sample_from, bodies = ("--sample", bodies) if bodies else _own_sample(trial, script, directory)
         if bodies:
@@ -104,10 +104,6 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
         trial.error = str(error)
         trial.user_traceback = error.user_traceback if isinstance(error, ScriptError | RunError) else ""
     return trial
-
-
-def _model(model: LoadedModel) -> dict[str, str]:
-    return {"path": str(model.path), "provider": model.provider, "sha256": model.sha256, "plan": model.describe_plan()}
 
 
 def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, list[Body]]:
@@ -136,9 +132,12 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
     trial.sample = _cut(bodies[0].data)
     for number, body in enumerate(bodies, 1):
         try:
-            decoded, is_rows = _decoded(script, body)
+            request = script.decode(body)
+            rows = rows_of(request) if script.rows else None
+            context = Context() if script.wants_context else None
+            decoded = [Request(value, context, is_row=rows is not None) for value in rows or [request]]
             left = _all_that_leaves(script, decoded)
-            answers = list(joined(left, options)) if is_rows else [*left[0]]
+            answers = list(left[0]) if rows is None else list(joined(left, options))
         except ScoringError as error:
             sentence = f"the sample{f' in line {number}' if len(bodies) > 1 else ''} is not scored: {error}"
             trace = error.user_traceback if isinstance(error, RunError) else ""
@@ -149,14 +148,6 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
             trial.notes.append(f"the answer to body {number} looks like an exception that the script caught")
         requests += decoded
     _measure(trial, script, requests)
-
-
-def _decoded(script: Script, body: Body) -> tuple[list[Request], bool]:
-    request = script.decode(body)
-    rows = rows_of(request) if script.rows else None
-    context = Context() if script.wants_context else None
-    values = [request] if rows is None else rows
-    return [Request(value, context, is_row=rows is not None) for value in values], rows is not None
 
 
 def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leaving, ...]]:
@@ -171,22 +162,15 @@ def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leav
 
 
 def _measure(trial: Trial, script: Script, requests: Sequence[Request]) -> None:
-    for size in SIZES:
-        if size > trial.max_size:
-            return
+    for size in (each for each in SIZES if each <= trial.max_size):
         batch = list(islice(cycle(requests), size))
-        trial.milliseconds[size] = round(1e3 * _seconds_of(partial(script.score, batch)), 4)
-
-
-def _seconds_of(call: Callable[[], object]) -> float:
-    """Give the median of a call's seconds."""
-    taken: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while not taken or (len(taken) < _MOST_CALLS and time.perf_counter() < end):
-        start = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - start)
-    return sorted(taken)[len(taken) // 2]
+        taken: list[float] = []
+        end = time.perf_counter() + SECONDS
+        while not taken or (len(taken) < _MOST_CALLS and time.perf_counter() < end):
+            start = time.perf_counter()
+            script.score(batch)
+            taken.append(time.perf_counter() - start)
+        trial.milliseconds[size] = round(1e3 * sorted(taken)[len(taken) // 2], 4)
 
 
 def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:

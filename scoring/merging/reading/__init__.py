@@ -5,6 +5,6 @@ is after init(). Harmless is what neither acts on the world nor changes anything
 understood is not harmless. What a script prints or logs it may say twice.
 """
 
-from .reader import what_stands_against
+from .calls import what_stands_against
 
 __all__ = ["what_stands_against"]

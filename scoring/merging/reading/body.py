@@ -10,17 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from .known import READING, SCORING, may_write
-from .libraries import MISSING, Libraries, Stranger, is_constant
+from .libraries import MISSING, Stranger, is_constant
+from .reader import HOLDS, MODEL, OWN, SHARED, FunctionNode, Reader, StandsAgainst
 
-OWN, HOLDS, SHARED, MODEL = range(4)
-"""Made in this call, all of it; made in this call, and holds what outlives it; outlives it; outlives it and scores."""
-
+_PARTS = (ast.expr, ast.stmt, ast.ExceptHandler)
 _HEAP_TYPE = 1 << 9  # the flag of a class that can be changed
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 _CAPS: dict[type[ast.AST], int] = {
     **dict.fromkeys((ast.Constant, ast.Compare, ast.JoinedStr, ast.FormattedValue, ast.Expr, ast.If, ast.Try), OWN),
@@ -29,25 +26,6 @@ _CAPS: dict[type[ast.AST], int] = {
     **dict.fromkeys((ast.BoolOp, ast.IfExp, ast.Slice, ast.Await), MODEL),
 }
 """What is read by its parts alone → the level that it has at most."""
-
-
-class StandsAgainst(Exception):  # noqa: N818 - a finding, no failure
-    """What stands against calling run() again and again, in one sentence."""
-
-
-class Reader(Protocol):
-    """What the bodies of all functions share."""
-
-    mixes: bool
-    """Whether somewhere something shared is put into something own, so that all own may hold it."""
-
-    def read(self, function: FunctionType, levels: tuple[int, ...]) -> int:
-        """Give the level of a function's result for arguments of these levels; raises StandsAgainst."""
-
-    libraries: Libraries
-
-    def default(self, parameter: inspect.Parameter) -> int:
-        """Give the level of a parameter that gets no argument: its default is there before and after the call."""
 
 
 class Body(ast.NodeVisitor):
@@ -82,9 +60,7 @@ class Body(ast.NodeVisitor):
         """Read what is known by its parts; nothing else is understood."""
         if type(node) not in _CAPS:
             raise self.stands(node, f"has what is not understood ({type(node).__name__})")
-        parts = (
-            part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr | ast.stmt | ast.ExceptHandler)
-        )
+        parts = [each for each in ast.iter_child_nodes(node) if isinstance(each, _PARTS)]
         return min(_CAPS[type(node)], max([self.visit(part) or OWN for part in parts], default=OWN))
 
     # Statements
@@ -97,16 +73,16 @@ class Body(ast.NodeVisitor):
         """Note what is given."""
         self._result = max(self._result, self.visit(node.value) if node.value else OWN)
 
-    def visit_Assign(self, node: ast.Assign) -> None:
-        """Give names their levels."""
-        level = self.visit(node.value)
-        for target in node.targets:
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr) -> int:
+        """Give names the level of what they get, which is that of the expression too."""
+        if node.value is None:
+            return OWN
+        level: int = self.visit(node.value)
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             self._bind(target, level)
+        return level
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Give a name its level."""
-        if node.value is not None:
-            self._bind(node.target, self.visit(node.value))
+    visit_AnnAssign = visit_NamedExpr = visit_Assign  # noqa: N815 - ast's names
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Take it for a change of what is there: lists and arrays are."""
@@ -119,12 +95,6 @@ class Body(ast.NodeVisitor):
         else:
             self._bind(node.target, level)
             self.change(node.target, node)  # what is there may be a list that is in two places
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> int:
-        """Give a name its level, and itself."""
-        level: int = self.visit(node.value)
-        self._bind(node.target, level)
-        return level
 
     def visit_For(self, node: ast.For) -> None:
         """Read a loop over what has an end."""
@@ -145,22 +115,20 @@ class Body(ast.NodeVisitor):
             if not isinstance(target, ast.Name):
                 self._bind(target, OWN)
 
-    def visit_Import(self, node: ast.Import) -> None:
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
         """Take what is imported already."""
         for alias in node.names:
-            name = alias.name if alias.asname else alias.name.split(".")[0]
-            self._take(node, alias.asname or name, sys.modules.get(name))
+            if isinstance(node, ast.Import):
+                name = alias.name if alias.asname else alias.name.split(".")[0]
+                found: object = sys.modules.get(name)
+            else:
+                name, module = alias.name, None if node.level else sys.modules.get(node.module or "")
+                found = getattr(module, name, None)
+            if found is None:
+                raise self.stands(node, "imports within a function")
+            self._imported[alias.asname or name] = found
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Take what is imported already."""
-        module = None if node.level else sys.modules.get(node.module or "")
-        for alias in node.names:
-            self._take(node, alias.asname or alias.name, getattr(module, alias.name, None))
-
-    def _take(self, node: ast.AST, name: str, found: object) -> None:
-        if found is None:
-            raise self.stands(node, "imports within a function")
-        self._imported[name] = found
+    visit_ImportFrom = visit_Import  # noqa: N815 - ast's name
 
     def _bind(self, target: ast.expr, level: int) -> None:
         match target:
@@ -208,27 +176,19 @@ class Body(ast.NodeVisitor):
         self.visit(node.body)
         return SHARED
 
-    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> int:
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> int:
         """Give the level of a container of what is made."""
-        self._generators(node.generators)
-        return min(HOLDS, int(self.visit(node.elt)))
-
-    visit_SetComp = visit_ListComp  # noqa: N815 - ast's names
-    visit_GeneratorExp = visit_ListComp  # noqa: N815
-
-    def visit_DictComp(self, node: ast.DictComp) -> int:
-        """Give the level of a container of what is made."""
-        self._generators(node.generators)
-        return min(HOLDS, int(max(self.visit(node.key), self.visit(node.value))))
-
-    def _generators(self, generators: Sequence[ast.comprehension]) -> None:
-        for generator in generators:
+        for generator in node.generators:
             level = inside(self.visit(generator.iter))
             for name in ast.walk(generator.target):
                 if isinstance(name, ast.Name):
                     self._inner(name, name.id, level)
             self._bind(generator.target, level)
             self._visit_all(generator.ifs)
+        made = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
+        return min(HOLDS, max(int(self.visit(each)) for each in made))
+
+    visit_SetComp = visit_GeneratorExp = visit_DictComp = visit_ListComp  # noqa: N815 - ast's names
 
     def _inner(self, node: ast.AST, name: str, level: int) -> None:
         """Take a name of a smaller scope for one of the function's."""

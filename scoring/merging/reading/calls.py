@@ -1,16 +1,56 @@
-"""Reads the calls of a function of a script: whether each is harmless, and what its result may reach."""
+"""Reads run() and all that it calls: whether each call is harmless, and what its result may reach."""
 
 import ast
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .body import HOLDS, MODEL, OWN, SHARED, Body, inside
+from .body import Body, inside
 from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING, may_write
 from .libraries import MISSING
+from .reader import HOLDS, MODEL, OWN, SHARED, Reader, StandsAgainst
 
 _GIVES_A_VALUE = {"len", "int", "float", "str", "bool", "hash", "isinstance", "print", "range", "repr", "round"}
+
+
+def what_stands_against(run: Callable[..., object], *, text: bool) -> str:
+    """Say with its line what stands against calling run() again and again; empty if nothing does.
+
+    Args:
+        run: a script's, after its init().
+        text: whether its argument is a text, which nobody can change.
+    """
+    try:
+        function = _undecorated(run)
+        reader = Reader(Path(function.__code__.co_filename).parent, CallingBody)
+        others = [*inspect.signature(function).parameters.values()][1:]
+        levels = (OWN if text else SHARED, *map(reader.default, others))
+        mixes = None
+        while mixes != reader.mixes:
+            mixes = reader.mixes
+            reader.levels.clear()
+            reader.read(function, levels)
+    except StandsAgainst as sentence:
+        return str(sentence)
+    except Exception as error:
+        return f"its source cannot be read: {type(error).__name__}: {error}"
+    return ""
+
+
+def _undecorated(run: Any) -> FunctionType:
+    """Give run() without the decorators of inference_schema."""
+    own = Path(__file__).parents[2]
+    while (inner := getattr(run, "__wrapped__", None)) is not None:
+        code = getattr(getattr(run, "_self_wrapper", run), "__code__", None)
+        file = Path(code.co_filename) if code else Path()
+        if not file.is_relative_to(own) and "inference_schema" not in file.parts:
+            raise StandsAgainst("run() has a decorator that is not understood")
+        run = inner
+    if not isinstance(run, FunctionType):
+        raise StandsAgainst("run() is no plain function")
+    return run
 
 
 class CallingBody(Body):
@@ -19,15 +59,14 @@ class CallingBody(Body):
     def visit_Call(self, node: ast.Call) -> int:  # noqa: N802 - ast's name
         """Give the level of what a call gives, if it is harmless."""
         value = self.outside(node.func)
-        given_functions = [each for each in node.args if self._may_write(each)]
+        name_of, places = self.reader.libraries.name, [(each, self.outside(each)) for each in node.args]
+        given_functions = [each for each, it in places if not isinstance(it, type) and may_write(name_of(it))]
         arguments = [OWN if each in given_functions else self.visit(each) for each in node.args]
         named = {each.arg or "**": self.visit(each.value) for each in node.keywords}
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         is_method = owner is not None and self.outside(owner) is MISSING
-        if (
-            given_functions
-            and max(*arguments, *named.values(), self.visit(owner) if is_method and owner else OWN) > OWN
-        ):
+        level = self.visit(owner) if given_functions and is_method and owner else OWN
+        if given_functions and max(*arguments, *named.values(), level) > OWN:
             raise self.stands(node, f"gives {ast.unparse(given_functions[0])[:60]} what may outlive the call")
         self._look_at_places(node, value, [*arguments, *named.values()])
         given = [*arguments, *(level for name, level in named.items() if name not in LABELS)]
@@ -38,10 +77,6 @@ class CallingBody(Body):
         if self.visit(node.func) == MODEL and not isinstance(node.func, ast.Call):
             return min(HOLDS, max(given, default=OWN))
         raise self.stands(node, f"calls {ast.unparse(node.func)[:60]}(), which is not understood")
-
-    def _may_write(self, node: ast.expr) -> bool:
-        value = self.outside(node)
-        return not isinstance(value, type) and may_write(self.reader.libraries.name(value))
 
     def _look_at_places(self, node: ast.Call, value: Any, given_levels: Sequence[int]) -> None:
         """Refuse a call that writes into what may outlive it, by whatever parameter."""
@@ -94,7 +129,6 @@ class CallingBody(Body):
     def _arguments_of(
         self, function: FunctionType, node: ast.Call, arguments: Sequence[int], named: dict[str, int]
     ) -> tuple[int, ...]:
-        """Give the levels of a function's parameters in this call."""
         # *args and **kwargs come last in a function's code.
         rest = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         parameters = sorted(inspect.signature(function).parameters.values(), key=lambda each: each.kind in rest)
@@ -139,7 +173,6 @@ def _parameters(function: Any) -> tuple[str, ...]:
 
 
 def _of_library(path: str, given: int) -> int:
-    """Give the level of what a harmless function of a library gives."""
     name = path.removeprefix("builtins.")
     if name in _GIVES_A_VALUE or path in ("json.dumps", "copy.deepcopy"):
         return OWN

@@ -210,8 +210,9 @@ class Libraries:
         if kind in _CONTAINERS or kind is OrderedDict:
             return gc.get_referents(value) if kind is OrderedDict else list(_inner(value))
         strange = self._strange_class(kind)
+        is_librarys = not strange and kind.__module__.split(".")[0] in _PARTS
         # An iterator is used up, a defaultdict grows by being read.
-        if strange or kind.__module__.split(".")[0] not in _PARTS or _moves(kind):
+        if not is_librarys or hasattr(kind, "__next__") or kind.__name__ in ("defaultdict", "deque"):
             raise Stranger(f"holds {strange or f'{kind.__module__}.{kind.__qualname__}'}, which is not understood")
         return gc.get_referents(value)
 
@@ -221,10 +222,6 @@ def is_constant(value: object) -> bool:
     if type(value) in (tuple, frozenset):
         return all(map(is_constant, value))  # type: ignore[call-overload]
     return type(value) in _SCALARS or isinstance(value, np.dtype)
-
-
-def _moves(kind: type) -> bool:
-    return hasattr(kind, "__next__") or kind.__name__ in ("defaultdict", "deque")
 
 
 def _inner(container: Any) -> Iterable[object]:
@@ -255,8 +252,6 @@ def _functions(member: object, depth: int = 3) -> Iterator[object]:
     """Give the functions of which a member of a class is made: of a property, of what wraps a method."""
     if isinstance(member, FunctionType):
         yield member
-    elif depth and type(member) not in _ATOMS and not isinstance(member, ModuleType):
-        if isinstance(member, type):
-            return
+    elif depth and type(member) not in _ATOMS and not isinstance(member, ModuleType | type):
         for each in gc.get_referents(member):
             yield from _functions(each, depth - 1)

@@ -1,4 +1,4 @@
-"""From run() to all that it reaches: which functions are read, and what is known of what they use from outside."""
+"""The functions that run() reaches, found in their source: what is known of them, and of what they use from outside."""
 
 import ast
 import inspect
@@ -7,68 +7,45 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from .body import MODEL, OWN, SHARED, FunctionNode, StandsAgainst
-from .calls import CallingBody
 from .libraries import Libraries, Stranger, is_constant
 
+OWN, HOLDS, SHARED, MODEL = range(4)
+"""Made in this call, all of it; made in this call, and holds what outlives it; outlives it; outlives it and scores."""
 
-def what_stands_against(run: Callable[..., object], *, text: bool) -> str:
-    """Say with its line what stands against calling run() again and again; empty if nothing does.
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
-    Args:
-        run: a script's, after its init().
-        text: whether its argument is a text, which nobody can change.
+
+class StandsAgainst(Exception):  # noqa: N818 - a finding, no failure
+    """What stands against calling run() again and again, in one sentence."""
+
+
+class Reader:
+    """What the bodies of all functions share.
+
+    Attributes:
+        levels: of the results that are known, by code and the levels of its arguments.
+        mixes: whether somewhere something shared is put into something own, so that all own may hold it.
+        libraries: what is known of the libraries in use.
     """
-    try:
-        function = _undecorated(run)
-        reader = _Reader(Path(function.__code__.co_filename).parent)
-        others = [*inspect.signature(function).parameters.values()][1:]
-        levels = (OWN if text else SHARED, *map(reader.default, others))
-        mixes = None
-        while mixes != reader.mixes:
-            mixes = reader.mixes
-            reader.levels.clear()
-            reader.read(function, levels)
-    except StandsAgainst as sentence:
-        return str(sentence)
-    except Exception as error:
-        return f"its source cannot be read: {type(error).__name__}: {error}"
-    return ""
 
-
-def _undecorated(run: Any) -> FunctionType:
-    """Give run() without the decorators of inference_schema."""
-    own = Path(__file__).parents[2]
-    while (inner := getattr(run, "__wrapped__", None)) is not None:
-        code = getattr(getattr(run, "_self_wrapper", run), "__code__", None)
-        file = Path(code.co_filename) if code else Path()
-        if not file.is_relative_to(own) and "inference_schema" not in file.parts:
-            raise StandsAgainst("run() has a decorator that is not understood")
-        run = inner
-    if not isinstance(run, FunctionType):
-        raise StandsAgainst("run() is no plain function")
-    return run
-
-
-class _Reader:
-    """What was found out so far; see body.Reader."""
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, body: Callable[..., Any]) -> None:
+        """Take the folder with the script's own files, and the class that reads a body."""
+        self._body = body
         self.levels: dict[tuple[object, tuple[int, ...]], int] = {}
         self.mixes = False
         self.libraries = Libraries((folder, Path.cwd()))
         self._trees: dict[str, ast.Module] = {}
 
     def read(self, function: FunctionType, levels: tuple[int, ...]) -> int:
-        """Read a function, for arguments of these levels."""
+        """Give the level of a function's result for arguments of these levels; raises StandsAgainst."""
         key = (function.__code__, levels)
         if key not in self.levels:
             self.levels[key] = MODEL  # what a function gives that calls itself
-            self.levels[key] = CallingBody(self, function, self._node(function), levels).read()
+            self.levels[key] = self._body(self, function, self._node(function), levels).read()
         return self.levels[key]
 
     def default(self, parameter: inspect.Parameter) -> int:
-        """Give the level of a parameter that gets no argument."""
+        """Give the level of a parameter that gets no argument: its default is there before and after the call."""
         if parameter.default is parameter.empty:
             return SHARED
         if is_constant(parameter.default):

@@ -12,8 +12,7 @@ from ...errors import RequestError, ScoringError, ScriptError, TransientError
 from ...predictions import Outcome, Request
 from ..answering import Answering
 from .bisection import one_each, score_batch, until_transient
-from .given import contexts_of, values_of
-from .run_function import HEADERS, Kind, RunFunction
+from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
 
 CONTEXTS = "contexts"
 """The parameter, other than the first, that gets a list of what the requests came with."""

@@ -5,8 +5,7 @@ batches.
 """
 
 from ...batch import batch_options
-from ...compat.rawhttp import wants_rawhttp
-from ...compat.schemas import has_schema
+from ...compat.decorators import has_schema, wants_rawhttp
 from ...errors import ScriptError
 from ..answering import Answering
 from .batched import Batched
@@ -23,11 +22,9 @@ def choose_kind(run: RunFunction, answering: Answering, merge_mode: str = "off")
         ScriptError: it is of two kinds, or has a parameter that no message fills.
     """
     schema, raw, batches = has_schema(run.function), wants_rawhttp(run.function), batch_options(run.function)
-    if schema and raw:
-        raise ScriptError(f"{run.where} has both @rawhttp and @input_schema: remove one of them")
-    if batches and (schema or raw):
-        other = "@rawhttp" if raw else "@input_schema"
-        raise ScriptError(f"{run.where} has both @batched and {other}: remove one of them")
+    marks = {"@batched": batches, "@rawhttp": raw, "@input_schema": schema}
+    if len(both := [name for name, is_there in marks.items() if is_there][-2:]) > 1:
+        raise ScriptError(f"{run.where} has both {' and '.join(both)}: remove one of them")
     if schema:
         return Schema(run, answering, merge_mode)
     if raw:

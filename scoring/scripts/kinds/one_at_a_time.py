@@ -15,8 +15,7 @@ from ...merging.merge_policy import Merging
 from ...merging.reading import what_stands_against
 from ...predictions import Context, Outcome, Request
 from ..answering import Answering
-from .given import contexts_of, values_of
-from .run_function import HEADERS, Kind, RunFunction
+from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
@@ -107,7 +106,6 @@ class OneAtATime(ABC):
         return self.answering.outcome(result)
 
     def _call(self, request: object, context: Context | None = None) -> object:
-        """Call run() for a decoded request; raises what it raises."""
         arguments = request if isinstance(request, dict) else {self.run.name: request}
         if self.run.context:
             arguments = {**arguments, self.run.context: context or Context()}

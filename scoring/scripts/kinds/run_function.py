@@ -1,14 +1,17 @@
-"""run() of a script: what its signature asks for, and how its result is awaited."""
+"""run() of a script: what its signature asks for, what it is given, and how its result is awaited."""
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Literal
 
+from msgspec import structs
+
 from ...errors import ScriptError
+from ...predictions import Context, Request
 
 Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
 
@@ -94,3 +97,28 @@ def read_run(function: Callable[..., object], path: Path) -> RunFunction:
     if not parameters:
         raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
     return RunFunction(function, where, parameters, next((each for each in everything if each.name == HEADERS), None))
+
+
+def values_of(requests: Sequence[Request]) -> list[Any]:
+    """Give what run() gets: of a request that it has had before the body decoded anew, since it may have changed it."""
+    decoded: dict[int, Any] = {}
+    values: list[Any] = []
+    for request in requests:
+        if request.calls == 0 or request.decode is None:
+            values.append(request.value)
+            continue
+        body = id(request.decode)
+        if body not in decoded:
+            decoded[body] = request.decode()
+        values.append(decoded[body][request.row] if request.is_row else decoded[body])
+    return values
+
+
+def contexts_of(requests: Sequence[Request]) -> list[Context]:
+    """Count a call with each request, and give the contexts of those that have one."""
+    contexts = []
+    for request in requests:
+        if request.context is not None:
+            contexts.append(structs.replace(request.context, attempt=request.context.attempt + request.calls))
+        request.calls += 1
+    return contexts

@@ -14,9 +14,9 @@ import pytest
 
 from scoring import OnnxModel
 from scoring.execution import calibration_cache
-from scoring.execution.batch_split import filled, joined
 from scoring.execution.calibration_cache import Cache
 from scoring.execution.plan import CPU, Measurement, Plan, Setup
+from scoring.execution.runner import filled, joined
 from scoring.execution.sessions import Sessions
 
 ROWS = [list(row) for row in np.random.default_rng(1).random((70, 3)).tolist()]
