@@ -163,10 +163,9 @@ def _push(arguments: argparse.Namespace) -> int:
 
 def _pushed(layout: Any, name: Any, access: Any) -> int:
     started = time.monotonic()
-    from .registry.progress import progress
-    from .registry.push import push
+    from .registry.push import progress_bars, push
 
-    with progress() as shown:
+    with progress_bars() as shown:
         pushed = push(layout, name, access, shown)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")

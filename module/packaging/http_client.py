@@ -21,6 +21,7 @@ LONGEST_WAIT = 60.0
 """Seconds between two tries at most, whatever Retry-After says."""
 
 _CHUNK = 1 << 20
+_SENT_AT_ONCE = 1 << 18
 
 
 class BusyError(PackagingError):
@@ -127,7 +128,8 @@ class _SystemTrust(HTTPAdapter):
 
     def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
         """Make connections with the system's certificates."""
-        super().init_poolmanager(*arguments, **more, ssl_context=ssl.create_default_context())
+        more |= {"ssl_context": ssl.create_default_context(), "blocksize": _SENT_AT_ONCE}
+        super().init_poolmanager(*arguments, **more)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
         """Make connections through a proxy with them, too."""
