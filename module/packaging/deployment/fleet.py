@@ -5,7 +5,7 @@ on each device, among equals the youngest. So rolling back is deleting the newes
 """
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -16,45 +16,24 @@ from .device import state
 from .iot_hub import HubError, IotHub
 
 _SHOWN = 5
-_NAMED = (  # what the hub counts for every Edge deployment, and our own
-    ("targeted", "targetedCount"),
-    ("applied", "appliedCount"),
-    ("success", "reportedSuccessfulCount"),
-    ("failing", "reportedFailedCount"),
-)
 _READY = "scoringReady"
+_COUNTED = {  # name → the metrics it is among, and its name there; IoT Hub counts anew about every five minutes
+    "targeted": ("systemMetrics", "targetedCount"),  # selected by the condition
+    "applied": ("systemMetrics", "appliedCount"),  # have the deployment in their twins
+    "success": ("systemMetrics", "reportedSuccessfulCount"),  # their edgeAgent reports it as done
+    "failing": ("systemMetrics", "reportedFailedCount"),  # their edgeAgent reports that it failed
+    "ready": ("metrics", _READY),  # our own: their scoring module reports that it serves
+}
 _SAYS_READY = "SELECT deviceId FROM devices.modules WHERE moduleId = '{}' AND properties.reported.status = 'ready'"
 _APPLIED = (
     "SELECT deviceId FROM devices.modules WHERE moduleId = '$edgeAgent' AND configurations.[[{}]].status = 'Applied'"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How far a rollout is, in devices; IoT Hub counts anew about every five minutes.
-
-    Attributes:
-        targeted: selected by the condition.
-        applied: have the deployment in their twins.
-        success: whose edgeAgent reports it as done.
-        failing: whose edgeAgent reports that it failed.
-        ready: whose scoring module reports that it serves.
-    """
-
-    targeted: int
-    applied: int
-    success: int
-    failing: int
-    ready: int
-
-    def __str__(self) -> str:
-        """Give them in one line."""
-        names = ("targeted", "applied", "success", "failing", "ready")
-        return ", ".join(f"{getattr(self, name)} {name}" for name in names)
-
-    def done(self) -> bool:
-        """Say whether every device has arrived."""
-        return 0 < self.targeted == self.applied == self.success and self.ready >= self.targeted
+def arrived(counts: Mapping[str, int]) -> bool:
+    """Say by what ``look()`` counts whether every device has arrived."""
+    targeted = counts["targeted"]
+    return 0 < targeted == counts["applied"] == counts["success"] and counts["ready"] >= targeted
 
 
 class FleetRollout:
@@ -120,11 +99,12 @@ class FleetRollout:
         there = self._find()
         if there is None:
             raise PackagingError(f"{self._hub.host} has no deployment {self._name} any more")
-        system = there.get("systemMetrics", {}).get("results", {})
-        ours = there.get("metrics", {}).get("results", {})
-        found = {field: int(system.get(result, 0)) for field, result in _NAMED}
-        counts = Counts(**found, ready=int(ours.get(_READY, 0)))
-        return counts.done(), "; ".join([str(counts), *(self._failures() if counts.failing else [])])
+        counts = {
+            name: int(there.get(metrics, {}).get("results", {}).get(result, 0))
+            for name, (metrics, result) in _COUNTED.items()
+        }
+        said = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return arrived(counts), "; ".join([said, *(self._failures() if counts["failing"] else [])])
 
     def az_commands(self, *, roll_back: bool) -> list[str]:
         """Give the Azure CLI's commands for the same; nothing secret is in them."""

@@ -100,11 +100,7 @@ def _owners(packages: Path) -> dict[str, str]:
 
 
 def _check_machine(packages: Path, target: Target) -> None:
-    """Refuse a native library for another machine: what a source distribution built here would leave.
-
-    Raises:
-        PackagingError: there is one.
-    """
+    """Refuse a native library for another machine: what a source distribution built here would leave."""
     for name, file in walk(packages):
         if ".so" not in name:
             continue

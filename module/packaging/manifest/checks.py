@@ -7,7 +7,7 @@ import msgspec
 
 from ...errors import SettingsError
 from ...settings import Settings
-from .edge_manifest import EdgeManifest, RouteSpec
+from .edge_manifest import EdgeManifest
 from .route_language import RouteSyntaxError, parse
 
 _DESIRED = "properties.desired"
@@ -49,28 +49,25 @@ def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> 
         SettingsError: it has mistakes, or leads to, or comes from, a module or an input that is not there.
     """
     deployed = set(content["$edgeAgent"][_DESIRED]["modules"])
+    there = f"which is not deployed: there are {', '.join(sorted(deployed)) or 'none'}"
     inputs = _inputs_of(ours, content)
     for name, spec in manifest.routes.items():
-        _check_route(f"route {name} in {manifest.path}", spec, deployed, inputs or None, ours)
-
-
-def _check_route(place: str, spec: RouteSpec, deployed: set[str], inputs: set[str] | None, ours: str) -> None:
-    known = ", ".join(sorted(deployed)) or "none"
-    try:
-        route = parse(spec.route)
-    except RouteSyntaxError as error:
-        raise SettingsError(f"{place} is wrong: {error}") from error
-    module, input_name = route.endpoint
-    if module and module not in deployed:
-        raise SettingsError(f"{place} leads to module {module}, which is not deployed: there are {known}")
-    source = route.source_module
-    if source and source not in deployed:
-        raise SettingsError(f"{place} takes messages from module {source}, which is not deployed: there are {known}")
-    if module == ours and inputs is not None and input_name not in inputs:
-        raise SettingsError(
-            f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
-            f"it has {', '.join(sorted(inputs))}"
-        )
+        place = f"route {name} in {manifest.path}"
+        try:
+            route = parse(spec.route)
+        except RouteSyntaxError as error:
+            raise SettingsError(f"{place} is wrong: {error}") from error
+        module, input_name = route.endpoint
+        source = route.source_module
+        if module and module not in deployed:
+            raise SettingsError(f"{place} leads to module {module}, {there}")
+        if source and source not in deployed:
+            raise SettingsError(f"{place} takes messages from module {source}, {there}")
+        if module == ours and inputs and input_name not in inputs:
+            raise SettingsError(
+                f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
+                f"it has {', '.join(sorted(inputs))}"
+            )
 
 
 def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:

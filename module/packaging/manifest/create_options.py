@@ -65,20 +65,16 @@ def for_scoring(
         memory: limit in bytes.
     """
     host = dict(options.get("HostConfig", {}))
-    if not _mounted(host, journal_dir):
-        mount = {"Type": "volume", "Source": volume, "Target": journal_dir}
-        host["Mounts"] = [*(host.get("Mounts") or []), mount]
+    mounts = host.get("Mounts") or []
+    mounted = {str(mount.get("Target")) for mount in mounts}
+    mounted |= {part for bind in host.get("Binds") or [] for part in str(bind).split(":")[1:2]}
+    if journal_dir not in mounted:
+        host["Mounts"] = [*mounts, {"Type": "volume", "Source": volume, "Target": journal_dir}]
     if gpu and "Runtime" not in host:
         host.setdefault("DeviceRequests", GPUS)
     if memory is not None:
         host["Memory"] = memory
     return {"StopTimeout": math.ceil(stop_timeout) + 2, **options, "HostConfig": host}
-
-
-def _mounted(host: dict[str, Any], target: str) -> bool:
-    binds = [str(bind).split(":") for bind in host.get("Binds") or []]
-    targets = [str(mount.get("Target")) for mount in host.get("Mounts") or []]
-    return target in [*targets, *(bind[1] for bind in binds if len(bind) > 1)]
 
 
 def memory_bytes(text: str) -> int:

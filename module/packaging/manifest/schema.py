@@ -1,6 +1,5 @@
 """The published JSON Schema of IoT Edge deployments (json.schemastore.org), which a manifest must satisfy."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,11 @@ def check(path: Path, document: dict[str, Any]) -> None:
     Raises:
         SettingsError: it does not satisfy the schema; the sentence names the place, never a value.
     """
-    errors = sorted(_validator().iter_errors(document), key=lambda error: len(error.absolute_path))
-    if not errors:
+    errors = Draft4Validator(orjson.loads(_FILE.read_bytes())).iter_errors(document)
+    first = min(errors, key=lambda error: len(error.absolute_path), default=None)
+    if first is None:
         return
-    first = errors[0]
     place = ".".join(map(str, first.absolute_path)) or "the top"
     rule = f"breaks the rule {first.validator} {orjson.dumps(first.validator_value).decode()[:200]}"
     reason = first.message if first.validator in _SAYS_NO_VALUE else rule
     raise SettingsError(f"{path} is no valid IoT Edge deployment: at {place}: {reason}")
-
-
-@cache
-def _validator() -> Draft4Validator:
-    return Draft4Validator(orjson.loads(_FILE.read_bytes()))
