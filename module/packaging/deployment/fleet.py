@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from ...errors import PackagingError
+from ..manifest.layered import is_layered
 from .deployment_file import DeploymentFile, without_credentials
 from .device import state
 from .iot_hub import HubError, IotHub
@@ -40,7 +41,6 @@ class FleetRollout:
     """A deployment on its way to all devices that a condition selects."""
 
     def __init__(self, hub: IotHub, name: str, file: DeploymentFile, *, condition: str, priority: int) -> None:
-        """Know hub, configuration and deployment; nothing is asked yet."""
         self._hub, self._name, self._file = hub, name, file
         self._condition, self._priority = condition, priority
         self._queries = {_READY: _SAYS_READY.format(file.module)}  # what IoT Hub counts for us beside its own
@@ -52,13 +52,13 @@ class FleetRollout:
             PackagingError: another content has this name, or the hub refuses.
         """
         name, goal = self._name, f"priority {self._priority}, for devices where {self._condition}"
-        there = self._find()
+        there = self._hub.find("configurations", name)
         if there is None:
             try:
                 self._hub.put("configurations", name, body=self._configuration())
             except HubError as error:
                 # A lost answer to the first attempt, or somebody else: look what is there now.
-                if error.status not in {409, 412} or not self._same(self._find()):
+                if error.status not in {409, 412} or not self._same(self._hub.find("configurations", name)):
                     raise
             return f"created deployment {name}, {goal}"
         if not self._same(there):
@@ -77,7 +77,8 @@ class FleetRollout:
         Raises:
             PackagingError: it is not there, or there is none to go back to.
         """
-        hub, name, there = self._hub, self._name, self._find()
+        hub, name = self._hub, self._name
+        there = hub.find("configurations", name)
         if there is None:
             raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
         others = [other for other in hub.get("configurations") if other["id"] != name and _is_base(other)]
@@ -96,7 +97,7 @@ class FleetRollout:
         Raises:
             PackagingError: the configuration is not there.
         """
-        there = self._find()
+        there = self._hub.find("configurations", self._name)
         if there is None:
             raise PackagingError(f"{self._hub.host} has no deployment {self._name} any more")
         counts = {
@@ -138,15 +139,10 @@ class FleetRollout:
             "metrics": {"queries": self._queries},
         }
 
-    def _find(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._hub.find("configurations", self._name)
-        return found
-
     def _same(self, there: dict[str, Any] | None) -> bool:
         content = (there or {}).get("content", {}).get("modulesContent")
         return bool(without_credentials(content) == without_credentials(self._file.content))
 
 
 def _is_base(configuration: dict[str, Any]) -> bool:
-    agent = configuration.get("content", {}).get("modulesContent", {}).get("$edgeAgent", {})
-    return "properties.desired" in agent
+    return not is_layered(configuration.get("content", {}).get("modulesContent", {}))

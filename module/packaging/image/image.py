@@ -64,17 +64,13 @@ class Built(NamedTuple):
     Attributes:
         manifest: its descriptor.
         layers: the layers on top of the base.
-        base: the base image.
         sbom: the blob with its bill of materials.
-        lock: the file that pins its packages and base.
         notes: sentences about what was left out or changed.
     """
 
     manifest: Descriptor
     layers: list[Layer]
-    base: Base
     sbom: Descriptor
-    lock: Path
     notes: list[str]
 
 
@@ -110,7 +106,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     layout.tag(str(options.name), manifest)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, base, bill, locked.file, notes)
+    return Built(manifest, layers, bill, notes)
 
 
 def _default_base(python: str) -> str:

@@ -35,10 +35,13 @@ def check_registries(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     """
     agent = content["$edgeAgent"][_DESIRED]
     credentials = agent["runtime"]["settings"].get("registryCredentials", {})
-    for name, entry in credentials.items():
-        _refuse_scheme(f"registry address of {name} in {path}", entry["address"])
-    for name, module in {**agent["systemModules"], **agent["modules"]}.items():
-        _refuse_scheme(f"image of module {name} in {path}", module["settings"]["image"])
+    modules = {**agent["systemModules"], **agent["modules"]}
+    written = {f"registry address of {name}": entry["address"] for name, entry in credentials.items()}
+    written |= {f"image of module {name}": module["settings"]["image"] for name, module in modules.items()}
+    for place, text in written.items():
+        scheme, separator, _ = text.partition("://")
+        if separator:
+            raise SettingsError(f"{place} in {path} begins with {scheme}://, write it without")
     return tuple(dict.fromkeys(entry["address"] for entry in credentials.values()))
 
 
@@ -79,9 +82,3 @@ def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
     except (msgspec.DecodeError, TypeError) as error:
         raise SettingsError(f"env SCORING_ROUTES of module {ours} is not JSON, input → outputs: {error}") from error
     return set() if "*" in routes else set(routes)
-
-
-def _refuse_scheme(place: str, text: str) -> None:
-    scheme, separator, _ = text.partition("://")
-    if separator:
-        raise SettingsError(f"{place} begins with {scheme}://, write it without")

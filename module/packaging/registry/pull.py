@@ -63,7 +63,7 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
 
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
-    answer = _checked(registry, image.reference)
+    answer = _checked(registry, image.digest or image.tag)
     document = orjson.loads(answer.content)
     if "manifests" in document:
         chosen = choose_platform(document["manifests"], platform, str(image))

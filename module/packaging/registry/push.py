@@ -62,12 +62,7 @@ def push(layout: Layout, name: ImageReference, access: Access, progress: Progres
     blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
     pushing = _Pushing(layout, registry, mounts, progress)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        done = [threads.submit(pushing.blob, blob) for blob in blobs.values()]
-        try:
-            results = [each.result() for each in done]
-        except BaseException:
-            threads.shutdown(cancel_futures=True)
-            raise
+        results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
     registry.request(
         "PUT",
         f"manifests/{name.tag}",
