@@ -127,12 +127,10 @@ class _SystemTrust(HTTPAdapter):
     """Trusts the certificates of this machine and of SSL_CERT_FILE beside those that requests brings."""
 
     def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
-        """Make connections with the system's certificates."""
         more |= {"ssl_context": ssl.create_default_context(), "blocksize": _SENT_AT_ONCE}
         super().init_poolmanager(*arguments, **more)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """Make connections through a proxy with them, too."""
         return super().proxy_manager_for(proxy, **more, ssl_context=ssl.create_default_context())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from ...errors import SettingsError
-from ..manifest import edge_manifest, schema
+from ..manifest import checks, edge_manifest
 from ..manifest.layered import is_layered
 
 _CREDENTIALS = "registryCredentials"
@@ -50,7 +50,7 @@ def read(path: Path, module: str | None = None) -> DeploymentFile:
     content = document["modulesContent"]
     layered = is_layered(content)
     if not layered:
-        schema.check(path, document)
+        checks.check_schema(path, document)
     for each, image in manifest.images.items():
         if "$" in image or not image:
             raise SettingsError(

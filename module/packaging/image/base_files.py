@@ -47,8 +47,6 @@ def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descripto
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
-    """Copy the image of a platform out of another OCI layout."""
-
     def blob(digest: str) -> Path:
         return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
 

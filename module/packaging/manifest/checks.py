@@ -1,9 +1,11 @@
-"""What a deployment may not say although the published schema allows it; each mistake is named."""
+"""Checks of a deployment: the published JSON Schema, and what it allows although IoT Edge does not; each by name."""
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
+from jsonschema import Draft4Validator
 
 from ...errors import SettingsError
 from ...settings import Settings
@@ -11,6 +13,24 @@ from .edge_manifest import EdgeManifest
 from .route_language import RouteSyntaxError, parse
 
 _DESIRED = "properties.desired"
+_SCHEMA = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"  # of json.schemastore.org
+_SAYS_NO_VALUE = {"required", "additionalProperties"}
+
+
+def check_schema(path: Path, document: dict[str, Any]) -> None:
+    """Check a deployment that is not layered; ``path`` is what the sentence calls it.
+
+    Raises:
+        SettingsError: it does not satisfy the schema; the sentence names the place, never a value.
+    """
+    errors = Draft4Validator(orjson.loads(_SCHEMA.read_bytes())).iter_errors(document)
+    first = min(errors, key=lambda error: len(error.absolute_path), default=None)
+    if first is None:
+        return
+    place = ".".join(map(str, first.absolute_path)) or "the top"
+    rule = f"breaks the rule {first.validator} {orjson.dumps(first.validator_value).decode()[:200]}"
+    reason = first.message if first.validator in _SAYS_NO_VALUE else rule
+    raise SettingsError(f"{path} is no valid IoT Edge deployment: at {place}: {reason}")
 
 
 def check_schema_versions(path: Path, content: dict[str, Any]) -> None:

@@ -19,8 +19,8 @@ _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
 
-class RouteSpec(msgspec.Struct, frozen=True):
-    """One edgeHub route as it is written in a manifest (edgeHub's `RouteSpec`).
+class RouteSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One edgeHub route as schema 1.1 writes it in a manifest (edgeHub's `RouteSpec`).
 
     Attributes:
         route: the sentence, ``FROM … WHERE … INTO …``.
