@@ -96,9 +96,8 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
     layers = [*installed.layers, *_own_layers(layout, contents)]
-    bill = layout.put(
-        sbom.describe(str(options.name), base, installed.packages, contents, target.architecture), sbom.MEDIA_TYPE
-    )
+    described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
+    bill = layout.put(described, sbom.MEDIA_TYPE)
     labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
     annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
