@@ -120,8 +120,13 @@ class _Pushing:
         def attempt() -> None:
             nonlocal place
             place = self._resume(blob, body, place) if place else location
+            headers = {"Content-Type": "application/octet-stream"}
+            if start := body.tell():
+                headers["Content-Range"] = f"{start}-{blob.size - 1}"
+            url = f"{place}{'&' if '?' in place else '?'}digest={quote(blob.digest)}"
+            doing = f"push the blob {blob.digest}"
             try:
-                self._put(blob, body, place)
+                self.registry.request("PUT", url, expected={201}, headers=headers, body=body, again=False, doing=doing)
             except BusyError:
                 raise
             except PackagingError:
@@ -131,21 +136,6 @@ class _Pushing:
                 raise
 
         tried(attempt, PAUSES_S)
-
-    def _put(self, blob: Descriptor, body: BinaryIO, location: str) -> None:
-        headers = {"Content-Type": "application/octet-stream"}
-        if start := body.tell():
-            headers["Content-Range"] = f"{start}-{blob.size - 1}"
-        joint = "&" if "?" in location else "?"
-        self.registry.request(
-            "PUT",
-            f"{location}{joint}digest={quote(blob.digest)}",
-            expected={201},
-            headers=headers,
-            body=body,
-            again=False,
-            doing=f"push the blob {blob.digest}",
-        )
 
     def _resume(self, blob: Descriptor, body: BinaryIO, location: str) -> str:
         """Ask how much arrived and set the body to go on there; a registry that has forgotten gets all of it."""
