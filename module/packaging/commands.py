@@ -37,7 +37,9 @@ def register(commands: Any, add: Add) -> None:
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
     _models_arguments(add(commands, "models", with_extra(_models), "a registry of models", _MODELS))
     _build_arguments(add(commands, "build", with_extra(_build), "build an image without a container engine", _BUILD))
-    _push_arguments(add(commands, "push", with_extra(_push), "push an image to its registry", _PUSH))
+    push = add(commands, "push", with_extra(_push), "push an image to its registry", _PUSH)
+    push.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
+    _registry_arguments(push)
 
 
 def _models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,11 +80,6 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
     option("--push", action="store_true", help="and push it")
-    _registry_arguments(parser)
-
-
-def _push_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
     _registry_arguments(parser)
 
 
@@ -129,20 +126,10 @@ def _build(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"--image {arguments.image} names a digest: give a tag, the build makes the digest")
     layout, access = Layout(arguments.layout), _access(arguments, name.host)
     model, path = _model(arguments, layout.folder)
-    options = image.BuildOptions(
-        arguments.directory,
-        name,
-        model,
-        path,
-        base=arguments.base or os.environ.get("SCORING_BASE_IMAGE") or "",
-        platform=arguments.platform,
-        variant=arguments.variant,
-        tags=_tags(arguments.tag),
-        description=arguments.description,
-        no_slim=arguments.no_slim,
-        upgrade=arguments.upgrade,
-        any_python=arguments.any_python,
-    )
+    base = arguments.base or os.environ.get("SCORING_BASE_IMAGE") or ""
+    said = vars(arguments) | {"name": name, "model": model, "model_path": path, "base": base}
+    said["tags"] = _tags(arguments.tag)
+    options = image.BuildOptions(**{field: said[field] for field in image.BuildOptions._fields})
     built = image.build(layout, options, access)
     for note in built.notes:
         print(note, file=sys.stderr)
@@ -163,10 +150,9 @@ def _push(arguments: argparse.Namespace) -> int:
 
 def _pushed(layout: Any, name: Any, access: Any) -> int:
     started = time.monotonic()
-    from .registry.progress import progress
-    from .registry.push import push
+    from .registry.push import progress_bars, push
 
-    with progress() as shown:
+    with progress_bars() as shown:
         pushed = push(layout, name, access, shown)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")

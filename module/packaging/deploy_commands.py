@@ -129,11 +129,24 @@ def _set(text: str) -> tuple[str, str]:
 
 def _deploy(arguments: argparse.Namespace) -> int:
     from .deployment import deployment_file, watch
+    from .deployment.device import DeviceRollout
+    from .deployment.fleet import FleetRollout
+    from .deployment.hub_access import HubAccess, access_from
+    from .deployment.iot_hub import IotHub
     from .manifest import placeholders
 
     _check(arguments)
     environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
-    rollout = _rollout(arguments, environment, deployment_file.read(arguments.manifest, arguments.module))
+    file = deployment_file.read(arguments.manifest, arguments.module)
+    # What only prints commands needs a hub's name, but no leave to use it.
+    named = arguments.print_commands and arguments.hub
+    hub = IotHub(HubAccess(arguments.hub, str) if named else access_from(environment, arguments.hub))
+    rollout: DeviceRollout | FleetRollout
+    if arguments.device:
+        rollout = DeviceRollout(hub, arguments.device, file)
+    else:
+        condition, priority = arguments.target_condition, arguments.priority or 0
+        rollout = FleetRollout(hub, arguments.id or file.name, file, condition=condition, priority=priority)
     if arguments.print_commands:
         print("\n".join(rollout.az_commands(roll_back=arguments.rollback)))
         return 0
@@ -141,21 +154,6 @@ def _deploy(arguments: argparse.Namespace) -> int:
     if arguments.watch:
         watch.until_done(rollout.look, timeout=arguments.timeout, every=arguments.every)
     return 0
-
-
-def _rollout(arguments: argparse.Namespace, environment: dict[str, str], file: Any) -> Any:
-    """Give the rollout that is meant; what only prints commands needs a hub's name, but no leave to use it."""
-    from .deployment.device import DeviceRollout
-    from .deployment.fleet import FleetRollout
-    from .deployment.hub_access import HubAccess, access_from
-    from .deployment.iot_hub import IotHub
-
-    named = arguments.print_commands and arguments.hub
-    hub = IotHub(HubAccess(arguments.hub, str) if named else access_from(environment, arguments.hub))
-    if arguments.device:
-        return DeviceRollout(hub, arguments.device, file)
-    condition, priority = arguments.target_condition, arguments.priority or 0
-    return FleetRollout(hub, arguments.id or file.name, file, condition=condition, priority=priority)
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from referencing.jsonschema import DRAFT4
 
 from module.errors import SettingsError
 from module.packaging.deployment import deployment_file
-from module.packaging.manifest import manifest, schema
+from module.packaging.manifest import checks, manifest
 from module.packaging.manifest.create_options import join
 
 TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
@@ -84,7 +84,7 @@ def test_iotedgedev_takes_the_template(iotedgedev: Path, solution: Path) -> None
     """Its deployment satisfies the schema, and says the same as ours but for the pinned image."""
     (solution / ".env").write_text(ENV)
     theirs = genconfig(iotedgedev, solution)
-    schema.check(TEMPLATE, theirs)
+    checks.check_schema(TEMPLATE, theirs)
     values = dict(line.split("=") for line in ENV.splitlines())
     options = manifest.ManifestOptions(template=TEMPLATE, image=f"myregistry.azurecr.io/scoring@{DIGEST}")
     ours = manifest.build(options, values).document

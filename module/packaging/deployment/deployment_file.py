@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from ...errors import SettingsError
-from ..manifest import edge_manifest, schema
+from ..manifest import checks, edge_manifest
 from ..manifest.layered import is_layered
 
 _CREDENTIALS = "registryCredentials"
@@ -50,23 +50,21 @@ def read(path: Path, module: str | None = None) -> DeploymentFile:
     content = document["modulesContent"]
     layered = is_layered(content)
     if not layered:
-        schema.check(path, document)
-    for name, image in manifest.images.items():
+        checks.check_schema(path, document)
+    for each, image in manifest.images.items():
         if "$" in image or not image:
             raise SettingsError(
-                f"the image of module {name} in {path} is {image or 'empty'}: a placeholder has no value"
+                f"the image of module {each} in {path} is {image or 'empty'}: a placeholder has no value"
             )
     ours = manifest.our_module(module)
     if not _NAME.fullmatch(ours):
         raise SettingsError(f"module name {ours} in {path} may only have letters, digits, - and _")
     if ours not in manifest.images:
         raise SettingsError(f"{path} does not deploy module {ours}, which its routes lead to")
-    return DeploymentFile(path, content, ours, manifest.images[ours], layered, f"{ours.lower()}-{_digest(content)}")
-
-
-def _digest(content: dict[str, Any]) -> str:
-    """Give a hash by which the same deployment has the same name, whatever the registry's password is today."""
-    return hashlib.sha256(orjson.dumps(without_credentials(content), option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+    # The same deployment has the same name, whatever the registry's password is today.
+    named_by = orjson.dumps(without_credentials(content), option=orjson.OPT_SORT_KEYS)
+    name = f"{ours.lower()}-{hashlib.sha256(named_by).hexdigest()[:12]}"
+    return DeploymentFile(path, content, ours, manifest.images[ours], layered, name)
 
 
 def without_credentials(value: Any) -> Any:

@@ -25,7 +25,6 @@ class DeviceRollout:
     """
 
     def __init__(self, hub: IotHub, name: str, file: DeploymentFile) -> None:
-        """Know hub, device and deployment; nothing is asked yet."""
         self._hub, self._name, self._file = hub, name, file
         self.kept = file.path.with_name(f"{file.path.stem}.{quote(name, safe='')}.previous.json")
 
@@ -116,7 +115,6 @@ def state(hub: IotHub, name: str, file: DeploymentFile) -> tuple[bool, str]:
 
 
 def _twin(hub: IotHub, name: str, module: str) -> dict[str, Any]:
-    """Give the properties of a module's twin."""
     twin = hub.find("twins", name, "modules", module)
     if twin is None:
         raise PackagingError(f"{hub.host} has no module {module} on device {name}, is it an Edge device?")

@@ -5,63 +5,42 @@ on each device, among equals the youngest. So rolling back is deleting the newes
 """
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from ...errors import PackagingError
+from ..manifest.layered import is_layered
 from .deployment_file import DeploymentFile, without_credentials
 from .device import state
 from .iot_hub import HubError, IotHub
 
 _SHOWN = 5
-_NAMED = (  # what the hub counts for every Edge deployment, and our own
-    ("targeted", "targetedCount"),
-    ("applied", "appliedCount"),
-    ("success", "reportedSuccessfulCount"),
-    ("failing", "reportedFailedCount"),
-)
 _READY = "scoringReady"
+_COUNTED = {  # name → the metrics it is among, and its name there; IoT Hub counts anew about every five minutes
+    "targeted": ("systemMetrics", "targetedCount"),  # selected by the condition
+    "applied": ("systemMetrics", "appliedCount"),  # have the deployment in their twins
+    "success": ("systemMetrics", "reportedSuccessfulCount"),  # their edgeAgent reports it as done
+    "failing": ("systemMetrics", "reportedFailedCount"),  # their edgeAgent reports that it failed
+    "ready": ("metrics", _READY),  # our own: their scoring module reports that it serves
+}
 _SAYS_READY = "SELECT deviceId FROM devices.modules WHERE moduleId = '{}' AND properties.reported.status = 'ready'"
 _APPLIED = (
     "SELECT deviceId FROM devices.modules WHERE moduleId = '$edgeAgent' AND configurations.[[{}]].status = 'Applied'"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How far a rollout is, in devices; IoT Hub counts anew about every five minutes.
-
-    Attributes:
-        targeted: selected by the condition.
-        applied: have the deployment in their twins.
-        success: whose edgeAgent reports it as done.
-        failing: whose edgeAgent reports that it failed.
-        ready: whose scoring module reports that it serves.
-    """
-
-    targeted: int
-    applied: int
-    success: int
-    failing: int
-    ready: int
-
-    def __str__(self) -> str:
-        """Give them in one line."""
-        names = ("targeted", "applied", "success", "failing", "ready")
-        return ", ".join(f"{getattr(self, name)} {name}" for name in names)
-
-    def done(self) -> bool:
-        """Say whether every device has arrived."""
-        return 0 < self.targeted == self.applied == self.success and self.ready >= self.targeted
+def arrived(counts: Mapping[str, int]) -> bool:
+    """Say by what ``look()`` counts whether every device has arrived."""
+    targeted = counts["targeted"]
+    return 0 < targeted == counts["applied"] == counts["success"] and counts["ready"] >= targeted
 
 
 class FleetRollout:
     """A deployment on its way to all devices that a condition selects."""
 
     def __init__(self, hub: IotHub, name: str, file: DeploymentFile, *, condition: str, priority: int) -> None:
-        """Know hub, configuration and deployment; nothing is asked yet."""
         self._hub, self._name, self._file = hub, name, file
         self._condition, self._priority = condition, priority
         self._queries = {_READY: _SAYS_READY.format(file.module)}  # what IoT Hub counts for us beside its own
@@ -73,13 +52,13 @@ class FleetRollout:
             PackagingError: another content has this name, or the hub refuses.
         """
         name, goal = self._name, f"priority {self._priority}, for devices where {self._condition}"
-        there = self._find()
+        there = self._hub.find("configurations", name)
         if there is None:
             try:
                 self._hub.put("configurations", name, body=self._configuration())
             except HubError as error:
                 # A lost answer to the first attempt, or somebody else: look what is there now.
-                if error.status not in {409, 412} or not self._same(self._find()):
+                if error.status not in {409, 412} or not self._same(self._hub.find("configurations", name)):
                     raise
             return f"created deployment {name}, {goal}"
         if not self._same(there):
@@ -98,7 +77,8 @@ class FleetRollout:
         Raises:
             PackagingError: it is not there, or there is none to go back to.
         """
-        hub, name, there = self._hub, self._name, self._find()
+        hub, name = self._hub, self._name
+        there = hub.find("configurations", name)
         if there is None:
             raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
         others = [other for other in hub.get("configurations") if other["id"] != name and _is_base(other)]
@@ -117,14 +97,15 @@ class FleetRollout:
         Raises:
             PackagingError: the configuration is not there.
         """
-        there = self._find()
+        there = self._hub.find("configurations", self._name)
         if there is None:
             raise PackagingError(f"{self._hub.host} has no deployment {self._name} any more")
-        system = there.get("systemMetrics", {}).get("results", {})
-        ours = there.get("metrics", {}).get("results", {})
-        found = {field: int(system.get(result, 0)) for field, result in _NAMED}
-        counts = Counts(**found, ready=int(ours.get(_READY, 0)))
-        return counts.done(), "; ".join([str(counts), *(self._failures() if counts.failing else [])])
+        counts = {
+            name: int(there.get(metrics, {}).get("results", {}).get(result, 0))
+            for name, (metrics, result) in _COUNTED.items()
+        }
+        said = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return arrived(counts), "; ".join([said, *(self._failures() if counts["failing"] else [])])
 
     def az_commands(self, *, roll_back: bool) -> list[str]:
         """Give the Azure CLI's commands for the same; nothing secret is in them."""
@@ -158,15 +139,10 @@ class FleetRollout:
             "metrics": {"queries": self._queries},
         }
 
-    def _find(self) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self._hub.find("configurations", self._name)
-        return found
-
     def _same(self, there: dict[str, Any] | None) -> bool:
         content = (there or {}).get("content", {}).get("modulesContent")
         return bool(without_credentials(content) == without_credentials(self._file.content))
 
 
 def _is_base(configuration: dict[str, Any]) -> bool:
-    agent = configuration.get("content", {}).get("modulesContent", {}).get("$edgeAgent", {})
-    return "properties.desired" in agent
+    return not is_layered(configuration.get("content", {}).get("modulesContent", {}))

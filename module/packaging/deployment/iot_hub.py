@@ -1,5 +1,6 @@
 """IoT Hub's REST API: one request at a time, tried again where that helps, each failure one sentence."""
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -99,17 +100,12 @@ def _if_match(etag: str) -> dict[str, str]:
     return {"If-Match": f'"{etag.strip(chr(34))}"'} if etag else {}
 
 
-def _reason(answer: requests.Response) -> str:
-    """Give the hub's own words, ``{"Message": "ErrorCode:…;…"}``, cut to a line."""
-    try:
-        message = orjson.loads(answer.content)["Message"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return ""
-    return " ".join(str(message).split())[:300]
-
-
 def _refusal(host: str, answer: requests.Response) -> str:
-    said = f" ({reason})" if (reason := _reason(answer)) else ""
+    """Say why, with the hub's own words, ``{"Message": "ErrorCode:…;…"}``, cut to a line."""
+    said = ""
+    with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
+        reason = " ".join(str(orjson.loads(answer.content)["Message"]).split())[:300]
+        said = f" ({reason})" if reason else ""
     match answer.status_code:
         case 401:
             return f"{host} does not accept the credentials{said}: check key or token and this machine's clock"

@@ -20,46 +20,26 @@ TO_PIP = {
 }
 """Conda's name → pip's, where they differ."""
 
-_IN_WHEELS = "pip's wheels bring their own"
-_IN_BASE = "the base image has it"
 LEFT_OUT = {
     "applicationinsights": AZUREML,
-    "blas": _IN_WHEELS,
-    "ca-certificates": _IN_BASE,
-    "intel-openmp": _IN_WHEELS,
-    "libblas": _IN_WHEELS,
-    "liblapack": _IN_WHEELS,
-    "libopenblas": _IN_WHEELS,
-    "mkl": _IN_WHEELS,
-    "nomkl": _IN_WHEELS,
-    "openblas": _IN_WHEELS,
-    "openssl": _IN_BASE,
-    "pip": "nothing is installed inside the image",
-    "scoring": "the module is in the image",
-    "iotedge-scoring-module": "the module is in the image",
-    "setuptools": "nothing is installed inside the image",
-    "wheel": "nothing is installed inside the image",
+    **dict.fromkeys(
+        ("blas", "intel-openmp", "libblas", "liblapack", "libopenblas", "mkl", "nomkl", "openblas"),
+        "pip's wheels bring their own",
+    ),
+    **dict.fromkeys(("ca-certificates", "openssl"), "the base image has it"),
+    **dict.fromkeys(("scoring", "iotedge-scoring-module"), "the module is in the image"),
+    **dict.fromkeys(("pip", "setuptools", "wheel"), "nothing is installed inside the image"),
 }
 """Packages that the image does not need, and why."""
 
-_CUDA = "leave the line out and build with --variant gpu"
-_SYSTEM = "leave the line out, and if the script needs it install it in a base image of your own (--base)"
 CONDA_ONLY = {
-    "cudatoolkit": _CUDA,
-    "cuda-toolkit": _CUDA,
-    "cudnn": _CUDA,
-    "pytorch-cuda": _CUDA,
-    "pytorch-mutex": _CUDA,
-    "nccl": _CUDA,
-    "ffmpeg": _SYSTEM,
-    "gcc": _SYSTEM,
-    "gxx": _SYSTEM,
-    "gdal": _SYSTEM,
-    "libgcc": _SYSTEM,
-    "libgcc-ng": _SYSTEM,
-    "libstdcxx-ng": _SYSTEM,
-    "nodejs": _SYSTEM,
-    "openjdk": _SYSTEM,
-    "r-base": _SYSTEM,
+    **dict.fromkeys(
+        ("cudatoolkit", "cuda-toolkit", "cudnn", "pytorch-cuda", "pytorch-mutex", "nccl"),
+        "leave the line out and build with --variant gpu",
+    ),
+    **dict.fromkeys(
+        ("ffmpeg", "gcc", "gxx", "gdal", "libgcc", "libgcc-ng", "libstdcxx-ng", "nodejs", "openjdk", "r-base"),
+        "leave the line out, and if the script needs it install it in a base image of your own (--base)",
+    ),
 }
 """Packages without any pip form, and the remedy."""

@@ -65,11 +65,7 @@ def _pip_lines(text: str) -> list[tuple[str, str]]:
 
 
 def _conda_lines(document: object) -> list[tuple[str, str]]:
-    """Give ``("conda" or "pip", line)`` for each dependency.
-
-    Raises:
-        ValueError: it is not what ``conda env create`` reads.
-    """
+    """Give ``("conda" or "pip", line)`` for each dependency; raises ValueError."""
     dependencies = document.get("dependencies") if isinstance(document, dict) else None
     if not isinstance(dependencies, list):
         raise ValueError("it has no list of dependencies")
@@ -101,8 +97,12 @@ class _Reading:
         if reason := conda_names.LEFT_OUT.get(name) or (name.startswith("azureml-") and conda_names.AZUREML):
             self.note(line, f"left out: {reason}")
             return
-        if replacement := self._replacement(name):
-            wanted.name = replacement
+        onnxruntime = "onnxruntime-gpu" if self.gpu else "onnxruntime"
+        becomes = {"onnxruntime": onnxruntime, "onnxruntime-gpu": onnxruntime, "sklearn": "scikit-learn"}.get(
+            name, name
+        )
+        if becomes != name:
+            wanted.name = becomes
             self.note(line, f"became {wanted}")
         elif kind == "conda" and str(wanted) != line.replace(" ", ""):
             self.note(line, f"became {wanted}")
@@ -113,12 +113,6 @@ class _Reading:
 
     def refuse(self, line: str, why: str) -> PackagingError:
         return PackagingError(f"{self.file}: {line!r} {why}")
-
-    def _replacement(self, name: str) -> str:
-        if name in {"onnxruntime", "onnxruntime-gpu"}:
-            wanted = "onnxruntime-gpu" if self.gpu else "onnxruntime"
-            return wanted if wanted != name else ""
-        return {"sklearn": "scikit-learn"}.get(name, "")
 
     def _checked(self, text: str, line: str) -> Requirement | None:
         if text.startswith("-") or "git+" in text:

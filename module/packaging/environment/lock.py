@@ -113,10 +113,7 @@ def run_uv(*arguments: str) -> None:
     """
     done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise PackagingError(f"the environment cannot be had: {_reason(done.stderr)}")
-
-
-def _reason(text: str) -> str:
-    """Put uv's tree of reasons on one line, without what an index URL may carry as a password."""
-    line = " ".join(re.sub(r"[×╰─▶│├]|\x1b\[[0-9;]*m", " ", text).split())
-    return re.sub(r"(://)[^/@\s]+@", r"\1…@", line)[:600] or "uv gave no reason"
+        # Its tree of reasons on one line, without what an index URL may carry as a password.
+        line = " ".join(re.sub(r"[×╰─▶│├]|\x1b\[[0-9;]*m", " ", done.stderr).split())
+        reason = re.sub(r"(://)[^/@\s]+@", r"\1…@", line)[:600] or "uv gave no reason"
+        raise PackagingError(f"the environment cannot be had: {reason}")

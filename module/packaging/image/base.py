@@ -53,14 +53,11 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     """
     path = local_path(name)
     if path is not None:
-        manifest = from_file(layout, path, name, platform)
-    else:
-        wanted = reference.parse(name)
-        before, _, digest = pinned.partition("@")
-        if before == str(wanted) and digest:
-            wanted = wanted._replace(digest=digest)
-        manifest = pull(layout, wanted, platform, access)
-    return _opened(layout, manifest, name if path else str(reference.parse(name)), platform, remote=path is None)
+        return _opened(layout, from_file(layout, path, name, platform), name, platform, remote=False)
+    wanted = reference.parse(name)
+    before, _, digest = pinned.partition("@")
+    exact = wanted._replace(digest=digest) if before == str(wanted) else wanted
+    return _opened(layout, pull(layout, exact, platform, access), str(wanted), platform, remote=True)
 
 
 def _opened(layout: Layout, manifest: Descriptor, name: str, platform: str, *, remote: bool) -> Base:

@@ -9,9 +9,9 @@ from typing import IO, Any
 import orjson
 
 from ...errors import PackagingError
-from ..registry.oci import CONFIG, LAYER, REF_NAME, Descriptor, Layout
+from ..registry.oci import CONFIG, LAYER, REF_NAME, Descriptor, Layer, Layout
 from ..registry.pull import choose_platform
-from .layers import Gzipped
+from .layers import compressed
 
 _CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
@@ -47,8 +47,6 @@ def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descripto
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
-    """Copy the image of a platform out of another OCI layout."""
-
     def blob(digest: str) -> Path:
         return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
@@ -75,23 +73,28 @@ def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
             return _root_file_system(layout, archive, path.name, platform)
         listed = orjson.loads(_member(archive, "manifest.json").read())[0]
         config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
-        layers = [_saved_layer(layout, _member(archive, each)) for each in listed["Layers"]]
+        layers = []
+        for each in listed["Layers"]:
+            with _member(archive, each) as file:
+                compressed = file.read(2) == b"\x1f\x8b"  # and stays as it is
+                file.seek(0)
+                layers.append(_copy(layout, file) if compressed else _gzip(layout, file).blob)
         return layout.put_manifest(config, layers)
 
 
 def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platform: str) -> Descriptor:
     tar: Any = archive.fileobj  # what it reads from, decompressed: the digest of a layer's tar is in the configuration
     tar.seek(0)
-    layer, diff_id = _gzip(layout, tar)
+    layer = _gzip(layout, tar)
     os_name, _, architecture = platform.partition("/")
     config = {
         "os": os_name,
         "architecture": architecture,
         "config": {},
         "history": [{"created_by": name}],
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
     }
-    return layout.put_manifest(layout.put_json(config, CONFIG), [layer])
+    return layout.put_manifest(layout.put_json(config, CONFIG), [layer.blob])
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -107,17 +110,5 @@ def _copy(layout: Layout, file: IO[bytes], expected: str = "") -> Descriptor:
     return Descriptor(LAYER, new.digest, new.size)
 
 
-def _saved_layer(layout: Layout, file: IO[bytes]) -> Descriptor:
-    """Store a layer of ``docker save``; what is compressed already stays as it is."""
-    compressed = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    return _copy(layout, file) if compressed else _gzip(layout, file)[0]
-
-
-def _gzip(layout: Layout, file: IO[bytes]) -> tuple[Descriptor, str]:
-    """Store a tar as a layer and give the digest of the tar with it."""
-    with layout.writing() as new:
-        gzipped = Gzipped(new)
-        shutil.copyfileobj(file, gzipped, _CHUNK)
-        gzipped.finish()
-    return Descriptor(LAYER, new.digest, new.size), gzipped.diff_id
+def _gzip(layout: Layout, file: IO[bytes]) -> Layer:
+    return compressed(layout, lambda layer: shutil.copyfileobj(file, layer, _CHUNK))

@@ -88,15 +88,11 @@ def _beside(files: dict[str, Path]) -> Model | None:
 
 def runtime() -> list[Entry]:
     """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images or simulates edgeHub."""
-    names = {
-        f"{package}/{name}": file
+    entries = [
+        Entry(f"{RUNTIME}/{package}/{name}", file)
         for package in ("module", "scoring")
         for name, file in walk(Path(str(resources.files(package))))
-    }
-    entries = [
-        Entry(f"{RUNTIME}/{name}", file)
-        for name, file in names.items()
-        if "__pycache__" not in name and not name.startswith(_WORKSHOP)
+        if "__pycache__" not in name and not f"{package}/{name}".startswith(_WORKSHOP)
     ]
     return [*entries, *folders_of(entries, RUNTIME)]
 
@@ -112,13 +108,9 @@ def key_of(entries: Sequence[Entry]) -> str:
 
 
 def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:
-    ignored = [
-        line
-        for name in IGNORE_FILES
-        if (directory / name).is_file()
-        for line in (directory / name).read_text(encoding="utf-8").splitlines()
-    ]
-    patterns = [line.strip().strip("/") for line in ignored if line.strip() and not line.startswith(("#", "!"))]
+    files = [directory / name for name in IGNORE_FILES if (directory / name).is_file()]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    patterns = [line.strip().strip("/") for line in lines if line.strip() and not line.startswith(("#", "!"))]
     for name, file in walk(directory):
         parts = name.split("/")
         hidden = any(part.startswith(".") or any(fnmatch(part, each) for each in _NEVER) for part in parts)

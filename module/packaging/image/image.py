@@ -64,17 +64,13 @@ class Built(NamedTuple):
     Attributes:
         manifest: its descriptor.
         layers: the layers on top of the base.
-        base: the base image.
         sbom: the blob with its bill of materials.
-        lock: the file that pins its packages and base.
         notes: sentences about what was left out or changed.
     """
 
     manifest: Descriptor
     layers: list[Layer]
-    base: Base
     sbom: Descriptor
-    lock: Path
     notes: list[str]
 
 
@@ -100,9 +96,8 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
     layers = [*installed.layers, *_own_layers(layout, contents)]
-    bill = layout.put(
-        sbom.describe(str(options.name), base, installed.packages, contents, target.architecture), sbom.MEDIA_TYPE
-    )
+    described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
+    bill = layout.put(described, sbom.MEDIA_TYPE)
     labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
     annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
@@ -110,7 +105,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     layout.tag(str(options.name), manifest)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, base, bill, locked.file, notes)
+    return Built(manifest, layers, bill, notes)
 
 
 def _default_base(python: str) -> str:

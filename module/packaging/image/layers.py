@@ -7,9 +7,9 @@ carries its own copy, so that the bytes do not depend on the machine's zlib).
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from isal import isal_zlib
 
@@ -38,13 +38,22 @@ class Entry(NamedTuple):
 
 def pack(layout: Layout, entries: Iterable[Entry], purpose: str) -> Layer:
     """Write a layer with these entries and the folders that they are in."""
-    with layout.writing() as new:
-        gzipped = Gzipped(new)
-        with tarfile.open(fileobj=gzipped, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
+
+    def fill(layer: Any) -> None:
+        with tarfile.open(fileobj=layer, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
             for entry in sorted(entries, key=lambda each: each.path):
                 _add(archive, entry)
-        gzipped.finish()
-    return Layer(Descriptor(LAYER, new.digest, new.size), gzipped.diff_id, purpose)
+
+    return compressed(layout, fill, purpose)
+
+
+def compressed(layout: Layout, fill: Callable[[Any], object], purpose: str = "") -> Layer:
+    """Write a layer, compressed, of the tar that ``fill`` writes into the file that it is given."""
+    with layout.writing() as new:
+        gzipped = _Gzipped(new)
+        fill(gzipped)
+        new.write(gzipped.compressor.flush())
+    return Layer(Descriptor(LAYER, new.digest, new.size), f"sha256:{gzipped.digest.hexdigest()}", purpose)
 
 
 def folders_of(entries: Iterable[Entry], root: str) -> list[Entry]:
@@ -61,27 +70,17 @@ def file_entry(path: str, source: Path) -> Entry:
     return Entry(path, source, 0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
-class Gzipped(io.RawIOBase):
+class _Gzipped:
     """A file that compresses what it is given and keeps the digest of it."""
 
     def __init__(self, target: NewBlob) -> None:
-        self._target, self._digest = target, hashlib.sha256()
-        self._gzip = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+        self.target, self.digest = target, hashlib.sha256()
+        self.compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
 
-    @property
-    def diff_id(self) -> str:
-        """The digest of the tar."""
-        return f"sha256:{self._digest.hexdigest()}"
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        """Take bytes of the tar."""
-        self._digest.update(data)
-        self._target.write(self._gzip.compress(data))
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.target.write(self.compressor.compress(data))
         return len(data)
-
-    def finish(self) -> None:
-        """Write what the compressor still holds."""
-        self._target.write(self._gzip.flush())
 
 
 def _add(archive: tarfile.TarFile, entry: Entry) -> None:

@@ -10,6 +10,7 @@ import struct
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -50,12 +51,8 @@ def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Ins
         PackagingError: a wheel is not to be had for the platform, or what was slimmed does not work.
     """
     key = f"packages {_VERSION} {lock.digest} {target.uv_platform} {target.python} {no_slim}"
-    return layout.once(
-        key,
-        Installed,
-        lambda: _install(layout, lock, target, no_slim),
-        lambda made: [layer.blob for layer in made.layers],
-    )
+    make = partial(_install, layout, lock, target, no_slim)
+    return layout.once(key, Installed, make, lambda made: [layer.blob for layer in made.layers])
 
 
 def _install(layout: Layout, lock: Lock, target: Target, no_slim: bool) -> Installed:
@@ -100,11 +97,7 @@ def _owners(packages: Path) -> dict[str, str]:
 
 
 def _check_machine(packages: Path, target: Target) -> None:
-    """Refuse a native library for another machine: what a source distribution built here would leave.
-
-    Raises:
-        PackagingError: there is one.
-    """
+    """Refuse a native library for another machine: what a source distribution built here would leave."""
     for name, file in walk(packages):
         if ".so" not in name:
             continue

@@ -1,16 +1,36 @@
-"""What a deployment may not say although the published schema allows it; each mistake is named."""
+"""Checks of a deployment: the published JSON Schema, and what it allows although IoT Edge does not; each by name."""
 
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
+from jsonschema import Draft4Validator
 
 from ...errors import SettingsError
 from ...settings import Settings
-from .edge_manifest import EdgeManifest, RouteSpec
+from .edge_manifest import EdgeManifest
 from .route_language import RouteSyntaxError, parse
 
 _DESIRED = "properties.desired"
+_SCHEMA = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"  # of json.schemastore.org
+_SAYS_NO_VALUE = {"required", "additionalProperties"}
+
+
+def check_schema(path: Path, document: dict[str, Any]) -> None:
+    """Check a deployment that is not layered; ``path`` is what the sentence calls it.
+
+    Raises:
+        SettingsError: it does not satisfy the schema; the sentence names the place, never a value.
+    """
+    errors = Draft4Validator(orjson.loads(_SCHEMA.read_bytes())).iter_errors(document)
+    first = min(errors, key=lambda error: len(error.absolute_path), default=None)
+    if first is None:
+        return
+    place = ".".join(map(str, first.absolute_path)) or "the top"
+    rule = f"breaks the rule {first.validator} {orjson.dumps(first.validator_value).decode()[:200]}"
+    reason = first.message if first.validator in _SAYS_NO_VALUE else rule
+    raise SettingsError(f"{path} is no valid IoT Edge deployment: at {place}: {reason}")
 
 
 def check_schema_versions(path: Path, content: dict[str, Any]) -> None:
@@ -35,10 +55,13 @@ def check_registries(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     """
     agent = content["$edgeAgent"][_DESIRED]
     credentials = agent["runtime"]["settings"].get("registryCredentials", {})
-    for name, entry in credentials.items():
-        _refuse_scheme(f"registry address of {name} in {path}", entry["address"])
-    for name, module in {**agent["systemModules"], **agent["modules"]}.items():
-        _refuse_scheme(f"image of module {name} in {path}", module["settings"]["image"])
+    modules = {**agent["systemModules"], **agent["modules"]}
+    written = {f"registry address of {name}": entry["address"] for name, entry in credentials.items()}
+    written |= {f"image of module {name}": module["settings"]["image"] for name, module in modules.items()}
+    for place, text in written.items():
+        scheme, separator, _ = text.partition("://")
+        if separator:
+            raise SettingsError(f"{place} in {path} begins with {scheme}://, write it without")
     return tuple(dict.fromkeys(entry["address"] for entry in credentials.values()))
 
 
@@ -49,28 +72,25 @@ def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> 
         SettingsError: it has mistakes, or leads to, or comes from, a module or an input that is not there.
     """
     deployed = set(content["$edgeAgent"][_DESIRED]["modules"])
+    there = f"which is not deployed: there are {', '.join(sorted(deployed)) or 'none'}"
     inputs = _inputs_of(ours, content)
     for name, spec in manifest.routes.items():
-        _check_route(f"route {name} in {manifest.path}", spec, deployed, inputs or None, ours)
-
-
-def _check_route(place: str, spec: RouteSpec, deployed: set[str], inputs: set[str] | None, ours: str) -> None:
-    known = ", ".join(sorted(deployed)) or "none"
-    try:
-        route = parse(spec.route)
-    except RouteSyntaxError as error:
-        raise SettingsError(f"{place} is wrong: {error}") from error
-    module, input_name = route.endpoint
-    if module and module not in deployed:
-        raise SettingsError(f"{place} leads to module {module}, which is not deployed: there are {known}")
-    source = route.source_module
-    if source and source not in deployed:
-        raise SettingsError(f"{place} takes messages from module {source}, which is not deployed: there are {known}")
-    if module == ours and inputs is not None and input_name not in inputs:
-        raise SettingsError(
-            f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
-            f"it has {', '.join(sorted(inputs))}"
-        )
+        place = f"route {name} in {manifest.path}"
+        try:
+            route = parse(spec.route)
+        except RouteSyntaxError as error:
+            raise SettingsError(f"{place} is wrong: {error}") from error
+        module, input_name = route.endpoint
+        source = route.source_module
+        if module and module not in deployed:
+            raise SettingsError(f"{place} leads to module {module}, {there}")
+        if source and source not in deployed:
+            raise SettingsError(f"{place} takes messages from module {source}, {there}")
+        if module == ours and inputs and input_name not in inputs:
+            raise SettingsError(
+                f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
+                f"it has {', '.join(sorted(inputs))}"
+            )
 
 
 def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
@@ -82,9 +102,3 @@ def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
     except (msgspec.DecodeError, TypeError) as error:
         raise SettingsError(f"env SCORING_ROUTES of module {ours} is not JSON, input → outputs: {error}") from error
     return set() if "*" in routes else set(routes)
-
-
-def _refuse_scheme(place: str, text: str) -> None:
-    scheme, separator, _ = text.partition("://")
-    if separator:
-        raise SettingsError(f"{place} begins with {scheme}://, write it without")

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ...errors import SettingsError
+from ...settings import Settings
 
 PIECE = 512
 """Characters in one text of a twin at most, as edgeAgent and iotedgedev split it (`TWIN_VALUE_MAX_SIZE`)."""
@@ -52,33 +53,43 @@ def split(module: str, options: dict[str, Any]) -> dict[str, str]:
 
 
 def for_scoring(
-    options: dict[str, Any], *, volume: str, journal_dir: str, stop_timeout: float, gpu: bool, memory: int | None
+    module: str, env: dict[str, Any], options: dict[str, Any], *, gpu: bool, memory: int | None
 ) -> dict[str, Any]:
-    """Give the module's own createOptions with what is missing added; what is written stays.
+    """Give the scoring module's createOptions with what is missing added; what is written stays.
+
+    The journal's directory gets a named volume unless something is mounted there. ``StopTimeout`` are the seconds that
+    the module needs from SIGTERM to its end: edgeAgent's own limit is 10.
 
     Args:
+        module: its name.
+        env: its environment in the container.
         options: as written in the template.
-        volume: the journal's named volume; added unless something is mounted at journal_dir.
-        journal_dir: the journal's directory in the container.
-        stop_timeout: seconds that the module needs from SIGTERM to its end; edgeAgent's own limit is 10.
         gpu: ask for the device's GPUs.
         memory: limit in bytes.
+
+    Raises:
+        SettingsError: SCORING_STOP_TIMEOUT_S is no number.
     """
+    settings = Settings()
+    stop_timeout = _written(env, "SCORING_STOP_TIMEOUT_S") or str(settings.stop_timeout_s)
+    if not stop_timeout.replace(".", "", 1).isdecimal():
+        raise SettingsError(f"env SCORING_STOP_TIMEOUT_S of module {module} is {stop_timeout}, which is no number")
+    journal_dir = _written(env, "SCORING_JOURNAL_DIR") or str(settings.journal_dir)
     host = dict(options.get("HostConfig", {}))
-    if not _mounted(host, journal_dir):
-        mount = {"Type": "volume", "Source": volume, "Target": journal_dir}
-        host["Mounts"] = [*(host.get("Mounts") or []), mount]
+    mounts = host.get("Mounts") or []
+    mounted = {str(mount.get("Target")) for mount in mounts}
+    mounted |= {part for bind in host.get("Binds") or [] for part in str(bind).split(":")[1:2]}
+    if journal_dir not in mounted:
+        host["Mounts"] = [*mounts, {"Type": "volume", "Source": f"{module}-journal", "Target": journal_dir}]
     if gpu and "Runtime" not in host:
         host.setdefault("DeviceRequests", GPUS)
     if memory is not None:
         host["Memory"] = memory
-    return {"StopTimeout": math.ceil(stop_timeout) + 2, **options, "HostConfig": host}
+    return {"StopTimeout": math.ceil(float(stop_timeout)) + 2, **options, "HostConfig": host}
 
 
-def _mounted(host: dict[str, Any], target: str) -> bool:
-    binds = [str(bind).split(":") for bind in host.get("Binds") or []]
-    targets = [str(mount.get("Target")) for mount in host.get("Mounts") or []]
-    return target in [*targets, *(bind[1] for bind in binds if len(bind) > 1)]
+def _written(env: dict[str, Any], name: str) -> str:
+    return str(env.get(name, {}).get("value", ""))
 
 
 def memory_bytes(text: str) -> int:

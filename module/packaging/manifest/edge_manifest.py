@@ -19,8 +19,8 @@ _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
 
-class RouteSpec(msgspec.Struct, frozen=True):
-    """One edgeHub route as it is written in a manifest (edgeHub's `RouteSpec`).
+class RouteSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One edgeHub route as schema 1.1 writes it in a manifest (edgeHub's `RouteSpec`).
 
     Attributes:
         route: the sentence, ``FROM … WHERE … INTO …``.
@@ -51,27 +51,25 @@ class EdgeManifest:
     desired: dict[str, dict[str, Any]]
     images: dict[str, str] = field(default_factory=dict)
 
-    def routed_modules(self) -> list[str]:
-        """Give the names of the modules that a route leads to, in the order of the routes."""
-        found = [_TO_MODULE.search(spec.route) for spec in self.routes.values()]
-        return list(dict.fromkeys(each[1].strip() for each in found if each))
-
     def our_module(self, name: str | None = None) -> str:
         """Give the module that is meant: ``name`` if given, else the only one that routes lead to.
 
         Raises:
             SettingsError: it is not in the manifest, or several or none could be meant.
         """
-        routed = self.routed_modules()
+        found = [_TO_MODULE.search(spec.route) for spec in self.routes.values()]
+        routed = list(dict.fromkeys(each[1].strip() for each in found if each))
         if name is not None:
-            if name not in (*self.modules, *routed):
-                raise SettingsError(f"{self.path} has no module {name}, only {_listed([*self.modules, *routed])}")
+            known = dict.fromkeys([*self.modules, *routed])
+            if name not in known:
+                raise SettingsError(f"{self.path} has no module {name}, only {', '.join(known) or 'none'}")
             return name
         if len(routed) == 1:
             return routed[0]
         if not routed:
             raise SettingsError(f"no route in {self.path} leads to a module: add one or choose with --module")
-        raise SettingsError(f"routes in {self.path} lead to several modules, choose with --module: {_listed(routed)}")
+        several = ", ".join(routed)
+        raise SettingsError(f"routes in {self.path} lead to several modules, choose with --module: {several}")
 
 
 def read(path: Path) -> EdgeManifest:
@@ -154,7 +152,3 @@ def _object(path: Path, place: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SettingsError(f"{place} in {path} must be a JSON object, not {type(value).__name__}")
     return value
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names)) or "none"

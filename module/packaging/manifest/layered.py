@@ -18,12 +18,14 @@ def layer(document: dict[str, Any], ours: str) -> dict[str, Any]:
     content = document["modulesContent"]
     agent, hub = content["$edgeAgent"][_DESIRED], content["$edgeHub"][_DESIRED]
     credentials = agent["runtime"]["settings"].get("registryCredentials", {})
+    parsed = {name: parse(route["route"]) for name, route in hub["routes"].items()}
+    routes = [name for name, each in parsed.items() if ours in (each.endpoint.module, each.source_module)]
     result: dict[str, Any] = {
         "$edgeAgent": {
             f"{_DESIRED}.modules.{ours}": agent["modules"][ours],
             **{f"{_DESIRED}.runtime.settings.registryCredentials.{name}": entry for name, entry in credentials.items()},
         },
-        "$edgeHub": {f"{_DESIRED}.routes.{name}": route for name, route in hub["routes"].items() if _is(ours, route)},
+        "$edgeHub": {f"{_DESIRED}.routes.{name}": hub["routes"][name] for name in routes},
     }
     if twin := content[ours][_DESIRED]:
         result[ours] = {f"{_DESIRED}.{place}": value for place, value in leaves(twin)}
@@ -33,8 +35,3 @@ def layer(document: dict[str, Any], ours: str) -> dict[str, Any]:
 def is_layered(content: dict[str, Any]) -> bool:
     """Say whether ``modulesContent`` is a layer: no module of it has its whole ``properties.desired`` (az iot edge)."""
     return _DESIRED not in content.get("$edgeAgent", {})
-
-
-def _is(ours: str, route: dict[str, Any]) -> bool:
-    parsed = parse(route["route"])
-    return ours in (parsed.endpoint.module, parsed.source_module)

@@ -1,17 +1,16 @@
 """Turns a deployment template into a deployment: values in place, the image pinned, everything checked by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from ...errors import SettingsError
-from ...settings import Settings
 from ..models.trees import write_whole
-from . import checks, create_options, edge_manifest, layered, module_twin, schema
-from .edge_manifest import DEFAULT_PRIORITY, RouteSpec
+from . import checks, create_options, edge_manifest, layered, module_twin
 from .placeholders import Expansion
 
 _DESIRED = "properties.desired"
@@ -54,7 +53,7 @@ class Deployment:
     document: dict[str, Any]
     module: str
     routes: tuple[str, ...]
-    registries: tuple[str, ...] = field(default=())
+    registries: tuple[str, ...]
 
 
 def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
@@ -71,9 +70,9 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     manifest = edge_manifest.parse(options.template, document)
     checks.check_schema_versions(options.template, content)
     _fill_modules(options, content, ours)
-    content["$edgeHub"][_DESIRED]["routes"] = {name: _route(spec) for name, spec in manifest.routes.items()}
+    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(manifest.routes)
     _fill_twin(options, content, ours)
-    schema.check(options.template, document)
+    checks.check_schema(options.template, document)
     registries = checks.check_registries(options.template, content)
     checks.check_routes(manifest, content, ours)
     if options.layered:
@@ -139,39 +138,12 @@ def _fill_modules(options: ManifestOptions, content: dict[str, Any], ours: str) 
         container = create_options.join(name, settings)
         if name == ours:
             module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
-            container = _options(options, name, module["env"], container)
+            module_twin.check_environment(ours, module["env"])
+            container = create_options.for_scoring(
+                ours, module["env"], container, gpu=options.gpu, memory=options.memory
+            )
         others = {key: value for key, value in settings.items() if not key.startswith("createOptions")}
         module["settings"] = {**others, **create_options.split(name, container)}
-
-
-def _options(options: ManifestOptions, ours: str, env: dict[str, Any], container: dict[str, Any]) -> dict[str, Any]:
-    module_twin.check_environment(ours, env)
-    defaults = Settings()
-    stop_timeout = _written(env, "SCORING_STOP_TIMEOUT_S") or str(defaults.stop_timeout_s)
-    if not stop_timeout.replace(".", "", 1).isdecimal():
-        raise SettingsError(f"env SCORING_STOP_TIMEOUT_S of module {ours} is {stop_timeout}, which is no number")
-    return create_options.for_scoring(
-        container,
-        volume=f"{ours}-journal",
-        journal_dir=_written(env, "SCORING_JOURNAL_DIR") or str(defaults.journal_dir),
-        stop_timeout=float(stop_timeout),
-        gpu=options.gpu,
-        memory=options.memory,
-    )
-
-
-def _written(env: dict[str, Any], name: str) -> str:
-    return str(env.get(name, {}).get("value", ""))
-
-
-def _route(spec: RouteSpec) -> dict[str, Any]:
-    """Give a route as schema 1.1 has it: an object, with priority and time to live where they are set."""
-    route: dict[str, Any] = {"route": spec.route}
-    if spec.priority != DEFAULT_PRIORITY:
-        route["priority"] = spec.priority
-    if spec.time_to_live:
-        route["timeToLiveSecs"] = spec.time_to_live
-    return route
 
 
 def _fill_twin(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:

@@ -29,7 +29,10 @@ def _of_value(value: object, place: str, depth: int, *, in_array: bool) -> Itera
     elif isinstance(value, dict):
         for name, inner in value.items():
             below = f"{place}.{name}" if place else name
-            yield from _of_name(name, below)
+            if any(char in ".$#" or char.isspace() or unicodedata.category(char) == "Cc" for char in name):
+                yield below, "has a '.', '$', '#' or space in its name"
+            if len(name.encode()) > _MAX_NAME:
+                yield f"{below[:100]}…", "has a name longer than 1 KB"
             yield from _of_value(inner, below, depth + 1, in_array=in_array)
     elif isinstance(value, list):
         for inner in value:
@@ -40,10 +43,3 @@ def _of_value(value: object, place: str, depth: int, *, in_array: bool) -> Itera
         yield place, "is longer than 4 KB"
     elif isinstance(value, int) and not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
         yield place, f"is an integer out of bounds: {value}"
-
-
-def _of_name(name: str, place: str) -> Iterator[tuple[str, str]]:
-    if any(char in ".$#" or char.isspace() or unicodedata.category(char) == "Cc" for char in name):
-        yield place, "has a '.', '$', '#' or space in its name"
-    if len(name.encode()) > _MAX_NAME:
-        yield f"{place[:100]}…", "has a name longer than 1 KB"

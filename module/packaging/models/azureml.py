@@ -100,19 +100,15 @@ class WorkspaceModels:
         with draft_folder(target) as draft:
             with _asking(f"download {model}"):
                 self._client.models.download(model.name, str(model.version), download_path=str(draft))
-            came = _only(draft / model.name)
+            came = draft / model.name  # the client puts the file or folder into it
+            entries = list(came.iterdir()) if came.is_dir() else []
+            came = entries[0] if len(entries) == 1 else came
             if model.sha256 and hash_of(hash_tree(came)) != model.sha256:
                 raise PackagingError(f"{model} is not what was registered: it was changed in the workspace's storage")
             wanted = target / came.name
             if wanted.exists():
                 raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
             return came.rename(wanted)
-
-
-def _only(folder: Path) -> Path:
-    """Give a folder's only entry, else the folder: the client puts a model under its name."""
-    entries = list(folder.iterdir()) if folder.is_dir() else []
-    return entries[0] if len(entries) == 1 else folder
 
 
 def _read(found: Any) -> Model:

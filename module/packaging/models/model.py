@@ -1,10 +1,9 @@
-"""A registered model, how one is named, and what a store of them does."""
+"""A registered model, and how one is named."""
 
 import hashlib
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
@@ -64,22 +63,6 @@ class ModelReference(NamedTuple):
         if self.version is not None:
             return f"{self.name}:{self.version}"
         return f"{self.name}@sha256:{self.sha256}" if self.sha256 else self.name
-
-
-class Models(Protocol):
-    """A store of models: a folder, or an Azure ML workspace."""
-
-    def register(self, name: str, path: Path, tags: Mapping[str, str] | None = None, description: str = "") -> Model:
-        """Register a file or folder as the next version of a name."""
-
-    def registered(self, name: str | None = None) -> list[Model]:
-        """Give every registered version."""
-
-    def show(self, reference: str) -> Model:
-        """Give one model."""
-
-    def download(self, reference: str, target: Path) -> Path:
-        """Copy a model's file or folder into a folder and give its path there."""
 
 
 def check_name(name: str) -> None:

@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
+from .azureml import WorkspaceModels
 from .folder import FolderModels
-from .model import Models
 
 
-def open_models(folder: Path | None = None, workspace: Path | None = None) -> Models:
+def open_models(folder: Path | None = None, workspace: Path | None = None) -> FolderModels | WorkspaceModels:
     """Open an Azure ML workspace if one is given, else the folder store.
 
     Raises:
         PackagingError: the workspace's client is not installed or its file cannot be read.
     """
-    if workspace is None:
-        return FolderModels(folder)
-    from .azureml import WorkspaceModels  # noqa: PLC0415 - the extra [azureml] is needed only here
-
-    return WorkspaceModels.open(workspace)
+    return WorkspaceModels.open(workspace) if workspace else FolderModels(folder)

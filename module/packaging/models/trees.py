@@ -2,13 +2,12 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-
-_CHUNK = 1 << 20
 
 
 def walk(path: Path) -> Iterator[tuple[str, Path]]:
@@ -34,7 +33,12 @@ def hash_tree(path: Path) -> dict[str, str]:
 
 def copy_tree(source: Path, target: Path) -> dict[str, str]:
     """Copy every file and give the hashes of what was really copied."""
-    return {name: _copy(file, target if name == "." else target / name) for name, file in walk(source)}
+    hashes = {}
+    for name, file in walk(source):
+        copy = target if name == "." else target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        hashes[name] = hash_file(shutil.copyfile(file, copy))
+    return hashes
 
 
 @contextmanager
@@ -61,13 +65,3 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
         file.close()  # Windows renames no open file
         os.chmod(file.name, mode)
         os.replace(file.name, path)
-
-
-def _copy(source: Path, target: Path) -> str:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with source.open("rb") as reading, target.open("wb") as writing:
-        while chunk := reading.read(_CHUNK):
-            digest.update(chunk)
-            writing.write(chunk)
-    return digest.hexdigest()

@@ -68,7 +68,10 @@ def _from_environment(host: str) -> Credentials | None:
 
 def _from_stores(host: str) -> Credentials | None:
     key = _DOCKER_HUB_KEY if host == "docker.io" else host
-    for file in _store_files():
+    docker = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid() if hasattr(os, 'getuid') else 0}"
+    podman = Path(os.environ.get("REGISTRY_AUTH_FILE") or f"{runtime}/containers/auth.json")
+    for file in (docker, podman):
         try:
             store = orjson.loads(file.read_bytes())
         except FileNotFoundError:
@@ -80,18 +83,11 @@ def _from_stores(host: str) -> Credentials | None:
     return None
 
 
-def _store_files() -> list[Path]:
-    """Give docker's config.json and podman's auth.json, where their own variables say that they are."""
-    docker = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser() / "config.json"
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid() if hasattr(os, 'getuid') else 0}"
-    podman = os.environ.get("REGISTRY_AUTH_FILE") or f"{runtime}/containers/auth.json"
-    return [docker, Path(podman)]
-
-
 def _from_store(store: dict[str, Any], key: str, file: Path) -> Credentials | None:
     helper = store.get("credHelpers", {}).get(key) or store.get("credsStore")
-    if helper and (found := _from_helper(str(helper), key)):
-        return found
+    said = _output([f"docker-credential-{helper}", "get"], key) if helper else {}
+    if said.get("Secret"):
+        return _login(said.get("Username", ""), said["Secret"])
     entry = store.get("auths", {}).get(key) or {}
     if token := entry.get("identitytoken"):
         return Credentials(refresh_token=token)
@@ -102,11 +98,6 @@ def _from_store(store: dict[str, Any], key: str, file: Path) -> Credentials | No
     except ValueError as error:
         raise PackagingError(f"{file} has unreadable credentials for {key}: docker login {key} again") from error
     return _login(username, password)
-
-
-def _from_helper(helper: str, key: str) -> Credentials | None:
-    said = _output([f"docker-credential-{helper}", "get"], key)
-    return _login(said.get("Username", ""), said["Secret"]) if said.get("Secret") else None
 
 
 def _from_az(host: str) -> Credentials | None:

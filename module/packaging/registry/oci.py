@@ -204,11 +204,10 @@ class Layout:
 
     def sweep(self) -> None:
         """Delete notes and blobs that no image uses and that nothing has needed for 30 days."""
-        used = set()
+        used: set[str] = set()
         for manifest in self._tags().values():
             with contextlib.suppress(PackagingError):
-                for blob in self.parts(manifest):
-                    used.add(blob.digest)
+                used.update(blob.digest for blob in self.parts(manifest))
         before = time.time() - _UNUSED_S
         for path in (*self._blobs.iterdir(), *self._notes.iterdir()):
             if f"sha256:{path.name}" not in used:

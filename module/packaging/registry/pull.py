@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import msgspec
 import orjson
 import requests
 
@@ -32,8 +31,7 @@ def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -
         return layout.once(f"pulled {image} {platform}", Descriptor, fetch, layout.parts)
     manifest = fetch()
     pinned = image._replace(digest=manifest.digest)
-    layout.remember(f"pulled {pinned} {platform}", msgspec.json.encode(manifest))
-    return manifest
+    return layout.once(f"pulled {pinned} {platform}", Descriptor, lambda: manifest, layout.parts)
 
 
 def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
@@ -63,7 +61,7 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
 
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
-    answer = _checked(registry, image.reference)
+    answer = _checked(registry, image.digest or image.tag)
     document = orjson.loads(answer.content)
     if "manifests" in document:
         chosen = choose_platform(document["manifests"], platform, str(image))

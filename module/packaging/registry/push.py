@@ -4,12 +4,13 @@ A tag is written when everything that it means is there, so that nothing is ever
 hundreds of times slower than one PUT (dotnet/sdk-container-builds#412).
 """
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 
-from rich.progress import Progress
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from ...errors import PackagingError
 from ..http_client import BusyError, tried
@@ -18,7 +19,7 @@ from . import reference
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .reference import ImageReference
-from .registry import PAUSES_S, BlobBody, Registry, next_location
+from .registry import PAUSES_S, Registry, next_location
 
 BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
@@ -38,6 +39,12 @@ class Pushed(NamedTuple):
     mounted: int
 
 
+def progress_bars() -> Progress:
+    """Give a bar a blob with bytes and rate on standard error; nothing where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
 def push(layout: Layout, name: ImageReference, access: Access, progress: Progress) -> Pushed:
     """Push an image to the registry in its name.
 
@@ -46,19 +53,16 @@ def push(layout: Layout, name: ImageReference, access: Access, progress: Progres
     """
     manifest = layout.find(str(name))
     document = layout.read(manifest.digest)
-    base = _base_in_the_same_registry(document.get("annotations", {}).get(BASE_NAME, ""), name)
-    registry = Registry(name.host, name.repository, access, push=True, mounts=base)
+    from_base = document.get("annotations", {}).get(BASE_NAME)
+    base = reference.parse(from_base) if from_base else name
+    mounts = base.repository if base.host == name.host and base.repository != name.repository else ""
+    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
     if registry.digest_of(name.tag) == manifest.digest:
         return Pushed(manifest.digest, 0, 0)
     blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
-    pushing = _Pushing(layout, registry, base, progress)
+    pushing = _Pushing(layout, registry, mounts, progress)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        done = [threads.submit(pushing.blob, blob) for blob in blobs.values()]
-        try:
-            results = [each.result() for each in done]
-        except BaseException:
-            threads.shutdown(cancel_futures=True)
-            raise
+        results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
     registry.request(
         "PUT",
         f"manifests/{name.tag}",
@@ -73,19 +77,11 @@ def push(layout: Layout, name: ImageReference, access: Access, progress: Progres
     return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
 
 
-def _base_in_the_same_registry(base: str, name: ImageReference) -> str:
-    """Give the repository of the base image if blobs can be mounted from it; empty if not."""
-    if not base:
-        return ""
-    parsed = reference.parse(base)
-    return parsed.repository if parsed.host == name.host and parsed.repository != name.repository else ""
-
-
 class _Pushing:
     """One push: its blobs go side by side."""
 
-    def __init__(self, layout: Layout, registry: Registry, base: str, progress: Progress) -> None:
-        self.layout, self.registry, self.base, self.progress = layout, registry, base, progress
+    def __init__(self, layout: Layout, registry: Registry, mounts: str, progress: Progress) -> None:
+        self.layout, self.registry, self.mounts, self.progress = layout, registry, mounts, progress
 
     def blob(self, blob: Descriptor) -> str:
         """Push one blob and say how: ``there``, ``mounted`` or ``sent``."""
@@ -100,13 +96,14 @@ class _Pushing:
         path = self.layout.path(blob.digest)
         if not self.layout.has(blob):
             raise PackagingError(f"{path} is missing or cut short: build the image again")
-        with closing(BlobBody(path, blob, self.progress)) as body:
-            self._send(blob, body, location)
+        with path.open("rb") as file:
+            row = blob.digest.removeprefix("sha256:")[:12]
+            self._send(blob, self.progress.wrap_file(file, blob.size, description=row), location)
         return "sent"
 
     def _begin(self, blob: Descriptor, *, again: bool = True) -> str:
         """Begin an upload and give where it goes; empty if the registry mounted the blob instead."""
-        mount = f"?mount={quote(blob.digest)}&from={quote(self.base)}" if self.base else ""
+        mount = f"?mount={quote(blob.digest)}&from={quote(self.mounts)}" if self.mounts else ""
         answer = self.registry.request(
             "POST",
             f"blobs/uploads/{mount}",
@@ -116,45 +113,36 @@ class _Pushing:
         )
         return next_location(self.registry, answer) if answer.status_code == 202 else ""
 
-    def _send(self, blob: Descriptor, body: BlobBody, location: str) -> None:
+    def _send(self, blob: Descriptor, body: BinaryIO, location: str) -> None:
         """Send a blob with one PUT; after a break go on where the registry says, or begin again."""
         place = ""
 
         def attempt() -> None:
             nonlocal place
             place = self._resume(blob, body, place) if place else location
+            headers = {"Content-Type": "application/octet-stream"}
+            if start := body.tell():
+                headers["Content-Range"] = f"{start}-{blob.size - 1}"
+            url = f"{place}{'&' if '?' in place else '?'}digest={quote(blob.digest)}"
+            doing = f"push the blob {blob.digest}"
             try:
-                self._put(blob, body, place)
+                self.registry.request("PUT", url, expected={201}, headers=headers, body=body, again=False, doing=doing)
             except BusyError:
                 raise
             except PackagingError:
-                if f"sha256:{hash_file(body.path)}" != blob.digest:
-                    raise PackagingError(f"{body.path} is damaged: delete it and build the image again") from None
+                path = self.layout.path(blob.digest)
+                if f"sha256:{hash_file(path)}" != blob.digest:
+                    raise PackagingError(f"{path} is damaged: delete it and build the image again") from None
                 raise
 
         tried(attempt, PAUSES_S)
 
-    def _put(self, blob: Descriptor, body: BlobBody, location: str) -> None:
-        headers = {"Content-Type": "application/octet-stream"}
-        if body.start:
-            headers["Content-Range"] = f"{body.start}-{blob.size - 1}"
-        joint = "&" if "?" in location else "?"
-        self.registry.request(
-            "PUT",
-            f"{location}{joint}digest={quote(blob.digest)}",
-            expected={201},
-            headers=headers,
-            body=body,
-            again=False,
-            doing=f"push the blob {blob.digest}",
-        )
-
-    def _resume(self, blob: Descriptor, body: BlobBody, location: str) -> str:
+    def _resume(self, blob: Descriptor, body: BinaryIO, location: str) -> str:
         """Ask how much arrived and set the body to go on there; a registry that has forgotten gets all of it."""
         answer = self.registry.request(
             "GET", location, expected=range(200, 500), again=False, doing="go on with an upload"
         )
         _, _, last = answer.headers.get("Range", "").rpartition("-")
         arrived = int(last) + 1 if answer.status_code == 204 and last.isdigit() and last != "0" else 0
-        body.rewind(arrived if arrived < blob.size else 0)
-        return next_location(self.registry, answer) if body.start else self._begin(blob, again=False) or location
+        start = body.seek(arrived if arrived < blob.size else 0)
+        return next_location(self.registry, answer) if start else self._begin(blob, again=False) or location

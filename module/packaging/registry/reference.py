@@ -28,11 +28,6 @@ class ImageReference(NamedTuple):
     tag: str
     digest: str = ""
 
-    @property
-    def reference(self) -> str:
-        """What the registry is asked for: the digest, else the tag."""
-        return self.digest or self.tag
-
     def __str__(self) -> str:
         end = f"@{self.digest}" if self.digest else f":{self.tag}"
         return f"{self.host}/{self.repository}{end}"
@@ -45,7 +40,7 @@ def parse(text: str) -> ImageReference:
         SettingsError: it is none.
     """
     match = _IMAGE.fullmatch(text)
-    if match is None or "://" in text:
+    if match is None:
         raise SettingsError(f"{text} names no image: write REGISTRY/NAME:TAG, without a scheme, in small letters")
     host, repository = match["host"] or "", match["repository"]
     if host and not ("." in host or ":" in host or host == "localhost"):

@@ -1,17 +1,14 @@
 """A container registry's HTTP API, version 2 (OCI distribution specification 1.1), as far as pull and push need it."""
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from rich.progress import Progress
 
 from ...errors import PackagingError
 from ..http_client import AGAIN, BusyError, HttpClient, NotTlsError, tried
 from .credentials import Access
-from .oci import Descriptor
 from .registry_auth import Authorization, read_challenge, reason_of
 
 _LOOPBACK = ("localhost", "127.", "[::1]")
@@ -22,33 +19,6 @@ _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json"
 )
 _API_HOST = {"docker.io": "registry-1.docker.io"}
-
-
-class BlobBody:
-    """A blob's file as a request's body, which can be sent again and tells the progress what was read of it."""
-
-    def __init__(self, path: Path, blob: Descriptor, progress: Progress) -> None:
-        """Open it."""
-        self.path, self.start = path, 0
-        self._size, self._progress = blob.size, progress
-        self._file = path.open("rb")
-        self._row = progress.add_task(blob.digest.removeprefix("sha256:")[:12], total=blob.size)
-        self.close = self._file.close
-
-    def __len__(self) -> int:
-        return self._size - self._file.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        """Give the next bytes."""
-        data = self._file.read(size if size < 0 else max(size, 1 << 18))
-        self._progress.update(self._row, completed=self._file.tell())
-        return data
-
-    def rewind(self, start: int | None = None) -> None:
-        """Begin again; from ``start`` on from now on, if it is given."""
-        self.start = self.start if start is None else start
-        self._file.seek(self.start)
-        self._progress.update(self._row, completed=self.start)
 
 
 class Registry:
@@ -91,7 +61,7 @@ class Registry:
         *,
         expected: Collection[int],
         headers: Mapping[str, str] | None = None,
-        body: BlobBody | bytes | None = None,
+        body: BinaryIO | bytes | None = None,
         stream: bool = False,
         again: bool = True,
         doing: str,
@@ -103,7 +73,7 @@ class Registry:
             path: in the repository, or a whole address that the registry gave.
             expected: the answers that are fine.
             headers: besides Authorization.
-            body: what to send.
+            body: what to send; a file from where it stands.
             stream: leave the answer's body to be read bit by bit, by the client.
             again: send it again if that may help; not where only part of it may have to be sent again.
             doing: words for the error, such as ``push the blob sha256:…``.
@@ -139,11 +109,13 @@ class Registry:
         return answer.headers.get("Docker-Content-Digest", "") if answer.status_code == 200 else ""
 
     def _authorized(
-        self, method: str, path: str, headers: dict[str, str], body: BlobBody | bytes | None, stream: bool
+        self, method: str, path: str, headers: dict[str, str], body: BinaryIO | bytes | None, stream: bool
     ) -> requests.Response:
+        file = None if isinstance(body, bytes) else body
+        start = file.tell() if file else 0
         for attempt in range(3):
-            if isinstance(body, BlobBody):
-                body.rewind()
+            if file:
+                file.seek(start)
             url = path if "://" in path else self.url(path)
             ours = urlsplit(url).hostname == urlsplit(self.url("")).hostname
             sent = self._authorization.header(self._scopes) if ours else ""

@@ -78,7 +78,10 @@ class Authorization:
             )
         known = self._known or Credentials()
         if known.entra_token and not known.refresh_token:
-            known = self._known = known._replace(refresh_token=self._exchange(challenge, known.entra_token))
+            form = {"grant_type": "access_token", "service": challenge.service, "access_token": known.entra_token}
+            exchange = realm._replace(path="/oauth2/exchange", query="").geturl()
+            exchanged = self._json(self._ask("POST", exchange, data=form), known=True)
+            known = self._known = known._replace(refresh_token=str(exchanged.get("refresh_token", "")))
         if known.refresh_token:
             form = {
                 "grant_type": "refresh_token",
@@ -97,11 +100,6 @@ class Authorization:
         if not token:
             raise PackagingError(f"{self._host} answered a request for a token with none")
         return f"Bearer {token}"
-
-    def _exchange(self, challenge: Challenge, entra_token: str) -> str:
-        url = urlsplit(challenge.realm)._replace(path="/oauth2/exchange", query="").geturl()
-        form = {"grant_type": "access_token", "service": challenge.service, "access_token": entra_token}
-        return str(self._json(self._ask("POST", url, data=form), known=True).get("refresh_token", ""))
 
     def _json(self, answer: requests.Response, known: bool) -> dict[str, Any]:
         if answer.status_code in {401, 403, 400} and known:

@@ -13,7 +13,7 @@ from module.errors import PackagingError, SettingsError
 from module.packaging.deployment import deployment_file, hub_access
 from module.packaging.deployment.deployment_file import DeploymentFile
 from module.packaging.deployment.device import DeviceRollout
-from module.packaging.deployment.fleet import Counts, FleetRollout
+from module.packaging.deployment.fleet import FleetRollout, arrived
 from module.packaging.deployment.hub_access import HubAccess, access_from, signature
 from module.packaging.deployment.iot_hub import IotHub
 from module.packaging.manifest import manifest
@@ -119,10 +119,10 @@ def test_what_is_no_finished_deployment_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:
-    assert Counts(targeted=2, applied=2, success=2, failing=0, ready=2).done()
-    assert not Counts(targeted=0, applied=0, success=0, failing=0, ready=0).done()
-    assert not Counts(targeted=2, applied=2, success=1, failing=1, ready=2).done()
-    assert not Counts(targeted=2, applied=2, success=2, failing=0, ready=1).done()
+    assert arrived({"targeted": 2, "applied": 2, "success": 2, "failing": 0, "ready": 2})
+    assert not arrived({"targeted": 0, "applied": 0, "success": 0, "failing": 0, "ready": 0})
+    assert not arrived({"targeted": 2, "applied": 2, "success": 1, "failing": 1, "ready": 2})
+    assert not arrived({"targeted": 2, "applied": 2, "success": 2, "failing": 0, "ready": 1})
 
 
 def test_the_commands_of_the_azure_cli(tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ from template_edits import (
 )
 
 from module.errors import SettingsError
-from module.packaging.manifest import edge_manifest, manifest, module_twin, schema
+from module.packaging.manifest import checks, edge_manifest, manifest, module_twin
 from module.settings import Settings
 
 
 def test_the_projects_template_becomes_a_valid_deployment() -> None:
     """Values in place, nothing of the template's own left, and the published schema is satisfied."""
     content = build()
-    schema.check(TEMPLATE, {"modulesContent": content})
+    checks.check_schema(TEMPLATE, {"modulesContent": content})
     assert ours(content)["settings"]["image"] == IMAGE
     entry = agent(content)["runtime"]["settings"]["registryCredentials"]["scoring"]
     assert entry == {"username": "pull", "password": PASSWORD, "address": "myregistry.azurecr.io"}
