@@ -54,6 +54,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     capture_dir: Annotated[str, Meta(description="what the script's data collectors collect; empty: nothing")] = ""
 
 
+_WORDS = {
+    ", got `str`": "",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`object`": "a JSON object",
+    "`array`": "a JSON array",
+}
+
 T = TypeVar("T", bound=Options)
 _installed: Options | None = None
 
@@ -110,7 +118,7 @@ def _value(variable: str, text: str, hint: object) -> object:
         choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
         # What msgspec says, in words of the environment, where everything is a text.
         reason = f"expected one of {', '.join(choices)}" if choices else str(error)
-        for pattern, words in ((", got `str`", ""), ("`int`", "a whole number"), ("`float`", "a number")):
+        for pattern, words in _WORDS.items():
             reason = reason.replace(pattern, words)
         reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
         raise OptionsError(f"{variable} is {text!r}: {reason}") from error

@@ -35,7 +35,7 @@ def register(commands: Commands, add: Add) -> None:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from .. import logs
+    from .. import logs, runtime  # noqa: F401 - what takes long to import, so that the rate is of the messages alone
     from ..errors import SettingsError
     from ..process.event_loop import run_to_end
     from ..transports.jsonl import open_lines, read_messages, read_telemetry

@@ -95,6 +95,8 @@ def options_from(args: argparse.Namespace) -> Options:
     for name, least in (("limit", 1), ("rate", 0), ("ack_timeout", 0.1), ("max_in_flight", 1), ("settle", 0.1)):
         if given[name] is not None and not given[name] >= least:
             raise SettingsError(f"--{name.replace('_', '-')} {given[name]} must be at least {least}")
+    if args.listen.count(":") == 1:  # an IPv6 address has more
+        raise SettingsError(f"--listen {args.listen} must be an address alone: the port is 8883, as edgeHub's is")
     if args.kill_every is not None and not args.kill_every > 0:
         raise SettingsError(f"--kill-every {args.kill_every} must be more than 0")
     sources = {name: given[name] for name in ("telemetry", "messages", "manifest") if given[name] is not None}

@@ -19,7 +19,9 @@ import orjson
 from ..errors import RunError, ScoringError
 from ..predictions import Nothing, Prediction
 
-_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+"""A subclass of dict may hold something else than its storage: werkzeug's keep lists there, or nothing."""
+
 _MOST_NESTED = 200
 _DATE = re.compile(rb'"\d{4}-\d\d-\d\dT')
 _MOST_DIGITS = 4300
@@ -178,8 +180,11 @@ _FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (np.datetime64 | np.timedelta64, _time),
     (np.ndarray, _array),
     (uuid.UUID | PurePath | BaseException, str),
-    (Mapping, dict),
-    (tuple, list),
+    (Mapping, lambda value: dict(value.items())),
+    (list | tuple, list),
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
 )
 """What orjson does not know, and what it becomes."""
 

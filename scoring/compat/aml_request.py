@@ -4,6 +4,8 @@ Scripts import them from ``azureml.contrib.services`` (until 2023) or from ``azu
 """
 
 import io
+import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +14,9 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.wrappers import Request
 
 from .decorators import rawhttp
+
+_ON_ONE_LINE = re.compile(r"[\r\n]")
+"""What no header holds, though a property may."""
 
 __all__ = ["AMLRequest", "rawhttp"]  # scripts say import *
 
@@ -33,6 +38,7 @@ class AMLRequest(Request):
 
     parameter_storage_class = Fields
     max_form_memory_size = None
+    max_form_parts = sys.maxsize
 
     def __init__(self, data: bytes = b"", content_type: str = "", properties: Mapping[str, str] | None = None) -> None:
         given = dict(properties or {})
@@ -47,7 +53,10 @@ class AMLRequest(Request):
             "wsgi.url_scheme": "http",
         }
         super().__init__(environ, populate_request=False)
-        self.headers = Headers({**given, "Content-Type": content_type, "Content-Length": str(len(data))})
+        about = {"Content-Type": content_type, "Content-Length": str(len(data))}
+        self.headers = Headers({name: _ON_ONE_LINE.sub(" ", text) for name, text in given.items()})
+        for name, text in about.items():
+            self.headers[name] = _ON_ONE_LINE.sub(" ", text)
         self.get_data()  # keeps it, for what reads the stream and the form
         self.stream = io.BytesIO(data)
 

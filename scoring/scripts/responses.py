@@ -36,7 +36,9 @@ def response_of(value: Any) -> Response | None:
     body = body.encode() if isinstance(body, str) else bytes(body)
     headers = {str(name).lower(): str(text) for name, text in dict(value.headers).items()}
     content_type = headers.get("content-type", "").encode(errors="replace").decode()  # it rides in the topic
-    if content_type in ("", "text/html; charset=utf-8"):  # Flask says this where nobody named a type
+    # The real one, which is Flask's, says HTML where nobody named a type; ours says nothing then.
+    nobodys = "" if getattr(value, "default_mimetype", "") is None else "text/html; charset=utf-8"
+    if content_type in ("", nobodys):
         content_type = _look(body)
     encoding = "utf-8" if content_type.startswith(_TEXTS) else ""
     return Response(body, int(value.status_code), content_type, encoding)

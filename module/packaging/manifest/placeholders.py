@@ -23,7 +23,7 @@ def read_env(path: Path) -> dict[str, str]:
         SettingsError: it is not there, cannot be read, or a line has another form; no value is ever named.
     """
     try:
-        found = list(parse_stream(io.StringIO(path.read_text("utf-8"))))
+        found = list(parse_stream(io.StringIO(path.read_text("utf-8-sig"))))
     except FileNotFoundError as error:
         raise SettingsError(f"{path} is not there: write the placeholders' values into it or choose --env") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -180,7 +180,8 @@ def _endpoint(sink: Tree[Any]) -> Endpoint:
     name, address = str(sink.children[0]), str(sink.children[2])[1:-1].strip()
     parts = address.removeprefix("/").removesuffix("/").split("/")
     words = [name, *parts[::2]]
-    if len(parts) != 4 or [word.lower() for word in words] != ["brokeredendpoint", "modules", "inputs"]:
+    has_form = [word.lower() for word in words] == ["brokeredendpoint", "modules", "inputs"]
+    if len(parts) != 4 or not all(parts) or not has_form:
         raise RouteSyntaxError(
             f'{name}("{address}") is not a place: write BrokeredEndpoint("/modules/NAME/inputs/INPUT")'
         )

@@ -46,6 +46,7 @@ def test_the_help_teaches_with_an_example() -> None:
     ("arguments", "sentence"),
     [
         (["--limit", "0"], "--limit 0 must be at least 1"),
+        (["--listen", "127.0.0.1:8884"], "--listen 127.0.0.1:8884 must be an address alone"),
         (["--rate", "-1"], "--rate -1.0 must be at least 0"),
         (["--rate", "nan"], "--rate nan must be"),
         (["--ack-timeout", "0"], "--ack-timeout 0.0 must be"),

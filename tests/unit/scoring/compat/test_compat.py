@@ -16,6 +16,7 @@ import pytest
 from unit_parts import scored
 
 from scoring.bodies.codecs import Body
+from scoring.bodies.plain_values import encode
 from scoring.compat import collectors
 from scoring.compat.aml_request import AMLRequest
 from scoring.compat.aml_response import AMLResponse
@@ -24,6 +25,7 @@ from scoring.compat.model_location import find_model, set_model_dir
 from scoring.compat.retired import RetiredError, retired
 from scoring.errors import ModelError, RunError
 from scoring.scripts.loading import load
+from scoring.scripts.responses import response_of
 from scoring.scripts.results import ResultOptions, encoded
 
 pytestmark = pytest.mark.usefixtures("process")
@@ -315,3 +317,37 @@ def test_a_sample_comes_from_the_schema(scripts: Path) -> None:
         if sample is not None:
             (outcome,) = scored(script, [script.decode(Body(json.dumps(sample).encode()))])
             assert not isinstance(outcome, RunError)
+
+
+def test_what_a_request_holds_leaves_as_it_reads() -> None:
+    """Werkzeug's dicts keep lists in their storage, or nothing: JSON has the first text of each name, as in Flask."""
+    request = AMLRequest(b"x=3&x=4&y=2", "application/x-www-form-urlencoded", {"p": "1"})
+    assert json.loads(encode(request.args)) == {"p": "1"}
+    assert json.loads(encode({"form": request.form})) == {"form": {"x": "3", "y": "2"}}
+    assert json.loads(encode([request.values])) == [{"p": "1", "x": "3", "y": "2"}]
+    assert encode(request.values, reject_nan=True) == encode(request.values)
+
+
+def test_any_property_may_come_with_a_request_and_none_hides_what_the_body_is() -> None:
+    """No header holds a line's end, and the first of two equal names wins."""
+    properties = {"note": "one\r\ntwo", "content-type": "x/y", "content-length": "7"}
+    request = AMLRequest(b"{}", "application/json", properties)
+    assert (request.headers["note"], request.args["note"]) == ("one  two", "one\r\ntwo")
+    assert request.headers.getlist("Content-Type") == ["application/json"]
+    assert request.headers.getlist("Content-Length") == ["2"]
+
+
+def test_a_form_has_as_many_parts_as_its_body_holds() -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n1\r\n'
+    body = b"".join(part % number for number in range(1200)) + b"--b--\r\n"
+    assert len(AMLRequest(body, "multipart/form-data; boundary=b").form) == 1200
+
+
+@pytest.mark.parametrize(("named", "left"), [("", "text/plain"), ("text/html", "text/html"), ("text/csv", "text/csv")])
+def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(named: str, left: str) -> None:
+    response = AMLResponse("<b>", 200)
+    if named:
+        response.mimetype = named
+    found = response_of(response)
+    assert found is not None
+    assert found.content_type == f"{left}; charset=utf-8"

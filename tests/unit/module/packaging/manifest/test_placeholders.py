@@ -22,6 +22,11 @@ def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
     assert found == {"A": "1", "B": "two $A", "C": "", "D": "a=b", "E": "x"}
 
 
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfA=1\n")
+    assert placeholders.read_env(tmp_path / ".env") == {"A": "1"}
+
+
 def test_escapes_in_a_dot_env_file_are_those_of_its_quotes(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(r"""A="say \"hi\"\n" # why
 B='it\'s \n' # why

@@ -80,6 +80,8 @@ def test_built_in_routes_take_leaf_devices_in_and_outputs_up() -> None:
         ("FROM /messages/* INTO $cloud", "is not a place"),
         ("FROM /messages/* INTO Endpoint('/modules/m/inputs/i')", "is not a place"),
         ("FROM /messages/* INTO BrokeredEndpoint('/modules/m')", "is not a place"),
+        ("FROM /messages/* INTO BrokeredEndpoint('/modules//inputs/i')", "is not a place"),
+        ("FROM /messages/* INTO BrokeredEndpoint('/modules/m/inputs/')", "is not a place"),
         ("FROM /messages/* WHERE INTO $upstream", "'INTO' at character 24 is not expected"),
         ("FROM /messages/* INTO $upstream $upstream", "is not expected"),
     ],
