@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,7 @@ async def test_an_interrupted_simulation_says_what_it_knows(run: Simulate, numbe
         *(PROGRAM, "simulate", *options, "--summary", str(run.folder / "summary.json")),
         *("--upstream", str(run.folder / "upstream.jsonl"), "--", *command),
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=partial(signal.signal, number, signal.SIG_DFL),  # a shell's background jobs ignore SIGINT
     )
     async with asyncio.timeout(30):
         while not (run.folder / "upstream.jsonl").exists() or not run.upstream:  # noqa: ASYNC110
