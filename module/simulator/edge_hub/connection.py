@@ -3,15 +3,12 @@
 import asyncio
 import logging
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from ...messages import OVERSIZE
 from ...transports.mqtt_packets import Publish
 from . import packets
 from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Subscribe, Unsubscribe
-
-if TYPE_CHECKING:
-    from .broker import ModuleBroker
 
 _log = logging.getLogger(__name__)
 
@@ -19,10 +16,26 @@ _CONNECT_LIMIT = 60.0
 """Seconds until CONNECT must have come (`ConnectArrivalTimeout` in edgeHub's `appsettings_hub.json`)."""
 
 
+class Owner(Protocol):
+    """Who is told of a connection's life and packets, so that a connection knows nothing of the broker."""
+
+    def on_open(self, connection: "Connection") -> None:
+        """Take note of a new one."""
+
+    def on_close(self, connection: "Connection") -> None:
+        """Forget it."""
+
+    def on_connect(self, connection: "Connection", packet: Connect) -> None:
+        """Answer its CONNECT."""
+
+    def on_packet(self, connection: "Connection", packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
+        """Act on any other packet."""
+
+
 class Connection(asyncio.Protocol):
     """One client; a packet over 262,144 bytes closes it (`MaxInboundMessageSize`)."""
 
-    def __init__(self, broker: "ModuleBroker") -> None:
+    def __init__(self, broker: Owner) -> None:
         self.connected = False
         self.expires: float | None = None
         self._broker = broker
