@@ -444,7 +444,7 @@ def test_a_read_only_root_without_a_temporary_folder(tmp_path: Path) -> None:
     """Where a device should run it: docker run --read-only."""
     source = ROW_WISE.replace("import json", "import json, time").replace("    rows", "    time.sleep(3e-4)\n    rows")
     (tmp_path / "score.py").write_text(source)
-    hide = "for d in /tmp /var/tmp /usr/tmp; do [ -d $d ] && mount -t tmpfs -o ro none $d; done"
+    hide = "for d in /tmp /var/tmp /usr/tmp; do [ -d $d ] && mount --bind $d $d && mount -o remount,ro,bind $d; done"
     mounts = f"mount --bind {tmp_path} /mnt && mount -o remount,ro,bind /mnt && {{ {hide}; cd /mnt; }}"
     ended = subprocess.run(
         ["unshare", "-m", "sh", "-c", f'{mounts} && exec "$0" -B -c "$1"', sys.executable, DRIVE],
