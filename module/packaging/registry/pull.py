@@ -49,15 +49,14 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
     Raises:
         PackagingError: there is none.
     """
-    have = {
+    have: dict[str, dict[str, Any]] = {
         f"{each['platform']['os']}/{each['platform']['architecture']}": each
         for each in reversed(manifests)
         if "platform" in each
     }
     if platform not in have:
         raise PackagingError(f"the base image {name} has no {platform} (it has {', '.join(sorted(have))}): see --base")
-    chosen: dict[str, Any] = have[platform]
-    return chosen
+    return have[platform]
 
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
