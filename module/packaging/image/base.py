@@ -53,14 +53,12 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     """
     path = local_path(name)
     if path is not None:
-        return _opened(layout, from_file(layout, path, name, platform), name, platform, remote=False)
-    wanted = reference.parse(name)
-    before, _, digest = pinned.partition("@")
-    exact = wanted._replace(digest=digest) if before == str(wanted) else wanted
-    return _opened(layout, pull(layout, exact, platform, access), str(wanted), platform, remote=True)
-
-
-def _opened(layout: Layout, manifest: Descriptor, name: str, platform: str, *, remote: bool) -> Base:
+        manifest = from_file(layout, path, name, platform)
+    else:
+        wanted = reference.parse(name)
+        name = str(wanted)
+        before, _, digest = pinned.partition("@")
+        manifest = pull(layout, wanted._replace(digest=digest) if before == name else wanted, platform, access)
     document = layout.read(manifest.digest)
     config = layout.read(document["config"]["digest"])
     have = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
@@ -77,4 +75,4 @@ def _opened(layout: Layout, manifest: Descriptor, name: str, platform: str, *, r
     ):
         if not good:
             raise PackagingError(f"the base image {name} {what}: give another with --base")
-    return Base(name, manifest.digest, config, layers, info, remote)
+    return Base(name, manifest.digest, config, layers, info, remote=path is None)

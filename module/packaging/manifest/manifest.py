@@ -65,8 +65,14 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     document = edge_manifest.document(options.template)
     ours = edge_manifest.parse(options.template, document).our_module(options.module)
     _use_image(options, document, ours)
-    document = _expanded(options.template, document, values)
-    content = document["modulesContent"]
+    expand = Expansion(values)
+    content = expand(document["modulesContent"])
+    if expand.missing:
+        missing = "; ".join(dict.fromkeys(expand.missing))
+        raise SettingsError(
+            f"placeholders in {options.template} have no value, set them in .env or the environment: {missing}"
+        )
+    document = {"modulesContent": content}
     manifest = edge_manifest.parse(options.template, document)
     checks.check_schema_versions(options.template, content)
     _fill_modules(options, content, ours)
@@ -118,17 +124,6 @@ def _use_image(options: ManifestOptions, document: dict[str, Any], ours: str) ->
             f"module {ours}, which routes in {options.template} lead to, is not among the modules of $edgeAgent"
         )
     module.setdefault("settings", {})["image"] = options.image
-
-
-def _expanded(template: Path, document: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    expand = Expansion(values)
-    expanded: dict[str, Any] = {"modulesContent": expand(document["modulesContent"])}
-    if expand.missing:
-        raise SettingsError(
-            f"placeholders in {template} have no value, set them in .env or the environment: "
-            + "; ".join(dict.fromkeys(expand.missing))
-        )
-    return expanded
 
 
 def _fill_modules(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:
