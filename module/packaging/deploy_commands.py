@@ -81,7 +81,6 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
 def _manifest(arguments: argparse.Namespace) -> int:
     from .manifest import create_options, manifest, placeholders
     from .registry import reference
-    from .registry.image_pin import pin
 
     template = arguments.template
     values = {} if arguments.no_env else placeholders.read_env(arguments.env or template.with_name(".env"))
@@ -89,7 +88,7 @@ def _manifest(arguments: argparse.Namespace) -> int:
     values |= placeholders.module_images(template.parent, arguments.platform, values)
     entries = manifest.registry_entries(template, values)
     ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
-    image, note = pin(reference.parse(arguments.image), ask, arguments.layout)
+    image, note = manifest.pin(reference.parse(arguments.image), ask, arguments.layout)
     options = manifest.ManifestOptions(
         template=template,
         image=str(image),

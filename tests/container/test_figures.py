@@ -143,7 +143,7 @@ def _push_base(name: str, base: str, registry: Registry) -> None:
     from module.packaging.registry.push import push
 
     layout = Layout()
-    layout.tag(name, base_files.from_file(layout, Path(base), base, "linux/amd64"))
+    layout.tag(name, base_files.from_file(layout, base, "linux/amd64"))
     access = Access(Credentials(USER, PASSWORD), registry.host, str(registry.ca))
     push(layout, reference.parse(name), access)
 

@@ -104,8 +104,17 @@ class FleetRollout:
             name: int(there.get(metrics, {}).get("results", {}).get(result, 0))
             for name, (metrics, result) in _COUNTED.items()
         }
-        said = ", ".join(f"{count} {name}" for name, count in counts.items())
-        return arrived(counts), "; ".join([said, *(self._failures() if counts["failing"] else [])])
+        said = [", ".join(f"{count} {name}" for name, count in counts.items())]
+        if counts["failing"]:
+            query = (
+                f"{_APPLIED.format(self._name)}"
+                " AND properties.desired.$version = properties.reported.lastDesiredVersion"
+                " AND properties.reported.lastDesiredStatus.code != 200"
+            )
+            few = {"x-ms-max-item-count": str(_SHOWN)}
+            rows = self._hub.request("POST", "devices", "query", body={"query": query}, headers=few)
+            said += [f"{row['deviceId']}: {state(self._hub, row['deviceId'], self._file)[1]}" for row in rows[:_SHOWN]]
+        return arrived(counts), "; ".join(said)
 
     def az_commands(self, *, roll_back: bool) -> list[str]:
         """Give the Azure CLI's commands for the same; nothing secret is in them."""
@@ -118,16 +127,6 @@ class FleetRollout:
         create += ["--target-condition", self._condition, "--priority", str(self._priority), "--metrics", queries]
         show = [*deployment, "show", *common, "--query", "systemMetrics.results"]
         return [shlex.join([*create, *(["--layered"] if self._file.layered else [])]), shlex.join(show)]
-
-    def _failures(self) -> list[str]:
-        """Say why, for the first few devices that fail: the device and what its twins report."""
-        query = (
-            f"{_APPLIED.format(self._name)} AND properties.desired.$version = properties.reported.lastDesiredVersion"
-            " AND properties.reported.lastDesiredStatus.code != 200"
-        )
-        few = {"x-ms-max-item-count": str(_SHOWN)}
-        rows = self._hub.request("POST", "devices", "query", body={"query": query}, headers=few)
-        return [f"{row['deviceId']}: {state(self._hub, row['deviceId'], self._file)[1]}" for row in rows[:_SHOWN]]
 
     def _configuration(self) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ from ..registry import reference
 from ..registry.credentials import Access
 from ..registry.oci import LAYER, Descriptor, Layout
 from ..registry.pull import pull
-from .base_files import from_file, local_path
+from .base_files import from_file
 from .base_info import BaseImageInfo, look
 
 _OCI = {"application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER}
@@ -51,10 +51,9 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     Raises:
         PackagingError: it is not there, or has no such platform, no Python or no glibc.
     """
-    path = local_path(name)
-    if path is not None:
-        manifest = from_file(layout, path, name, platform)
-    else:
+    manifest = from_file(layout, name, platform)
+    remote = manifest is None
+    if manifest is None:
         wanted = reference.parse(name)
         name = str(wanted)
         before, _, digest = pinned.partition("@")
@@ -75,4 +74,4 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     ):
         if not good:
             raise PackagingError(f"the base image {name} {what}: give another with --base")
-    return Base(name, manifest.digest, config, layers, info, remote=path is None)
+    return Base(name, manifest.digest, config, layers, info, remote)

@@ -39,7 +39,7 @@ def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) 
     manifest = _manifest(layout, registry, image, platform)
     missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
+        list(threads.map(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing))
     return manifest
 
 
@@ -79,19 +79,16 @@ def _checked(registry: Registry, reference: str) -> requests.Response:
     return answer
 
 
-def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
-    def fetch() -> None:
-        answer = registry.request(
-            "GET",
-            f"blobs/{blob.digest}",
-            expected={200},
-            headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
-            stream=True,
-            again=False,
-            doing=f"pull the blob {blob.digest}",
-        )
-        with layout.writing(blob.digest) as new:
-            for chunk in registry.client.chunks(answer):
-                new.write(chunk)
-
-    tried(fetch, PAUSES_S)
+def _fetch(layout: Layout, registry: Registry, blob: Descriptor) -> None:
+    answer = registry.request(
+        "GET",
+        f"blobs/{blob.digest}",
+        expected={200},
+        headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
+        stream=True,
+        again=False,
+        doing=f"pull the blob {blob.digest}",
+    )
+    with layout.writing(blob.digest) as new:
+        for chunk in registry.client.chunks(answer):
+            new.write(chunk)

@@ -9,7 +9,7 @@ from template_edits import DIGEST, VALUES
 
 from module.errors import PackagingError, SettingsError
 from module.packaging.manifest import placeholders
-from module.packaging.registry.image_pin import pin
+from module.packaging.manifest.manifest import pin
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
 from module.packaging.registry.reference import ImageReference, parse
 
