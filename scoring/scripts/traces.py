@@ -7,7 +7,6 @@ the stack had, its causes no end. What is said of it here is bounded, and saying
 import traceback
 from functools import cache
 from pathlib import Path
-from types import CodeType
 
 _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 """What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
@@ -49,11 +48,6 @@ def own_traceback(error: BaseException, directory: Path) -> str:
         return "\n\nwhich led to\n\n".join(reversed(parts))
     except BaseException:
         return ""
-
-
-def entered(error: BaseException, code: CodeType | None) -> bool:
-    """Say whether an error was raised inside a function, not on the way to it."""
-    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _last_lines(error: BaseException) -> str:
