@@ -16,8 +16,8 @@ from scoring.errors import RequestError, RunError, TransientError
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.answering import is_transient
 from scoring.scripts.kinds import one_at_a_time
-from scoring.scripts.kinds.choice import choose_kind
 from scoring.scripts.kinds.run_function import read_run
+from scoring.scripts.loading import choose_kind
 
 HERE = Path(__file__).parent
 
