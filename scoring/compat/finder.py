@@ -84,7 +84,9 @@ class StandIns:
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Give a stand-in for a module that nobody else has found; part of the protocol of ``sys.meta_path``."""
-        if not _is_ours(name) or not self._is_asked_by_the_user():
+        is_azures = name.partition(".")[0] == "azureml"
+        is_ours = is_azures or name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
+        if not is_ours or not self._is_asked_by_the_user():
             return None
         if name in _REFUSED:
             raise ImportError(_REFUSED[name])
@@ -120,11 +122,6 @@ class StandIns:
                 return file.is_relative_to(self._directory) and "site-packages" not in file.parts
             frame = frame.f_back
         return False
-
-
-def _is_ours(name: str) -> bool:
-    is_azures = name.partition(".")[0] == "azureml"
-    return is_azures or name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
 
 
 def _is_package(name: str) -> bool:
