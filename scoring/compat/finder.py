@@ -6,6 +6,7 @@ Asked last: what is installed always wins. The importer decides: libraries that 
 import importlib
 import logging
 import sys
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +58,7 @@ _GO_BETWEENS = ("importlib", "_frozen_importlib", "pickle", "_pickle", "joblib",
 _log = logging.getLogger(__name__)
 
 
-class StandIns:
+class StandIns(Loader):
     """The finder for one script, at the end of ``sys.meta_path``.
 
     Attributes:
@@ -96,11 +97,7 @@ class StandIns:
             self.say(name, f"{real} itself")
         elif not _is_package(name):
             self.say(name, "can be imported, fails when it is used")
-        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Leave it to Python; part of the protocol of loaders."""
-        return None
+        return ModuleSpec(name, self, is_package=True)
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill a stand-in; part of the protocol of loaders."""

@@ -9,11 +9,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import TransientError
 from ..predictions import Outcome
-from .comparison import Sample, Scoring, differences, exact, is_good, most_merged
+from .comparison import Scoring, differences, exact, is_good, most_merged
 from .request_merge import Mergeable, Shape, mergeable
 
 LIVE = 64
@@ -45,7 +45,7 @@ class _Trial:
     """The trial of one shape.
 
     Attributes:
-        samples: exact request → sample.
+        samples: exact request → the request, with what it gives alone.
         steps: the comparisons that are left; None before they begin.
         taken, count: the seconds of requests alone, and how many they were.
         credit: seconds that comparisons may take.
@@ -54,7 +54,7 @@ class _Trial:
         most: requests in one merged call; 0 until the trial is passed.
     """
 
-    samples: dict[str, Sample] = field(default_factory=dict)
+    samples: dict[str, Mergeable] = field(default_factory=dict)
     steps: Iterator[str] | None = None
     taken: float = 0.0
     count: int = 0
@@ -114,11 +114,11 @@ class Merging:
         """Say whether requests would be merged: what the reading says, then a trial of these."""
         if self._mode != "prove" or self._stands_against():
             return self.is_on, self.why
-        samples: dict[str, Sample] = {}
+        samples: dict[str, Mergeable] = {}
         group, began = _of_one_shape(requests), time.perf_counter()
         for request in group:
             if (alone := self._scoring.alone(request)) is not None:
-                samples[json.dumps(request.rows)] = Sample(request, alone)
+                samples[json.dumps(request.rows)] = replace(request, alone=alone)
         took = time.perf_counter() - began
         if len(samples) < _FEW or len({sample.alone for sample in samples.values()}) < 2:
             return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
@@ -130,12 +130,9 @@ class Merging:
     def _stands_against(self) -> bool:
         """Read the script once, and say whether something stands against its trial."""
         if self._mode == "prove" and not self._is_read:
-            self._is_read = True
+            self._is_read, self.why = True, "on trial"
             if against := self._read():
-                self._is_over, self.why = True, against
-                _log.info("requests are not merged: %s", against)
-            else:
-                self.why = "on trial"
+                self._stop(against)
         return self._is_over
 
     def _trial_of(self, shape: Shape) -> _Trial:
@@ -161,7 +158,7 @@ class Merging:
             self._lose_patience(len(outcomes))
             for request, outcome in zip(group, outcomes, strict=False):
                 if is_good(outcome):
-                    trial.samples[json.dumps(request.rows)] = Sample(request, exact(outcome))
+                    trial.samples[json.dumps(request.rows)] = replace(request, alone=exact(outcome))
             if len(trial.samples) < LIVE:
                 return
             if len({sample.alone for sample in trial.samples.values()}) < 2:
@@ -183,7 +180,7 @@ class Merging:
 
     def _pass(self, trial: _Trial) -> None:
         """Merge from now on, if that is quicker."""
-        requests = [sample.request for sample in trial.samples.values()][: trial.tried]
+        requests = list(trial.samples.values())[: trial.tried]
         trial.samples, trial.steps = {}, None
         if not requests:
             self._stop("run() takes too long for it")

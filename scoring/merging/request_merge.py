@@ -34,12 +34,17 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Mergeable:
-    """A request that holds rows: a text for a classic script, an object of arguments for one with a schema."""
+    """A request that holds rows: a text for a classic script, an object of arguments for one with a schema.
+
+    Attributes:
+        alone: the exact form of what it gives in a call of its own; None where that is not known yet.
+    """
 
     shape: Shape
     document: object
     rows: list[object]
     is_text: bool
+    alone: bytes | None = None
 
 
 def mergeable(request: object) -> Mergeable | None:

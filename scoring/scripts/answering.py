@@ -37,16 +37,13 @@ class Answering:
         except ScoringError as error:
             return self.error(error)
         except BaseException as error:  # whatever tolist(), __str__ or keys() of a user's class may raise
-            return RunError(
-                f"what run() gave cannot be sent: {blame(error, self._directory)}",
-                own_traceback(error, self._directory),
-            )
+            sentence = f"what run() gave cannot be sent: {blame(error, self._directory)}"
+            return RunError(sentence, own_traceback(error, self._directory))
 
     def _is_suspect(self, value: object) -> bool:
         """Say whether a value looks like a caught exception; raises the error that it stands for."""
-        if isinstance(value, ScoringError):
-            raise value
-        if (error := refused(value)) is not None:
+        error = value if isinstance(value, ScoringError) else refused(value)
+        if error is not None:
             raise error
         return not isinstance(value, Prediction | Nothing) and self._swallowed.is_in(value)
 

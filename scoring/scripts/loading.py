@@ -175,9 +175,8 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
         put_back(directory, stand_ins.say)
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise ScriptError(
-            f"the scoring script does not import: {blame(error, directory)}", own_traceback(error, directory)
-        ) from error
+        sentence = f"the scoring script does not import: {blame(error, directory)}"
+        raise ScriptError(sentence, own_traceback(error, directory)) from error
     # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
     inner = getattr(module, "driver_module", None)
     run, init = getattr(inner, "run", None) or getattr(module, "run", None), getattr(module, "init", None)

@@ -123,11 +123,12 @@ def _bodies(
 def _row(value: object, options: ResultOptions) -> bytes:
     """Give what stands for a row in the array: a response's body as the JSON or text it is."""
     if (response := response_of(value)) is not None:
+        value = response[1].body
         try:
-            orjson.loads(response.body)
-            return response.body
+            orjson.loads(value)
+            return value
         except orjson.JSONDecodeError:
-            value = response.body
+            pass
     return _json(value, options)
 
 
@@ -154,7 +155,7 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
     if value is None:
         return b"{}", _JSON, _UTF8
     if (response := response_of(value)) is not None:
-        return response.body, response.content_type, response.encoding
+        return response[1].body, response[1].content_type, response[1].content_encoding
     return _json(as_plain(value) if isinstance(value, bytes | bytearray) else value, options), _JSON, _UTF8
 
 

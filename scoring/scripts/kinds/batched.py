@@ -15,9 +15,6 @@ from ...predictions import Outcome, Request
 from ..answering import Answering
 from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
 
-CONTEXTS = "contexts"
-"""The parameter, other than the first, that gets a list of what the requests came with."""
-
 PATIENT_AFTER = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
 
@@ -45,7 +42,7 @@ class Batched:
         """
         if run.headers and run.headers.default is run.headers.empty:
             raise ScriptError(f"{run.where} gets lists, and has {HEADERS}, which are of one: take contexts instead")
-        self.run, self._answering = run.taking_context(CONTEXTS), answering
+        self.run, self._answering = run.taking_context("contexts"), answering
         options = batch_options(run.function) or BatchOptions()
         self.max_size, self._bisect, self._check = options.max_size, options.bisect, options.check
         self._failed_whole = 0

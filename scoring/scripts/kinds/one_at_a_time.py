@@ -12,16 +12,13 @@ from ...bodies.codecs import Body
 from ...errors import ScoringError, TransientError
 from ...merging.comparison import Scoring
 from ...merging.merge_policy import Merging
-from ...merging.reading import what_stands_against
+from ...merging.reading.calls import what_stands_against
 from ...predictions import Context, Outcome, Request
 from ..answering import Answering
 from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
-
-CONTEXT = "context"
-"""The parameter, other than the first, that gets what the request came with."""
 
 
 class OneAtATime(ABC):
@@ -49,7 +46,7 @@ class OneAtATime(ABC):
         Raises:
             ScriptError: run() has a parameter that no message fills.
         """
-        self.run = run.taking_context(CONTEXT) if self.takes_context else run
+        self.run = run.taking_context("context") if self.takes_context else run
         self.answering = answering
         self.merging: Merging | None = None
         if self.merges and not (self.run.headers or self.run.context):  # those with one of them are each their own
