@@ -99,7 +99,12 @@ class Merging:
             if not group:
                 self._lose_patience(len(requests))
                 return None
-            trial = self._trial_of(group[0].shape)
+            trial = self._trials.get(group[0].shape)
+            if trial is None:
+                if len(self._trials) >= _SHAPES:  # forget the one that has come least far
+                    come = {s: LIVE + t.most if t.steps or t.most else len(t.samples) for s, t in self._trials.items()}
+                    del self._trials[min(come, key=come.__getitem__)]
+                trial = self._trials[group[0].shape] = _Trial()
             if self._mode == "always" or trial.most:
                 return self._merged(requests, group[: trial.most or None])
             trial.looking += (time.perf_counter() - began) / len(group)
@@ -134,14 +139,6 @@ class Merging:
             if against := self._read():
                 self._stop(against)
         return self._is_over
-
-    def _trial_of(self, shape: Shape) -> _Trial:
-        if shape not in self._trials:
-            if len(self._trials) >= _SHAPES:  # forget the one that has come least far
-                come = {old: LIVE + t.most if t.steps or t.most else len(t.samples) for old, t in self._trials.items()}
-                del self._trials[min(come, key=come.__getitem__)]
-            self._trials[shape] = _Trial()
-        return self._trials[shape]
 
     def _lose_patience(self, count: int) -> None:
         """Give up looking for requests that could be merged, if none comes for long."""

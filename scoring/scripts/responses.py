@@ -1,5 +1,6 @@
 """What a script gives that speaks HTTP: AMLResponse, ours or the real one, and whatever else looks like it."""
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -45,13 +46,10 @@ def refused(value: object) -> ScoringError | None:
 
 
 def _look(body: bytes) -> str:
-    try:
+    with suppress(orjson.JSONDecodeError):
         orjson.loads(body)
         return "application/json"
-    except orjson.JSONDecodeError:
-        pass
-    try:
+    with suppress(UnicodeDecodeError):
         body.decode()
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    return "text/plain; charset=utf-8"
+        return "text/plain; charset=utf-8"
+    return "application/octet-stream"

@@ -124,11 +124,9 @@ def _row(value: object, options: ResultOptions) -> bytes:
     """Give what stands for a row in the array: a response's body as the JSON or text it is."""
     if (response := response_of(value)) is not None:
         value = response[1].body
-        try:
+        with suppress(orjson.JSONDecodeError):
             orjson.loads(value)
             return value
-        except orjson.JSONDecodeError:
-            pass
     return _json(value, options)
 
 
