@@ -14,7 +14,7 @@ from ..messages import OutputMessage
 from ..packaging.manifest.edge_manifest import read
 from ..transports.jsonl import message_line
 from .command import Command
-from .edge_hub.dispatch import Outcome
+from .edge_hub.dispatch import RoutingResult
 from .edge_hub.hub import EdgeHub
 from .edge_hub.session import Delivery
 from .files import cannot_write, messages_of, written
@@ -183,10 +183,10 @@ class Simulation:
             self._read += 1
             if self._options.rate:
                 await asyncio.sleep(begin + number / self._options.rate - monotonic())
-            outcome = await self._hub.send_telemetry(message)
-            self._taken += outcome is not Outcome.REFUSED
-            self._refused += outcome is Outcome.REFUSED
-            self._unrouted += outcome is Outcome.UNROUTED
+            result = await self._hub.send_telemetry(message)
+            self._taken += result is not RoutingResult.REFUSED
+            self._refused += result is RoutingResult.REFUSED
+            self._unrouted += result is RoutingResult.UNROUTED
 
     async def _watch(self, running: asyncio.Task[int], feeding: asyncio.Task[None]) -> None:
         """Return when COMMAND ended, all is answered, or nothing moves any more.

@@ -25,7 +25,7 @@ _MAX_QUEUE = 100_000
 """Messages of the module to itself that may wait at most; more are dropped."""
 
 
-class Outcome(Enum):
+class RoutingResult(Enum):
     """What became of a message that was sent to the hub."""
 
     ROUTED = auto()
@@ -66,20 +66,20 @@ class Dispatcher:
     on_upstream: Callable[[RoutedMessage], object]
     private_output: str = ""
 
-    async def send(self, message: InputMessage) -> Outcome:
+    async def send(self, message: InputMessage) -> RoutingResult:
         """Take a message of a leaf device: for the input that it names, else for its routes; waits for room."""
         await self.session.room()
         routed = from_device(message, self.leaf_device, _now())
         if routed.oversize:
-            outcomes = [Outcome.REFUSED]
+            results = [RoutingResult.REFUSED]
         elif message.input:
-            outcomes = [self._queue(routed, message.input, DEFAULT_PRIORITY, 0, announce=True)]
+            results = [self._queue(routed, message.input, DEFAULT_PRIORITY, 0, announce=True)]
         else:
-            outcomes = self._route(routed, announce=True)
-        if Outcome.ROUTED in outcomes:
-            return Outcome.ROUTED
+            results = self._route(routed, announce=True)
+        if RoutingResult.ROUTED in results:
+            return RoutingResult.ROUTED
         await asyncio.sleep(0)  # what fills no queue never waits for room
-        return Outcome.REFUSED if Outcome.REFUSED in outcomes else Outcome.UNROUTED
+        return RoutingResult.REFUSED if RoutingResult.REFUSED in results else RoutingResult.UNROUTED
 
     def take_output(self, body: bytes, bag: str) -> None:
         """Take a message that the module published with this property bag."""
@@ -91,39 +91,39 @@ class Dispatcher:
         self.on_output(message)
         if self.private_output and message.system.get("output_name") == self.private_output:
             return
-        outcomes = self._route(message, announce=False)
-        self.counts.no_route += not outcomes
-        self.counts.too_large += Outcome.REFUSED in outcomes
+        results = self._route(message, announce=False)
+        self.counts.no_route += not results
+        self.counts.too_large += RoutingResult.REFUSED in results
 
-    def _route(self, message: RoutedMessage, *, announce: bool) -> list[Outcome]:
+    def _route(self, message: RoutedMessage, *, announce: bool) -> list[RoutingResult]:
         """Send a message where its routes lead; give for each of them what became of it on the way to the module."""
-        outcomes = []
+        results = []
         for route in self.router.routes_of(message):
-            outcome = Outcome.UNROUTED
+            result = RoutingResult.UNROUTED
             if route.endpoint is UPSTREAM:
                 self.counts.upstream += 1
                 self.on_upstream(message)
             elif route.endpoint.module == self.identity.module and self.session.waiting >= _MAX_QUEUE:
                 self.counts.overflow += 1
             elif route.endpoint.module == self.identity.module:
-                outcome = self._queue(
+                result = self._queue(
                     message, route.endpoint.input, route.priority, route.time_to_live, announce=announce
                 )
-            outcomes.append(outcome)
-        return outcomes
+            results.append(result)
+        return results
 
     def _queue(
         self, message: RoutedMessage, input_name: str, priority: int, time_to_live: int, *, announce: bool
-    ) -> Outcome:
+    ) -> RoutingResult:
         topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
         if len(topic.encode()) > MAX_TOPIC:
-            return Outcome.REFUSED
+            return RoutingResult.REFUSED
         expires = monotonic() + time_to_live if time_to_live else inf
         delivery = Delivery(message, topic, priority, expires)
         if announce:
             self.on_routed(delivery)
         self.session.enqueue(delivery)
-        return Outcome.ROUTED
+        return RoutingResult.ROUTED
 
 
 def _now() -> str:

@@ -15,7 +15,7 @@ from ..routing.messages import RoutedMessage
 from ..routing.routes import Router, built_in_routes
 from .broker import ModuleBroker
 from .connection import Connection
-from .dispatch import Counts, Dispatcher, Outcome
+from .dispatch import Counts, Dispatcher, RoutingResult
 from .faults import Faults
 from .identity import Identity
 from .listener import Listener
@@ -170,7 +170,7 @@ class EdgeHub:
         """The reported properties."""
         return self._twin.reported
 
-    async def send_telemetry(self, message: InputMessage) -> Outcome:
+    async def send_telemetry(self, message: InputMessage) -> RoutingResult:
         """Send a message as from a leaf device; waits while the module's queue is full.
 
         A message that names an input goes straight to it, for others the routes decide.
