@@ -116,7 +116,7 @@ class Simulation:
         self._command = Command(
             argv=options.command,
             kill_every=options.kill_every,
-            connects=lambda: self._hub.connects,
+            connects=lambda: self._hub.session.connects,
             under_way=lambda: self._ledger.under_way,
             may_kill=lambda: monotonic() - self._moved_at < options.settle / 2,
             before_kill=self._scraper.poll,
@@ -168,7 +168,7 @@ class Simulation:
             out_of_order=ledger.out_of_order,
             by_order=ledger.by_order,
             crashes=command.crashes,
-            connects=self._hub.connects,
+            connects=self._hub.session.connects,
             stop_code=self._stop_code,
             kills=None if command.kill_every is None else command.killed,
             kills_under_way=command.kills_under_way,
@@ -210,8 +210,8 @@ class Simulation:
                     shown_at = now
                 if (moved := self._moves()) != before:
                     before, self._moved_at = moved, now
-                if self._hub.connects != connects:
-                    connects, began_at = self._hub.connects, now
+                if self._hub.session.connects != connects:
+                    connects, began_at = self._hub.session.connects, now
                 quiet = now - max(self._moved_at, began_at)
                 if self._ledger.missing:
                     ended = quiet > self._patience()

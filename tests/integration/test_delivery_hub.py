@@ -40,10 +40,10 @@ async def _drop(hub: EdgeHub) -> None:
 
 async def _drop_while_connecting(hub: EdgeHub) -> None:
     for pause in (0.0, 0.01, 0.03):
-        connects = hub.connects
+        connects = hub.session.connects
         hub.drop_connections()
         async with asyncio.timeout(10):
-            while hub.connects == connects:  # noqa: ASYNC110
+            while hub.session.connects == connects:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         await asyncio.sleep(pause)
     hub.drop_connections()
@@ -111,7 +111,7 @@ async def test_nothing_is_lost_and_it_recovers(
         print(f"{fault.__name__}: {time.monotonic() - began:.1f} s")
         assert answers.firsts() == list(range(4000))
         assert answers.errors == []
-        assert answers.duplicates <= 64 * hub.connects
+        assert answers.duplicates <= 64 * hub.session.connects
         assert await module.stop() == 0
         assert module.codes == [0]
 
@@ -132,7 +132,7 @@ async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
         await send(hub, range(60))
         await answers.count(60)
         await asyncio.sleep(6.5)
-        assert (hub.connects, answers.duplicates) == (1, 0)
+        assert (hub.session.connects, answers.duplicates) == (1, 0)
         assert await module.metric("scoring_answered_total") == 60
         assert await module.stop() == 0
 

@@ -5,7 +5,7 @@ confirmed all the same.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -17,8 +17,7 @@ from ...packaging.manifest.edge_manifest import DEFAULT_PRIORITY
 from ...packaging.manifest.route_language import UPSTREAM
 from ...transports.mqtt_packets import MAX_TOPIC
 from ..routing.messages import RoutedMessage, bag_for_module, from_device, from_module
-from ..routing.routes import Router
-from .identity import Identity
+from ..routing.routes import Route, routes_of
 from .session import Delivery, Session
 
 _MAX_QUEUE = 100_000
@@ -56,9 +55,8 @@ class Counts:
 class Dispatcher:
     """Routes messages; the arguments are those of ``EdgeHub``."""
 
-    identity: Identity
     leaf_device: str
-    router: Router
+    routes: Sequence[Route]
     session: Session
     counts: Counts
     on_routed: Callable[[Delivery], object]
@@ -83,7 +81,7 @@ class Dispatcher:
 
     def take_output(self, body: bytes, bag: str) -> None:
         """Take a message that the module published with this property bag."""
-        message = from_module(body, bag, self.identity.device, self.identity.module, _now())
+        message = from_module(body, bag, self.session.identity.device, self.session.identity.module, _now())
         self.counts.outputs += 1
         if message.oversize:
             self.counts.too_large += 1
@@ -98,14 +96,14 @@ class Dispatcher:
     def _route(self, message: RoutedMessage, *, announce: bool) -> list[RoutingResult]:
         """Send a message where its routes lead; give for each of them what became of it on the way to the module."""
         results = []
-        for route in self.router.routes_of(message):
+        for route in routes_of(message, self.routes):
             result = RoutingResult.UNROUTED
             if route.endpoint is UPSTREAM:
                 self.counts.upstream += 1
                 self.on_upstream(message)
-            elif route.endpoint.module == self.identity.module and self.session.waiting >= _MAX_QUEUE:
+            elif route.endpoint.module == self.session.identity.module and self.session.waiting >= _MAX_QUEUE:
                 self.counts.overflow += 1
-            elif route.endpoint.module == self.identity.module:
+            elif route.endpoint.module == self.session.identity.module:
                 result = self._queue(
                     message, route.endpoint.input, route.priority, route.time_to_live, announce=announce
                 )
@@ -115,7 +113,7 @@ class Dispatcher:
     def _queue(
         self, message: RoutedMessage, input_name: str, priority: int, time_to_live: int, *, announce: bool
     ) -> RoutingResult:
-        topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
+        topic = f"{self.session.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
         if len(topic.encode()) > MAX_TOPIC:
             return RoutingResult.REFUSED
         expires = monotonic() + time_to_live if time_to_live else inf
