@@ -113,10 +113,10 @@ async def test_direct_methods(hub: EdgeHub, connect: Connect) -> None:
             await client.send_method_response(answer)
 
     client = await connect()
-    assert (await hub.invoke_method("add", [1, 2])).status == 404
+    assert (await hub.methods.invoke("add", [1, 2])).status == 404
     await listen(client, "on_method_request_received", on_method)
-    assert await hub.invoke_method("add", [1, 2]) == (200, 3)
-    assert (await hub.invoke_method("deaf", timeout=0.2)).status == 504
+    assert await hub.methods.invoke("add", [1, 2]) == (200, 3)
+    assert (await hub.methods.invoke("deaf", limit=0.2)).status == 504
 
 
 async def test_the_client_comes_back_after_a_restart_and_loses_nothing(hub: EdgeHub, connect: Connect) -> None:

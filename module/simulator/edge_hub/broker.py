@@ -26,7 +26,7 @@ _MAX_CLIENTS = 100
 """Connections at most (`MaxConnectedClients`)."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class ModuleBroker:
     """Serves the connections of one module.
 
@@ -37,10 +37,10 @@ class ModuleBroker:
 
     session: Session
     twin: Twin
+    methods: Methods
     faults: Faults
     token_grace: float
     output: Callable[[bytes, str], None]
-    methods: Methods = field(default_factory=Methods)
     _connections: set[Connection] = field(default_factory=set)
 
     def tick(self, now: float) -> None:
@@ -95,7 +95,7 @@ class ModuleBroker:
             connection.close()
             return
         if (before := self.session.link) is not None:
-            _log.warning("a second connection of %s ends the first", self.session.identity.client_id)
+            _log.warning("a second connection of %s ends the first", packet.client_id)
             before.close()
             self.on_close(before)
         session_present = self.session.persistent and not packet.clean_session

@@ -18,13 +18,12 @@ from .connection import Connection
 from .dispatch import Counts, Dispatcher, RoutingResult
 from .faults import Faults
 from .listener import Listener
-from .methods import MethodResult
+from .methods import Methods
 from .sas import Identity
 from .session import Delivery, Session
 from .twin import Twin
-from .workload import WorkloadApi
+from .workload import GENERATION, WorkloadApi
 
-_GENERATION = "1"
 _API_VERSION = "2018-06-28"
 
 
@@ -56,7 +55,7 @@ class EdgeHub:
     Attributes:
         session: what is kept for the module: its queue, what is not acked yet, and counts of deliveries.
         counts, faults: what it saw; what a test lets go wrong.
-        twin: its desired and reported properties.
+        twin, methods: its desired and reported properties; its direct methods.
         key, trust_bundle: the module's key; the authority's certificate as PEM text.
         connected, disconnected: events; one of them is set.
     """
@@ -84,10 +83,9 @@ class EdgeHub:
         self.counts, self.faults = Counts(), Faults()
         self.key = secrets.token_bytes(32)
         self._gateway = "127.0.0.1" if listen == "0.0.0.0" else listen  # noqa: S104 - only compared
-        self._identity = Identity(iothub, device, module, self.key)
         self.twin = Twin(desired or {})
         self.session = Session(
-            identity=self._identity,
+            identity=Identity(iothub, device, module, self.key),
             max_in_flight=max_in_flight,
             ack_timeout=ack_timeout,
             bound=queue_bound,
@@ -104,12 +102,18 @@ class EdgeHub:
             on_upstream=on_upstream,
             private_output=private_output,
         )
-        take_output = self._dispatcher.take_output
-        self._broker = ModuleBroker(self.session, self.twin, self.faults, token_grace, take_output)
+        self.methods = Methods(self.session.send)
+        self._broker = broker = ModuleBroker(
+            session=self.session,
+            twin=self.twin,
+            methods=self.methods,
+            faults=self.faults,
+            token_grace=token_grace,
+            output=self._dispatcher.take_output,
+        )
         self.connected, self.disconnected = self.session.connected, self.session.disconnected
         self._tick = min(1.0, ack_timeout / 5)
-        told = self._broker.on_open, self._broker.on_packet, self._broker.on_close
-        self._listener = Listener(listen, lambda: Connection(*told))
+        self._listener = Listener(listen, lambda: Connection(broker.on_open, broker.on_packet, broker.on_close))
         self.trust_bundle = self._listener.trust_bundle
         self._workload_socket: Path | None = None
         self._ticking: asyncio.TimerHandle
@@ -124,14 +128,7 @@ class EdgeHub:
         await self._listener.open()
         folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="edgehub-", ignore_cleanup_errors=True))
         self._workload_socket = Path(folder, "workload.sock")
-        workload = WorkloadApi(
-            path=self._workload_socket,
-            trust_bundle=self.trust_bundle,
-            key=self.key,
-            module=self._identity.module,
-            generation=_GENERATION,
-            faults=self.faults,
-        )
+        workload = WorkloadApi(self._workload_socket, self.trust_bundle, self.session.identity, self.faults)
         workload.start()
         self._opened.push_async_callback(asyncio.to_thread, workload.stop)
         self._opened.push_async_callback(self._listener.close, self._broker.drop_connections)
@@ -146,12 +143,13 @@ class EdgeHub:
     @property
     def environment(self) -> dict[str, str]:
         """The seven variables that ``IoTHubModuleClient.create_from_edge_environment()`` reads."""
+        identity = self.session.identity
         return {
-            "IOTEDGE_IOTHUBHOSTNAME": self._identity.iothub,
-            "IOTEDGE_DEVICEID": self._identity.device,
-            "IOTEDGE_MODULEID": self._identity.module,
+            "IOTEDGE_IOTHUBHOSTNAME": identity.iothub,
+            "IOTEDGE_DEVICEID": identity.device,
+            "IOTEDGE_MODULEID": identity.module,
             "IOTEDGE_GATEWAYHOSTNAME": self._gateway,
-            "IOTEDGE_MODULEGENERATIONID": _GENERATION,
+            "IOTEDGE_MODULEGENERATIONID": GENERATION,
             "IOTEDGE_WORKLOADURI": f"unix://{self._workload_socket}",
             "IOTEDGE_APIVERSION": _API_VERSION,
         }
@@ -167,10 +165,6 @@ class EdgeHub:
         """Change desired properties; a connected and subscribed module gets the patch, one that is away does not."""
         body = self.twin.update_desired(patch)
         self.session.send(f"$iothub/twin/PATCH/properties/desired/?$version={self.twin.desired_version}", body)
-
-    async def invoke_method(self, name: str, body: object = None, timeout: float = 30.0) -> MethodResult:  # noqa: ASYNC109
-        """Call a direct method of the module and wait ``timeout`` seconds at most for the answer."""
-        return await self._broker.methods.invoke(name, body, timeout, self.session.send)
 
     def drop_connections(self) -> None:
         """Drop all connections without a word; clients may come back at once."""

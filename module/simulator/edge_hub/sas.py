@@ -58,11 +58,6 @@ class Identity:
     key: bytes
 
     @property
-    def client_id(self) -> str:
-        """What it calls itself over MQTT."""
-        return f"{self.device}/{self.module}"
-
-    @property
     def topics(self) -> str:
         """The beginning of its own topics."""
         return f"devices/{self.device}/modules/{self.module}"
@@ -73,9 +68,10 @@ class Identity:
         Raises:
             TokenError: it is another identity, or the token does not open the hub.
         """
+        client_id = f"{self.device}/{self.module}"
         *names, query = packet.user_name.split("/")[1:] or [""]
-        if packet.client_id != self.client_id or names != [self.device, self.module]:
-            raise TokenError(f"{packet.client_id!r} as {packet.user_name!r} is not {self.client_id}")
+        if packet.client_id != client_id or names != [self.device, self.module]:
+            raise TokenError(f"{packet.client_id!r} as {packet.user_name!r} is not {client_id}")
         if not parse_qs(query.removeprefix("?")).get("api-version"):
             raise TokenError(f"the user name {packet.user_name!r} has no api-version")
         return check(packet.password, self.key, f"{self.iothub}/{self.topics}", now)

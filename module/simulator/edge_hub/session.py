@@ -142,17 +142,24 @@ class Session:
         await self._room.wait()
 
     def pump(self) -> None:
-        """Send what may be sent: first what was sent before and not acked, then waiting messages up to the limit."""
+        """Send first what was not acked, then what waits, up to the limit and the best priority first."""
         if self.link is None or self._inputs not in self.subscriptions:
             return
         now = monotonic()
         for delivery in list(self.in_flight.values()):
             if delivery.sent_at is None and delivery.not_before <= now:
                 self._send(delivery, now)
-        while len(self.in_flight) < self.max_in_flight and (taken := self._take(now)) is not None:
-            taken.packet_id = self.new_packet_id()
-            self.in_flight[taken.packet_id] = taken
-            self._send(taken, now)
+        while self.waiting and len(self.in_flight) < self.max_in_flight:
+            delivery = next(queue for queue in self._queues.values() if queue).popleft()
+            self.waiting -= 1
+            if self.waiting <= self.bound // 2:
+                self._room.set()
+            if delivery.expires <= now:
+                self.expired += 1
+                continue
+            delivery.packet_id = self.new_packet_id()
+            self.in_flight[delivery.packet_id] = delivery
+            self._send(delivery, now)
 
     def new_packet_id(self) -> int:
         """Give a packet id that no un-acked message has."""
@@ -189,15 +196,3 @@ class Session:
         if self.link is not None:
             self.link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
         self.delivered(delivery)
-
-    def _take(self, now: float) -> Delivery | None:
-        """Take the next waiting message, best priority first."""
-        while self.waiting:
-            delivery = next(queue for queue in self._queues.values() if queue).popleft()
-            self.waiting -= 1
-            if self.waiting <= self.bound // 2:
-                self._room.set()
-            if delivery.expires > now:
-                return delivery
-            self.expired += 1
-        return None

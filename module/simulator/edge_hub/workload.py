@@ -16,6 +16,9 @@ from urllib.parse import quote, urlsplit
 from . import sas
 from .faults import Faults
 
+GENERATION = "1"
+"""The module's generation id, which is part of the path."""
+
 _MAX_REQUEST = 65_536
 
 
@@ -24,11 +27,9 @@ class WorkloadApi(socketserver.ThreadingUnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, *, path: Path, trust_bundle: str, key: bytes, module: str, generation: str, faults: Faults
-    ) -> None:
-        self._trust_bundle, self._key, self._faults = trust_bundle, key, faults
-        self._sign_path = f"/modules/{quote(module, safe='')}/genid/{quote(generation, safe='')}/sign"
+    def __init__(self, path: Path, trust_bundle: str, identity: sas.Identity, faults: Faults) -> None:
+        self._trust_bundle, self._key, self._faults = trust_bundle, identity.key, faults
+        self._sign_path = f"/modules/{quote(identity.module, safe='')}/genid/{GENERATION}/sign"
         super().__init__(str(path), _Exchange)
 
     def start(self) -> None:

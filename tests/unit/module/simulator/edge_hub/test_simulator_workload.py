@@ -27,7 +27,7 @@ def faults() -> Faults:
 def path(tmp_path: Path, faults: Faults) -> Iterator[Path]:
     """Give the socket of a running API."""
     path = tmp_path / "workload.sock"
-    api = WorkloadApi(path=path, trust_bundle="PEM", key=KEY, module="scoring", generation="1", faults=faults)
+    api = WorkloadApi(path, "PEM", sas.Identity("hub.example", "edge-device", "scoring", KEY), faults)
     api.start()
     yield path
     api.stop()
