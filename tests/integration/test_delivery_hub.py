@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from addresses import free_address
 from module_process import Answers, Module, send
 
+from module.simulator.edge_hub.faults import Faults
 from module.simulator.edge_hub.hub import EdgeHub
 
 
@@ -120,14 +120,14 @@ async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
     hub: EdgeHub, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten confirmations a second, the oldest publish waits four times the stall time-out: one connection serves all."""
-    confirm, free_at = hub._broker._confirm, time.monotonic()
+    free_at = time.monotonic()
 
-    def slowly(*what: Any) -> None:
+    def delay(_: Faults) -> float:
         nonlocal free_at
         free_at = max(free_at, time.monotonic()) + 0.1
-        asyncio.get_running_loop().call_later(free_at - time.monotonic(), confirm, *what)
+        return free_at - time.monotonic()
 
-    monkeypatch.setattr(hub._broker, "_confirm", slowly)
+    monkeypatch.setattr(Faults, "puback_delay", property(delay))
     async with Module(hub.environment, tmp_path, TEST_RUN_SECONDS=0, SCORING_STALL_TIMEOUT_S=1) as module:
         await send(hub, range(60))
         await answers.count(60)
