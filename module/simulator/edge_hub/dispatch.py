@@ -95,15 +95,15 @@ class Dispatcher:
 
     def _route(self, message: RoutedMessage, *, announce: bool) -> list[RoutingResult]:
         """Send a message where its routes lead; give for each of them what became of it on the way to the module."""
-        results = []
+        results, module = [], self.session.identity.module
         for route in routes_of(message, self.routes):
             result = RoutingResult.UNROUTED
             if route.endpoint is UPSTREAM:
                 self.counts.upstream += 1
                 self.on_upstream(message)
-            elif route.endpoint.module == self.session.identity.module and self.session.waiting >= _MAX_QUEUE:
+            elif route.endpoint.module == module and self.session.waiting >= _MAX_QUEUE:
                 self.counts.overflow += 1
-            elif route.endpoint.module == self.session.identity.module:
+            elif route.endpoint.module == module:
                 result = self._queue(
                     message, route.endpoint.input, route.priority, route.time_to_live, announce=announce
                 )
