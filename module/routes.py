@@ -68,8 +68,8 @@ class Routes:
             messages = list(self._predictions(accepted, leaving))
             is_nothing = not messages
             if is_nothing and self.nothing:
-                said = {"AzureMLResponse": "NOTHING"}
-                messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), said)]
+                properties = {"AzureMLResponse": "NOTHING"}
+                messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), properties)]
             return Answers(messages, None, is_nothing)
         except ScoringError as error:
             return Answers([self.error(accepted, error)], error)

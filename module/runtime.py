@@ -122,7 +122,7 @@ class _Module:
             gauge("scoring_decoded_bytes", "Memory of decoded bodies not yet answered", lambda: pipeline.decoded)
             await hub.start()
             self._status.not_ready = ""
-            _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.said())
+            _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.summary())
             watch = watchdog.watch(scoring.thread.stack)
             await self._serve(hub, inbox, pipeline, watch, reporter.keep_reporting())
         except asyncio.CancelledError:
@@ -204,11 +204,11 @@ class _Module:
 
 def _max_size(settings: Settings, script: Script) -> int:
     """Give the most requests of a batch: what the script says; a bare model on a GPU says what pays."""
-    said = [most for model in script.models if (most := model.plan.max_rows)]
+    paying = [most for model in script.models if (most := model.plan.max_rows)]
     if settings.latency_target_ms:
-        return min([settings.max_batch_size or script.max_size, *said])
+        return min([settings.max_batch_size or script.max_size, *paying])
     if script.kind == "onnx":
-        return settings.max_batch_size or max([script.max_size, *said])
+        return settings.max_batch_size or max([script.max_size, *paying])
     return min(settings.max_batch_size or script.max_size, script.max_size)
 
 

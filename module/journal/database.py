@@ -210,13 +210,13 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     fact = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchone()
-    said = int(fact[0]) if fact and str(fact[0]).isdecimal() else 0
-    if min(version, said) > VERSION:
+    noted = int(fact[0]) if fact and str(fact[0]).isdecimal() else 0
+    if min(version, noted) > VERSION:
         raise JournalError(
             f"the journal {path} was written by a newer version of this module (format {version}, this one knows "
             f"{VERSION}): run that one, or set another SCORING_JOURNAL_DIR"
         )
-    return max(0, min(version, said))
+    return max(0, min(version, noted))
 
 
 def _prepare(path: Path) -> str:
