@@ -105,11 +105,10 @@ class _Module:
             self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, run_hangs(settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
-                inbox.offer,
+                inbox,
                 self._environment,
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,
-                begin=inbox.connected,
                 connected=reporter.connected,
                 is_instant=scoring.batcher.in_place,
             )
@@ -185,7 +184,6 @@ class _Module:
         watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping.wait(), *others)]
         ended, _ = await asyncio.wait((serving, *watching), return_when=asyncio.FIRST_COMPLETED)
         self._status.not_ready = "stopping"
-        hub.stop_taking()
         inbox.close()
         failure = next((error for task in ended if (error := task.exception())), None)
         if failure is None:

@@ -9,12 +9,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..errors import SettingsError, TransportError, UnsendableError
-from ..messages import InputMessage, Offer, OutputMessage
+from ..inbox import Inbox
+from ..messages import OutputMessage
 from .edge_hub_tap import Tap
 from .sdk_client import ThreadForEach, never, new_client, reason, shut_down
 
@@ -41,37 +42,33 @@ class EdgeHub:
 
     def __init__(
         self,
-        offer: Offer,
+        inbox: Inbox,
         environment: Mapping[str, str],
         *,
         hub_timeout: float,
         stall_timeout: float,
-        begin: Callable[[], None],
         connected: Callable[[Any], None],
         is_instant: bool = False,
     ) -> None:
-        """Take the inbox's offer and the limits.
+        """Take the inbox and the limits.
 
         Args:
-            offer: the inbox's; called on the event loop with the input messages that arrived together.
+            inbox: gets the input messages; once it is closed, none: they stay un-acked with the hub.
             environment: the variables by which the SDK finds edgeHub.
             hub_timeout: seconds without a connection after which the hub is given up.
             stall_timeout: seconds without a confirmation after which a connection counts as dead.
-            begin: called before every connect: the hub may send again what it sent on the last connection.
             connected: told of the SDK's client after every connect, for twin and methods.
             is_instant: answers follow in the same moment: an ack waits for the answer, to leave with it.
         """
-        self._offer = offer
+        self._inbox = inbox
         self._environment = environment
         self._hub_timeout = hub_timeout
         self._stall_timeout = stall_timeout
-        self._begin = begin
         self._connected = connected
         self._is_instant = is_instant
         self._loop = asyncio.get_running_loop()
         self._tap: Tap | None = None
         self._client: Any = None
-        self._taking = True
         self._pending: deque[_Pending] = deque()  # some behind an unconfirmed one may be done
         self._lost = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
@@ -144,8 +141,8 @@ class EdgeHub:
             client = await asyncio.to_thread(new_client, self._environment)  # which asks the workload API
         try:
             self._lost = lost = asyncio.Event()  # a new one: an old client may report its end late
-            self._begin()
-            tap = Tap(client, self._offer_while_taking, lost.set, is_instant=self._is_instant)
+            self._inbox.connected()
+            tap = Tap(client, self._inbox.offer, lost.set, is_instant=self._is_instant)
             async with asyncio.timeout(_CALL_TIMEOUT):
                 await client.connect()
                 # Makes the SDK subscribe, and waits for that: not on the event loop. The tap takes the messages.
@@ -206,13 +203,6 @@ class EdgeHub:
         if tap is not None and tap.held:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(tap.make_room)
-
-    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
-        return self._offer(messages, maybe_again=maybe_again) if self._taking else 0
-
-    def stop_taking(self) -> None:
-        """Accept no further message: it stays un-acked with the hub."""
-        self._taking = False
 
     async def stop(self) -> None:
         """Disconnect; what is not confirmed yet stays so."""
