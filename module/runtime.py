@@ -30,7 +30,7 @@ from .operating.twin import Reporter
 from .pipeline import Pipeline, Publish
 from .process.ending import Ending
 from .process.gc_policy import GcPolicy
-from .process.watchdog import Watchdog, init_hangs, run_hangs
+from .process.watchdog import Watchdog, hangs
 from .process.watcher import Watcher
 from .routes import MAX_SIZE, Routes
 from .settings import Settings
@@ -60,8 +60,7 @@ async def run(settings: Settings) -> None:
         TransportError: the hub could not be reached for SCORING_HUB_TIMEOUT_S.
         RunHungError: run() took longer than SCORING_RUN_TIMEOUT_S.
     """
-    environment = check_environment(os.environ)
-    await _Module(settings, environment).live()
+    await _Module(settings, check_environment(os.environ)).live()
 
 
 class _Module:
@@ -100,9 +99,9 @@ class _Module:
             self._ending.at_once = False
             self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
-            self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, init_hangs(settings.init_timeout_s))
+            self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, hangs("init", settings.init_timeout_s))
             scoring = await start_scoring(settings, watchdog)
-            self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, run_hangs(settings.run_timeout_s))
+            self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, hangs("run", settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
                 inbox,
@@ -242,7 +241,7 @@ async def start_scoring(settings: Settings, watchdog: Watchdog) -> Scoring:
             script = await thread.call(load, settings.dir, settings.script, _result_options(settings))
             await thread.call(script.init)
     except TimeoutError:
-        raise ScriptError(init_hangs(settings.init_timeout_s), thread.stack()) from None
+        raise ScriptError(hangs("init", settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
     in_place = script.kind == "onnx" and 0 < script.models[-1].plan.seconds(limits.max_size) < _INSTANT
     return Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
@@ -273,7 +272,7 @@ def pipeline_of(
         ),
         publish=publish,
         metrics=metrics,
-        read_ahead=2 * scoring.batcher.max_size,
+        read_ahead=2 * scoring.batcher.limits.max_size,
         max_unconfirmed=settings.max_unconfirmed,
         max_decoded=settings.max_decoded_mb << 20,
         rows=settings.rows == "auto",
