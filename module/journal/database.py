@@ -151,11 +151,6 @@ def says(error: Exception | str, codes: Collection[int]) -> bool:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF in codes
 
 
-def sizes_after(connection: sqlite3.Connection, seq: int) -> dict[int, int]:
-    """Give the sizes of the messages behind this one, ascending by seq."""
-    return dict(connection.execute("SELECT seq, size FROM messages WHERE seq > ? ORDER BY seq", (seq,)))
-
-
 def last_given(connection: sqlite3.Connection) -> int:
     """Give the last seq that the file gave to a message, done or not; one that no journal gives does not count."""
     query = "SELECT max(seq) FROM (SELECT seq FROM sqlite_sequence UNION ALL SELECT max(seq) FROM messages)"

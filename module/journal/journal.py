@@ -230,7 +230,8 @@ class Journal:
         """Take messages that another process has put back; without a look they would wait for the next one."""
         try:
             with self._appending:
-                sizes = database.sizes_after(self._reader, self._next - 1)
+                query = "SELECT seq, size FROM messages WHERE seq >= ? ORDER BY seq"
+                sizes: dict[int, int] = dict(self._reader.execute(query, (self._next,)))
                 if not sizes:
                     return
                 self._backlog.grow(sizes)
