@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
-from .batch import BatchLimits, ready_in
+from .batch import BatchLimits
 from .errors import RunError, TransientError
 from .patience import SAMPLE, Patience
 from .predictions import Context, Outcome, Request
@@ -103,13 +103,16 @@ class Batcher:
         self._timer = self._loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
+        """Start a batch of what waits: at once by default, for a lone request is not delayed for company.
+
+        With a delay only a full one, or one whose oldest request has waited so long; else a timer is set.
+        """
         self._timer = None
-        now = time.monotonic()
-        waited = now - self._waiting[0][1].since if self._waiting else 0.0
-        delay = ready_in(len(self._waiting), waited, self.limits)
-        if delay is None:
+        if not self._waiting:
             return
-        if delay > 0:
+        now = time.monotonic()
+        delay = self.limits.max_delay - (now - self._waiting[0][1].since)
+        if delay > 0 and len(self._waiting) < self.limits.max_size:
             self._timer = self._loop.call_later(delay, self._start_batch)
             return
         self._running = self._next_batch()
