@@ -26,8 +26,7 @@ from ..errors import SettingsError, UnsendableError
 from ..inbox import Inbox
 from ..messages import InputMessage, OutputMessage
 from .mqtt_on_loop import MqttOnLoop
-from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, puback, publish, published
-from .topics import input_message, output_bag
+from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, input_message, output_bag, puback, publish, published
 
 FITTING = ("2.14.", "2.15.")
 """Versions of azure-iot-device whose inside the tap knows."""
