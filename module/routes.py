@@ -75,14 +75,9 @@ class Routes:
                 messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), properties)]
             return Answers(messages, None, is_nothing)
         except ScoringError as error:
-            return Answers([self.error(accepted, error)], error)
-
-    def error(self, accepted: Accepted, error: ScoringError) -> OutputMessage:
-        """Give the message that says on the errors output why an input message could not be scored."""
-        message = accepted.message
-        properties = {**fitting(message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
-        body = _error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
-        return self._message(accepted, self.errors, 0, Leaving(body), properties)
+            properties = {**fitting(accepted.message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
+            body = _error_body(accepted.message, error, MAX_SIZE - bag_size(properties))
+            return Answers([self._message(accepted, self.errors, 0, Leaving(body), properties)], error)
 
     def _predictions(self, accepted: Accepted, leaving: Iterable[Leaving]) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}
@@ -144,16 +139,16 @@ def _checked_size(message: OutputMessage) -> int:
     return size
 
 
-def _error_body(message: InputMessage, kind: str, sentence: str, room: int) -> bytes:
+def _error_body(message: InputMessage, failure: ScoringError, room: int) -> bytes:
     """Give the body of an errors message, at most ``room`` bytes: what was wrong, and the original to try again with.
 
     Args:
         message: the input message.
-        kind: the name of the failure's class.
-        sentence: what was wrong; it may quote the message.
+        failure: what was wrong; its sentence may quote the message.
         room: in bytes; at least a quarter of a megabyte less the properties.
     """
-    error = {"type": kind, "message": sentence[:_MAX_SENTENCE], "input": message.input}
+    sentence = str(failure)[:_MAX_SENTENCE]
+    error = {"type": type(failure).__name__, "message": sentence, "input": message.input}
     original: dict[str, object] = {"system": message.system, "properties": fitting(message.properties, MAX_BAG // 2)}
     frame = len(orjson.dumps({"error": error, "original": {**original, "base64": "", "truncated": False}}))
     original |= _carried(message.body, room - frame)
