@@ -11,7 +11,6 @@ from scoring.batcher import Batcher
 from scoring.bodies.codecs import Body, rows_of, unpacked, weight
 from scoring.errors import RunError, ScoringError
 from scoring.predictions import SUSPECT, Context, Outcome, Request
-from scoring.scripts.loading import Script
 
 from .errors import UnsendableError
 from .inbox import Inbox
@@ -52,7 +51,7 @@ class Pipeline:
     overlap: while one batch runs, the next one is decoded and the one before is sent.
 
     Attributes:
-        inbox, script, batcher, routes, publish, metrics: the parts that the way leads through.
+        inbox, batcher, routes, publish, metrics: the parts that the way leads through.
         read_ahead: messages that are decoded and not yet sent, at most.
         max_unconfirmed: outputs that are sent and not yet confirmed, at most.
         max_decoded: bytes that what is decoded and not yet sent takes, at most, unless it is one message alone.
@@ -63,7 +62,6 @@ class Pipeline:
     """
 
     inbox: Inbox
-    script: Script
     batcher: Batcher
     routes: Routes
     publish: Publish
@@ -77,7 +75,8 @@ class Pipeline:
     on_idle: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
-        self.rows = self.rows and self.script.rows
+        self._script = self.batcher.script
+        self.rows = self.rows and self._script.rows
         self._scored: asyncio.Queue[_Scored | None] = asyncio.Queue(self.read_ahead)
         self._sent: asyncio.Queue[_Sent | None] = asyncio.Queue()  # bounded by _unconfirmed
         self._unconfirmed = 0
@@ -111,7 +110,7 @@ class Pipeline:
             while self.decoded and self.decoded + weighs > self.max_decoded:
                 self._lighter.clear()
                 await self._lighter.wait()
-            request = self.script.decode(body)
+            request = self._script.decode(body)
             rows = rows_of(request) if self.rows else None
         except ScoringError as error:
             return _Scored(accepted, error)
@@ -119,10 +118,10 @@ class Pipeline:
             _log.exception("a body cannot be decoded after an error of ours: please report this")
             return _Scored(accepted, RunError(f"the body cannot be decoded: {type(error).__name__}"))
         self.decoded += weighs
-        context = _context(accepted) if self.script.wants_context else None
+        context = _context(accepted) if self._script.wants_context else None
         is_rows = rows is not None
         values = [request] if rows is None else rows
-        again = None if isinstance(request, str) else partial(self.script.decode, body)
+        again = None if isinstance(request, str) else partial(self._script.decode, body)
         requests = [Request(value, context, is_rows, 0, again, row) for row, value in enumerate(values)]
         outcomes = self.batcher.submit(requests, accepted.seq, alone=accepted.alone)
         return _Scored(accepted, outcomes, is_rows, weighs)

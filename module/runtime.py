@@ -7,7 +7,6 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -41,15 +40,6 @@ _INSTANT = 0.0001
 """Seconds of the largest batch of a bare model below which it is scored on the event loop: a thread costs as much."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """The scoring script, loaded and initialised, with the thread that it lives on."""
-
-    script: Script
-    thread: ScoringThread
-    batcher: Batcher
 
 
 async def run(settings: Settings) -> None:
@@ -100,7 +90,7 @@ class _Module:
             self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
             self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, hangs("init", settings.init_timeout_s))
-            scoring = await start_scoring(settings, watchdog)
+            batcher = await start_scoring(settings, watchdog)
             self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, hangs("run", settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
@@ -109,19 +99,19 @@ class _Module:
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,
                 connected=reporter.connected,
-                is_instant=scoring.batcher.in_place,
+                is_instant=batcher.in_place,
             )
             inbox.on_room = hub.make_room
-            self._show(scoring.script, inbox, hub, watchdog)
+            self._show(batcher.script, inbox, hub, watchdog)
             pipeline = pipeline_of(
-                settings, scoring, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
+                settings, batcher, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
             )
             gauge = self._metrics.gauge
             gauge("scoring_decoded_bytes", "Memory of decoded bodies not yet answered", lambda: pipeline.decoded)
             await hub.start()
             self._status.not_ready = ""
             _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.summary())
-            watch = watchdog.watch(scoring.thread.stack)
+            watch = watchdog.watch(batcher.thread.stack)
             await self._serve(hub, inbox, pipeline, watch, reporter.keep_reporting())
         except asyncio.CancelledError:
             if not self._stopping.is_set():
@@ -232,7 +222,7 @@ def _inbox(settings: Settings) -> Inbox:
     return journal
 
 
-async def start_scoring(settings: Settings, watchdog: Watchdog) -> Scoring:
+async def start_scoring(settings: Settings, watchdog: Watchdog) -> Batcher:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
     install(settings)
     thread = ScoringThread(asyncio.get_running_loop())
@@ -244,12 +234,12 @@ async def start_scoring(settings: Settings, watchdog: Watchdog) -> Scoring:
         raise ScriptError(hangs("init", settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
     in_place = script.kind == "onnx" and 0 < script.models[-1].plan.seconds(limits.max_size) < _INSTANT
-    return Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
+    return Batcher(script, thread, limits, watchdog, in_place=in_place)
 
 
 def pipeline_of(
     settings: Settings,
-    scoring: Scoring,
+    batcher: Batcher,
     inbox: Inbox,
     publish: Publish,
     *,
@@ -260,8 +250,7 @@ def pipeline_of(
     stamp = {"model": settings.model_name, "modelVersion": settings.model_version}
     return Pipeline(
         inbox=inbox,
-        script=scoring.script,
-        batcher=scoring.batcher,
+        batcher=batcher,
         routes=Routes(
             settings.routes,
             settings.errors_output,
@@ -272,7 +261,7 @@ def pipeline_of(
         ),
         publish=publish,
         metrics=metrics,
-        read_ahead=2 * scoring.batcher.limits.max_size,
+        read_ahead=2 * batcher.limits.max_size,
         max_unconfirmed=settings.max_unconfirmed,
         max_decoded=settings.max_decoded_mb << 20,
         rows=settings.rows == "auto",
