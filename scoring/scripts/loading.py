@@ -18,7 +18,7 @@ from ..compat.old_libraries import put_back
 from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
-from ..options import current
+from ..options import Options, current
 from ..predictions import SAMPLE, Outcome, Request
 from .answering import Answering
 from .kinds.batched import Batched
@@ -87,7 +87,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     forget_rawhttp()
     init, run = _import(path, directory, stand_ins)
     answering = Answering(run, directory, options or ResultOptions())
-    kind = choose_kind(read_run(run, path), answering, current().merge)
+    kind = choose_kind(read_run(run, path), answering, current(Options).merge)
     return Script(
         "onnx" if is_bare else kind.kind,
         path,
