@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.wrappers import Request
 
+from ..predictions import Context
 from .decorators import rawhttp
 
 _ON_ONE_LINE = re.compile(r"[\r\n]")
@@ -34,7 +35,12 @@ class AMLRequest(Request):
     """A message as an HTTP request: the body is the POSTed data, its properties are both headers and query arguments.
 
     What is read of it stays readable: it is in memory anyway, and the body has its bound already.
+
+    Attributes:
+        context: what the message came with; no request of Flask's has this.
     """
+
+    context = Context()
 
     parameter_storage_class = Fields
     max_form_memory_size = None

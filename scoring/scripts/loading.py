@@ -100,7 +100,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         replaced=stand_ins.replaced,
         sample=schema_sample(run),
         merging=kind.merging,
-        wants_context=bool(kind.run.context),
+        wants_context=kind.wants_context,
         probe=_probe(directory, kind.decode, rows=kind.rows),
         models=models,
     )

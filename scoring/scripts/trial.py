@@ -134,7 +134,7 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
         try:
             request = script.decode(body)
             rows = rows_of(request) if script.rows else None
-            context = Context() if script.wants_context else None
+            context = Context(properties=body.headers, content_type=body.content_type) if script.wants_context else None
             decoded = [Request(value, context, is_row=rows is not None) for value in rows or [request]]
             left: list[tuple[Leaving, ...]] = []
             while len(left) < len(decoded):

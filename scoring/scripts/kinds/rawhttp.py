@@ -1,8 +1,11 @@
 """The rawhttp kind, ``@rawhttp def run(request)``: the message as an HTTP request."""
 
+from collections.abc import Sequence
+
 from ...bodies.codecs import Body
 from ...bodies.content_encoding import plain
 from ...compat.aml_request import AMLRequest
+from ...predictions import Context
 from .one_at_a_time import OneAtATime
 
 
@@ -11,8 +14,13 @@ class RawHttp(OneAtATime):
 
     kind = "rawhttp"
     merges = False
+    wants_context = True
 
-    def decode(self, body: Body) -> object:
-        """Give the request object, with the body's compressions undone, and the headers where run() asks for them."""
-        data = plain(body.data, body.content_encoding, None)
-        return {self.run.name: AMLRequest(data, body.content_type, body.headers), **self.headers_of(body)}
+    def decode(self, body: Body) -> AMLRequest:
+        """Give the request object, with the body's compressions undone."""
+        return AMLRequest(plain(body.data, body.content_encoding, None), body.content_type, body.headers)
+
+    def _call(self, request: object, contexts: Sequence[Context] = ()) -> object:
+        if isinstance(request, AMLRequest) and contexts:
+            request.context = contexts[0]
+        return super()._call(request, contexts)

@@ -290,15 +290,10 @@ def test_a_file_of_a_form_can_be_saved(tmp_path: Path) -> None:
 
 
 def test_properties_are_the_headers_of_a_request(scripts: Path) -> None:
-    """Of rawhttp's request, and of request_headers."""
+    """And its query arguments."""
     script = load(scripts / "rawhttp_json")
     (answer,) = scored(script, [script.decode(Body(b'{"a": 1}', "text/plain", "", {"room": "7"}))])
     assert answer == {"method": "POST", "same": True, "type": "text/plain", "args": {"room": "7"}}
-    reading = load(scripts / "reads_headers")
-    assert reading.decode(Body(b"x", "", "", {"room": "7"})) == {
-        "raw_data": "x",
-        "request_headers": {"Content-Type": "application/json", "room": "7"},
-    }
 
 
 def test_a_sample_comes_from_the_schema(scripts: Path) -> None:
