@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import Add, Commands, settings_of
+from . import Add, Commands, keep_stdout, settings_of
 
 if TYPE_CHECKING:
     from scoring.bodies.codecs import Body
@@ -53,6 +53,7 @@ def _check(arguments: argparse.Namespace) -> int:
     read = settings_of(arguments.scoring_dir)
     install(read)
     logs.configure("warning", "text", sys.stderr)
+    keep_stdout()
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)
     for number in (signal.SIGTERM, signal.SIGINT):  # an exception would look like the script's own

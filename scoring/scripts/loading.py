@@ -13,6 +13,7 @@ from ..batch import batch_options
 from ..bodies.codecs import Body, rows_of
 from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants_rawhttp
 from ..compat.finder import StandIns
+from ..compat.main_thread import current_loop, tolerate_signals
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..errors import ModelError, ScoringError, ScriptError
@@ -24,7 +25,7 @@ from .answering import Answering
 from .kinds.batched import Batched
 from .kinds.classic import Classic
 from .kinds.one_at_a_time import OneAtATime
-from .kinds.run_function import Awaiting, Kind, RunFunction, read_run
+from .kinds.run_function import Kind, RunFunction, read_run, settle
 from .kinds.schema import Schema
 from .results import ResultOptions
 from .traces import blame, own_traceback
@@ -85,13 +86,15 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
+    tolerate_signals()
+    current_loop()
     init, run = _import(path, directory, stand_ins)
     answering = Answering(run, directory, options or ResultOptions())
     kind = choose_kind(read_run(run, path), answering, current(Options).merge)
     return Script(
         "onnx" if is_bare else kind.kind,
         path,
-        lambda: _init(init, kind.run.awaiting, directory),
+        lambda: _init(init, directory),
         kind.score,
         kind.decode,
         rows=kind.rows,
@@ -156,7 +159,9 @@ def _enter(directory: Path, name: str) -> tuple[Path, bool]:
             raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
         path = Path(__file__).with_name("onnx_script.py")
     os.chdir(directory)
-    os.environ.setdefault("AML_APP_ROOT", str(directory))
+    os.environ["AML_APP_ROOT"] = str(directory)
+    if not is_bare:
+        os.environ["AZUREML_ENTRY_SCRIPT"] = name
     for folder in {} if is_bare else {str(path.parent): None, str(directory): None}:
         if folder not in sys.path:
             sys.path.insert(0, folder)
@@ -187,9 +192,9 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     return init, run
 
 
-def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> None:
+def _init(init: Callable[[], object], directory: Path) -> None:
     try:
-        awaiting.settle(init())
+        settle(init())
     except ModelError:
         raise
     except (Exception, SystemExit) as error:

@@ -14,7 +14,7 @@ from ...bodies.plain_values import frame_records
 from ...errors import RequestError, ScoringError, ScriptError, TransientError, WrongNumberError
 from ...predictions import Outcome, Request
 from ..answering import Answering
-from .run_function import Kind, RunFunction, contexts_of, values_of
+from .run_function import Kind, RunFunction, contexts_of, settle, values_of
 
 PATIENT_AFTER = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
@@ -65,7 +65,7 @@ class Batched:
         errors: list[ScoringError | None] = []  # of the script's check: run() sees only what passes
         for request in requests:
             try:
-                passes = self.run.awaiting.settle(self._check(request.value))
+                passes = settle(self._check(request.value))
                 is_good = passes is None or passes
                 errors.append(None if is_good else RequestError("it does not pass the script's check"))
             except BaseException as raised:
@@ -111,7 +111,7 @@ class Batched:
         try:
             values, contexts = values_of(requests), contexts_of(requests)
             told = self.run.told(contexts) if contexts else {}
-            result = self.run.awaiting.settle(self.run.function(**{self.run.name: values}, **told))
+            result = settle(self.run.function(**{self.run.name: values}, **told))
             predictions = one_each(result, len(requests))
             # Each at once, before the next one is asked for: a generator may fill the same object again.
             outcome = self._answering.outcome

@@ -15,7 +15,7 @@ from ...merging.merge_policy import Merging
 from ...merging.reading.calls import what_stands_against
 from ...predictions import Context, Outcome, Request
 from ..answering import Answering
-from .run_function import Kind, RunFunction, contexts_of, values_of
+from .run_function import Kind, RunFunction, contexts_of, settle, values_of
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
@@ -102,4 +102,4 @@ class OneAtATime(ABC):
         arguments = request if isinstance(request, dict) else {self.run.name: request}
         if contexts:
             arguments = {**{name: of_one for name, (of_one,) in self.run.told(contexts).items()}, **arguments}
-        return self.run.awaiting.settle(self.run.function(**arguments))
+        return settle(self.run.function(**arguments))

@@ -1,15 +1,15 @@
 """run() of a script: what its signature asks for, what it is given, and how its result is awaited."""
 
-import asyncio
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Literal
 
 from msgspec import structs
 
+from ...compat.main_thread import current_loop
 from ...errors import ScriptError
 from ...predictions import Context, Request
 
@@ -19,19 +19,9 @@ HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 
 
-class Awaiting:
-    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def settle(self, result: Any) -> object:
-        """Give the result of what has to be awaited; anything else as it is."""
-        if not hasattr(type(result), "__await__"):
-            return result
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(result)
+def settle(result: Any) -> object:
+    """Give the result of what has to be awaited; anything else as it is."""
+    return current_loop().run_until_complete(result) if hasattr(type(result), "__await__") else result
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,6 @@ class RunFunction:
         parameters: those that a request fills: without ``request_headers`` and the context.
         headers: whether it has the parameter ``request_headers``.
         context: the name of the parameter for the context; empty if it has none.
-        awaiting: settles what is asynchronous.
     """
 
     function: Callable[..., object]
@@ -52,7 +41,6 @@ class RunFunction:
     parameters: tuple[inspect.Parameter, ...]
     headers: bool
     context: str = ""
-    awaiting: Awaiting = field(default_factory=Awaiting)
 
     @property
     def name(self) -> str:
