@@ -92,7 +92,7 @@ BROKEN = {
     "init_wants_a_model": r"there is no model at absent\.onnx",
     "model_path_missing": r"there is no model absent: looked at azureml-models/absent and \./absent",
     "model_dir_not_set": r"score\.py line 6: TypeError: .*NoneType \(AZUREML_MODEL_DIR is not set: set it to",
-    "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace needs Azure Machine",
+    "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace\.from_config needs Azure Machine",
 }
 """Folder → the sentence with which load() or init() refuses it."""
 

@@ -89,7 +89,7 @@ def _bodies(sample: Path) -> "list[Body]":
 
 def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
     """Give what people are told: a word, and the lines of what there is to say of it."""
-    yield "script", [f"{trial.directory}/{trial.script}"]
+    yield "script", [f"{trial.directory}/{trial.script}" if trial.script else f"none in {trial.directory}"]
     if trial.kind:
         form = _KINDS[trial.kind].format(max_size=trial.max_size)
         yield "kind", [f"{trial.kind}: {form}{', and is awaited' if trial.is_async else ''}"]

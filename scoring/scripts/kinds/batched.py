@@ -34,6 +34,7 @@ class Batched:
     kind: ClassVar[Kind] = "batched"
     rows: ClassVar[bool] = True
     merging = None
+    alone: ClassVar[str] = ""
     decode = staticmethod(decode)
 
     def __init__(self, run: RunFunction, answering: Answering) -> None:

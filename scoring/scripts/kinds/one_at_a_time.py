@@ -26,17 +26,17 @@ class OneAtATime(ABC):
 
     Attributes:
         wants_context: whether run() is told what its requests came with.
-        merges: whether requests may share calls where that is found harmless.
         is_text: whether a request is a text; other ones are objects that run() may change.
         run: as the script has it.
         max_size: requests in one score() at most.
         merging: decides whether requests share calls; None where they never do.
+        alone: why they never do; empty where they may.
     """
 
     kind: ClassVar[Kind]
     rows: ClassVar[bool] = False
     max_size: ClassVar[int] = BatchOptions().max_size
-    merges: ClassVar[bool] = True
+    alone: str = ""
     is_text: ClassVar[bool] = False
 
     def __init__(self, run: RunFunction, answering: Answering, merge_mode: str) -> None:
@@ -47,7 +47,9 @@ class OneAtATime(ABC):
         """
         self.run, self.answering = self._filled(run), answering
         self.merging: Merging | None = None
-        if self.merges and not self.run.wants_context:  # what a request came with is its own
+        told = " and ".join(self.run.told(()))  # what a request came with is its own
+        self.alone = f"run() has {told}, which is of one message" if told else self.alone
+        if not self.alone:
             own: Callable[[object], object] = (lambda value: value) if self.is_text else deepcopy
             scoring = Scoring(
                 lambda value: self._call(own(value)),

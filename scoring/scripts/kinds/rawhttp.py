@@ -13,7 +13,7 @@ class RawHttp(OneAtATime):
     """A script that gets a request object for each message."""
 
     kind = "rawhttp"
-    merges = False
+    alone = "a request object is of one message"
     wants_context = True
 
     def decode(self, body: Body) -> AMLRequest:
