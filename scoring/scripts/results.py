@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-from ..bodies.plain_values import HoldsPredictionError, as_plain, encode, frame_records
+from ..bodies.plain_values import HoldsPredictionError, encode, frame_records, text_or_base64
 from ..errors import RunError, ScoringError
 from ..predictions import ERROR_RESULT, SUSPECT, Leaving, Nothing, Prediction
 from .responses import response_of
@@ -154,7 +154,7 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
         return b"{}", _JSON, _UTF8
     if (response := response_of(value)) is not None:
         return response[1].body, response[1].content_type, response[1].content_encoding
-    return _json(as_plain(value) if isinstance(value, bytes | bytearray) else value, options), _JSON, _UTF8
+    return _json(text_or_base64(value) if isinstance(value, bytes | bytearray) else value, options), _JSON, _UTF8
 
 
 def _json(value: object, options: ResultOptions) -> bytes:
