@@ -1,7 +1,7 @@
 """The rawhttp kind, ``@rawhttp def run(request)``: the message as an HTTP request."""
 
 from ...bodies.codecs import Body
-from ...bodies.content_encoding import plain
+from ...bodies.content_encoding import decompressed
 from ...compat.aml_request import AMLRequest
 from .one_at_a_time import OneAtATime
 
@@ -14,5 +14,6 @@ class RawHttp(OneAtATime):
 
     def decode(self, body: Body) -> object:
         """Give the request object, with the body's compressions undone, and the headers where run() asks for them."""
-        data = plain(body.data, body.content_encoding, None)
-        return {self.run.name: AMLRequest(data, body.content_type, body.headers), **self.headers_of(body)}
+        data, charsets = decompressed(body.data, body.content_encoding)
+        request = AMLRequest(data, body.content_type, body.headers, ", ".join(charsets))
+        return {self.run.name: request, **self.headers_of(body)}
