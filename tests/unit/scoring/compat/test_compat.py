@@ -1,12 +1,13 @@
 """The stand-ins: there for the user's script alone, and only where the real thing is missing."""
 
-import importlib
+import importlib.util
 import io
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from werkzeug.exceptions import BadRequest
 
 from scoring.bodies.codecs import Body
 from scoring.bodies.plain_values import encode
-from scoring.compat import collectors
+from scoring.compat import collectors, parameter_types
 from scoring.compat.aml_request import AMLRequest
 from scoring.compat.aml_response import AMLResponse
 from scoring.compat.collectors import Collector, ModelDataCollector
@@ -346,3 +347,19 @@ def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(named: str,
     found = response_of(response)
     assert found is not None
     assert found.content_type == f"{left}; charset=utf-8"
+
+
+def test_dates_are_read_as_inference_schema_reads_them_or_as_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With dateutil, which pandas brings; a device without it gets the form that needs no library."""
+    day = datetime(2021, 5, 3, 16, 0)  # noqa: DTZ001 - as it stands in the text
+    for installed, texts in ((True, ("3 May 2021 4pm", "4pm")), (False, ("2021-05-03T16:00", "16:00"))):
+        if not installed:
+            monkeypatch.setitem(sys.modules, "dateutil.parser", None)
+        copied = importlib.util.spec_from_file_location("a_copy", parameter_types.__file__)
+        assert copied is not None
+        assert copied.loader is not None
+        copied.loader.exec_module(types := importlib.util.module_from_spec(copied))
+        assert types.StandardPythonParameterType(day).deserialize_input(texts[0]) == day
+        assert types.StandardPythonParameterType(day.time()).deserialize_input(texts[1]) == day.time()
+    with pytest.raises(ValueError, match="Invalid isoformat string: '3 May"):
+        types.StandardPythonParameterType(day).deserialize_input("3 May 2021 4pm")
