@@ -172,6 +172,7 @@ CASES = [
     case("schema_pandas_split", {"data": {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}}, [3, 7]),
     case("schema_defaults", {"data": [1, 2]}, {"data": [10, 20], "label": None, "headers": True}),
     case("schema_defaults", {"data": [1], "factor": 3, "label": "y"}, {"data": [3], "label": "y", "headers": True}),
+    case("schema_dates", {"when": "3 Feb 2019 4pm", "data": "YWJj"}, {"year": 2019, "data": "abc"}),
     case("schema_dates", {"when": "2019-02-03T04:05:06Z", "data": "YWJj"}, {"year": 2019, "data": "abc"}),
     case(
         "schema_nested",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ...bodies.codecs import Body
-from ...bodies.content_encoding import plain
+from ...bodies.content_encoding import decompressed
 from ...compat.aml_request import AMLRequest
 from ...predictions import Context
 from .one_at_a_time import OneAtATime
@@ -18,7 +18,8 @@ class RawHttp(OneAtATime):
 
     def decode(self, body: Body) -> AMLRequest:
         """Give the request object, with the body's compressions undone."""
-        return AMLRequest(plain(body.data, body.content_encoding, None), body.content_type, body.headers)
+        data, charsets = decompressed(body.data, body.content_encoding)
+        return AMLRequest(data, body.content_type, body.headers, ", ".join(charsets))
 
     def _call(self, request: object, contexts: Sequence[Context] = ()) -> object:
         if isinstance(request, AMLRequest) and contexts:
