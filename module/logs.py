@@ -93,9 +93,11 @@ class _OwnLogger(logging.Logger):
     def disabled(self, value: bool) -> None: ...
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        """Say whether the process's own level lets a record pass."""
         return super().isEnabledFor(level) if _configured is None else level >= _configured[0]
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Hand a record to the process's own handler."""
         if _configured is None:
             super().callHandlers(record)
         else:

@@ -101,6 +101,69 @@ _FORM = (
     b'--X\r\nContent-Disposition: form-data; name="label"\r\n\r\ncat\r\n'
     b'--X\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n\x00\xff\x01\r\n--X--\r\n'
 )
+_PART = b'--X\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+_FORMS = b"".join(
+    _PART % part
+    for part in (
+        (b"label", b"", b"a"),
+        (b"label", b"", b"b"),
+        (b"empty", b"", b""),
+        (b"image", b'; filename="1.png"\r\nContent-Type: image/png', b"\x01"),
+        (b"image", b'; filename="2.bin"', b"\x02\xff"),
+        (b"other", b'; filename="3.txt"', b""),
+    )
+)
+_FORMS += b"--X--\r\n"
+_SENT = {"X-Site": "7", "X-Limit": "12", "User-Agent": "probe/1"}
+_FIELDS: dict[str, Any] = {
+    "files": [
+        ["image", "1.png", "image/png", "01"],
+        ["image", "2.bin", "", "02ff"],
+        ["other", "3.txt", "", ""],
+    ],
+    "file names": ["1.png", "2.bin"],
+    "form": [["label", "a"], ["label", "b"], ["empty", ""]],
+    "label": ["a", "a", "b"],
+    "flat": {"label": "a", "empty": ""},
+    "lists": {"label": ["a", "b"], "empty": [""]},
+    "args": sorted(map(list, _SENT.items())),
+    "number": 12,
+    "headers": sorted(map(list, _SENT.items())),
+    "again": sorted(map(list, _SENT.items())),
+    "names": True,
+    "absent": [400, False, False, None],
+    "data": "",
+    "types": [True, True],
+}
+_FIELDS["values"] = sorted([*_FIELDS["args"], *_FIELDS["form"]])
+_NO_FIELDS = {
+    **{
+        **{name: [] for name in _FIELDS},
+        "flat": {},
+        "lists": {},
+        "label": [None],
+        "number": 5,
+        "names": False,
+        "data": "x",
+    },
+    **{"absent": _FIELDS["absent"], "types": [True, True]},
+}
+_ASKED = "Cookie=a%3D1%3B+b%3D2&User-Agent=probe%2F1&Accept=text%2Fcsv"
+_ABOUT: dict[str, Any] = {
+    "method": "POST",
+    "path": ["/score", "/score?", "", ""],
+    "url": ["http", True, True],
+    "host": [True, True, True],
+    "address": "127.0.0.1",
+    "cookies": {},
+    "agent": ["", ""],
+    "json": [True, {"a": 1}],
+    "type": [JSON, "application/json; charset=utf-8", {"charset": "utf-8"}],
+    "length": [8, 8, 8],
+    "charset": "utf-8",
+    "accepts": [None, None, None, False],
+    "again": True,
+}
 _OCTETS = "application/octet-stream"
 _FIT = "the body does not fit the script's input schema: "
 
@@ -195,6 +258,65 @@ CASES = [
         _FORM,
         {"name": "a.png", "size": 3, "label": "cat"},
         content_type="multipart/form-data; boundary=X",
+    ),
+    case("rawhttp_fields", _FORMS, _FIELDS, content_type="multipart/form-data; boundary=X", properties=_SENT),
+    case(
+        "rawhttp_fields",
+        b"label=a&label=b&empty=",
+        {
+            **_FIELDS,
+            **{"files": [], "file names": [], "form": [["label", "a"], ["label", "b"], ["empty", ""]]},
+            **{
+                "label": ["a", "a", "b"],
+                "flat": {"label": "a", "empty": ""},
+                "lists": {"label": ["a", "b"], "empty": [""]},
+            },
+            "values": sorted([*_FIELDS["args"], ["label", "a"], ["label", "b"], ["empty", ""]]),
+        },
+        content_type="application/x-www-form-urlencoded",
+        properties=_SENT,
+    ),
+    case("rawhttp_fields", b"x", _NO_FIELDS, content_type="text/plain"),
+    case("rawhttp_about", {"a": 1}, {**_ABOUT, "type": [JSON, JSON, {}]}),
+    case("rawhttp_about", b'{"a": 1}', _ABOUT, content_type="application/json; charset=utf-8"),
+    case(
+        "rawhttp_about",
+        b"t\xc3\xa4xt",
+        {
+            **_ABOUT,
+            **{"json": [False, None], "type": ["text/plain", "text/plain", {}], "length": [5, 5, 4]},
+            **{
+                "cookies": {"a": "1", "b": "2"},
+                "agent": ["probe/1", "probe/1"],
+                "accepts": ["text/csv", None, None, False],
+            },
+            "path": ["/score", f"/score?{_ASKED}", "", _ASKED],
+        },
+        content_type="text/plain",
+        properties={"Cookie": "a=1; b=2", "User-Agent": "probe/1", "Accept": "text/csv"},
+    ),
+    *(
+        case("rawhttp_answers", {"give": give}, gives)
+        for give, gives in {
+            "generator": "one two drei ä".encode(),
+            "list": b"ab",
+            "file": b"line\nline \xff",
+            "lines": b'{"n": 0}\n{"n": 1}\n{"n": 2}\n',
+            "bytes": b"\x00\xff",
+            "text": b"plain",
+            "json": {"a": [1]},
+            "none": {},
+            "empty": b"",
+            "replaced": b"second",
+        }.items()
+    ),
+    *(
+        case("rawhttp_answers", {"give": give}, fails=fails)
+        for give, fails in {
+            "failing": "run() failed: score.py line 20: ValueError: the third part is missing",
+            "refused": "the script answered with status 404: no such thing",
+            "broken": "the script answered with status 503: out of order",
+        }.items()
     ),
     case("async_run", 4, {"doubled": 8}),
     case("async_init", 4, 12),

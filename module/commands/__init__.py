@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -21,15 +21,16 @@ Add = Callable[[Commands, str, Command, str, str], argparse.ArgumentParser]
 """The command line's ``add(commands, name, command, summary, epilog)``."""
 
 
-def keep_stdout() -> None:
-    """Keep standard output for what the command itself says.
+def keep_stdout() -> TextIO:
+    """Give standard output for what the command itself says, and nobody else from now on.
 
-    What a script writes there goes to standard error, be it past Python's ``print()`` or from a process of its own.
+    What a script writes there goes to standard error: by ``print()``, past Python, from a thread or process of its own.
     """
     sys.stdout.flush()
     own = open(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    sys.stdout = own
+    sys.stdout = sys.stderr
+    return own
 
 
 def settings_of(scoring_dir: Path | None) -> "Settings":

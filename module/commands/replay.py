@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext, redirect_stdout
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -42,7 +42,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     read = settings_of(arguments.scoring_dir)
     logs.configure(read.log_level, "text", sys.stderr)
-    keep_stdout()
+    own = keep_stdout()
     file = arguments.file.absolute()  # the script's folder will be the working directory
     if not file.is_fifo():  # which has no second beginning
         open_lines(file).close()
@@ -51,8 +51,8 @@ def _replay(arguments: argparse.Namespace) -> int:
     messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
     started = time.monotonic()
     try:
-        output = arguments.output.open("wb") if arguments.output else nullcontext(sys.stdout.buffer)
-        with output as out, redirect_stdout(sys.stderr):  # what the script prints is none of our answer
+        output = arguments.output.open("wb") if arguments.output else nullcontext(own.buffer)
+        with output as out:
             count = run_to_end(_score(read, messages, out))
             out.flush()
     except OSError as error:

@@ -48,7 +48,7 @@ class OneAtATime(ABC):
         self.run, self.answering = self._filled(run), answering
         self.merging: Merging | None = None
         told = " and ".join(self.run.told(()))  # what a request came with is its own
-        self.alone = f"run() has {told}, which is of one message" if told else self.alone
+        self.alone = f"run() has {told}: each message gets a call of its own" if told else self.alone
         if not self.alone:
             own: Callable[[object], object] = (lambda value: value) if self.is_text else deepcopy
             scoring = Scoring(

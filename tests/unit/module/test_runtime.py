@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("process")
     [
         ("batched", "batches of 8"),
         ("rawhttp_json", "no: a request object is of one message"),
-        ("classic_headers", "no: run() has request_headers, which is of one message"),
+        ("classic_headers", "no: run() has request_headers: each message gets a call of its own"),
         ("classic", "no: not tried yet"),
     ],
 )

@@ -91,8 +91,13 @@ def test_signals_of_other_threads_are_pythons(tmp_path: Path) -> None:
 
 
 PRINTS = """
-import os, subprocess, sys
+import os, subprocess, sys, threading, time
 print("said at import")
+def say_on():
+    while True:
+        print("said beside us")
+        time.sleep(0.001)
+threading.Thread(target=say_on, daemon=True).start()
 def init(): sys.__stdout__.write("said past us\\n")
 def run(data):
     print("said")
@@ -111,7 +116,7 @@ def test_nothing_that_a_script_says_is_in_a_commands_answer(tmp_path: Path, argu
     assert ended.returncode == 0, ended.stderr
     answer = json.loads(ended.stdout)
     assert answer.get("body", 1) == 1
-    for text in ("at import", "past us", "by the system", "by another"):
+    for text in ("at import", "past us", "by the system", "by another", "beside us"):
         assert f"said {text}".encode() in ended.stderr
 
 

@@ -140,11 +140,11 @@ def test_samples_of_several_shapes_are_sorted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("run", "why"),
     [
-        ("def run(data, request_headers): return 1", "run() has request_headers, which is of one message"),
-        ("def run(data, context): return 1", "run() has context, which is of one message"),
+        ("def run(data, request_headers): return 1", "run() has request_headers: each message gets a call of its own"),
+        ("def run(data, context): return 1", "run() has context: each message gets a call of its own"),
         (
             "def run(data, context, request_headers): return 1",
-            "run() has request_headers and context, which is of one message",
+            "run() has request_headers and context: each message gets a call of its own",
         ),
     ],
 )
