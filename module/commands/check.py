@@ -1,21 +1,34 @@
 """`scoring-module check`: tries a scoring directory and says what was found, for people or as JSON."""
 
 import argparse
+import faulthandler
 import json
+import logging
+import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from dataclasses import asdict
+from itertools import chain
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
+from ..errors import ModuleError, SettingsError
+from ..transports import BODIES
 from . import Add, Commands, settings_of
 
 if TYPE_CHECKING:
-    from scoring.bodies.codecs import Body
-    from scoring.scripts.trial import Trial
+    from ..messages import InputMessage
+    from ..settings import Settings
+    from ..trial.observer import Stage
+    from ..trial.trial import Trial
+
+_GRACE = 5.0
+"""Seconds that the process of the trial has to say by itself that init() or run() hangs."""
 
 _KINDS = {
     "batched": "run() gets up to {max_size} decoded requests",
@@ -25,10 +38,13 @@ _KINDS = {
     "onnx": "no script: a bare model, up to {max_size} requests a call",
 }
 _EXAMPLES = """\
-exits with 2 where there is no sample to score: a script that only loads may still fail at its first message
+Scores in a process of its own, with the module's settings, thread and pipeline. "good" is said only of a script that
+scored every message, and whose answers in batches are those that it gives one at a time; else exits with 3. Exits with
+2 where there is no sample to score: a script that only loads may still fail at its first message.
 
 examples:
   scoring-module check --scoring-dir examples/turbofan --sample one-body-a-line.jsonl
+  scoring-module check --scoring-dir my-detector --sample frame.jpg
   scoring-module check --scoring-dir examples/turbofan --json | jq .milliseconds
 """
 
@@ -37,53 +53,109 @@ def register(commands: Commands, add: Add) -> None:
     """Add the sub-command."""
     parser = add(commands, "check", _check, "load a scoring script, score a sample, say what was found", _EXAMPLES)
     parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
-    parser.add_argument(
-        "--sample", type=Path, metavar="FILE", help="a body a line; default: sample.json in DIR, else the script's own"
-    )
+    source = parser.add_mutually_exclusive_group().add_argument
+    source("--sample", type=Path, metavar="FILE", help=f"{BODIES}; default: sample.json in DIR, else the script's own")
+    source("--messages", type=Path, metavar="FILE", help="lines are whole messages, as for simulate --messages")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from scoring.options import install
-    from scoring.scripts.results import ResultOptions
-    from scoring.scripts.trial import try_script
-
-    from .. import logs
-
-    read = settings_of(arguments.scoring_dir)
-    install(read)
-    logs.configure("warning", "text", sys.stderr)
-    bodies = _bodies(arguments.sample) if arguments.sample else []
-    options = ResultOptions(read.result, read.nan, read.unwrap, read.split)
-    for number in (signal.SIGTERM, signal.SIGINT):  # an exception would look like the script's own
-        signal.signal(number, lambda number, _: os._exit(128 + number))
-    with redirect_stdout(sys.stderr):  # what the script prints is none of our answer
-        trial = try_script(read.dir.resolve(), read.script, bodies, options)
+    trial = _tried(settings_of(arguments.scoring_dir), *_given(arguments.sample, arguments.messages))
     if arguments.json:
         fields = asdict(trial)
         del fields["user_traceback"]
-        print(json.dumps({"ok": bool(trial.sample_from and not trial.error), **fields}, indent=2))
+        print(json.dumps({"ok": trial.ok, **fields}, indent=2))
     else:
         lines = [(word if not number else "", line) for word, said in _said(trial) for number, line in enumerate(said)]
         print("\n".join(f"{word:<9} {line}" for word, line in lines))
-    if trial.error:
-        if trial.user_traceback:
-            print(trial.user_traceback, file=sys.stderr)
-        print(f"scoring-module: {trial.error}", file=sys.stderr)
+    if trial.user_traceback:
+        print(trial.user_traceback, file=sys.stderr)
+    if wrong := trial.error or next(iter(trial.findings), ""):
+        print(f"scoring-module: {wrong}", file=sys.stderr)
         return 3
-    return 0 if trial.sample_from else 2
+    return 0 if trial.ok else 2
 
 
-def _bodies(sample: Path) -> "list[Body]":
-    from scoring.bodies.codecs import Body
+def _given(sample: Path | None, messages: Path | None) -> "tuple[Iterator[InputMessage] | None, str, str]":
+    """Open what is to be scored; say what a message in it is called, and which argument it is from."""
+    from ..transports.message_files import read_messages, read_telemetry
 
-    from ..errors import SettingsError
-    from ..transports.jsonl import read_telemetry
+    if (path := sample or messages) is None:
+        return None, "line", ""
+    read = read_telemetry(path, "sample") if sample else read_messages(path)
+    if (first := next(read, None)) is None:
+        raise SettingsError(f"there is no body in {path}: write one a line")
+    noun = "row" if {".csv", ".tsv"} & {each.lower() for each in path.suffixes} else "line"
+    return chain((first,), read), noun, "--sample" if sample else "--messages"
 
-    bodies = [Body(message.body) for message in read_telemetry(sample, "sample") if message.body]
-    if not bodies:
-        raise SettingsError(f"there is no body in {sample}: write one a line")
-    return bodies
+
+def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: str, sample_from: str) -> "Trial":
+    """Try the directory in a process of its own: what ends that, or hangs it, is a finding as any other."""
+    from ..process.watchdog import hangs
+    from ..trial.trial import Trial
+
+    settings = structs.replace(settings, dir=settings.dir.resolve())
+    trial = Trial(str(settings.dir), settings.script, sample_from=sample_from)
+    here, there = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_try, args=(settings, given, trial, noun, there))
+    process.start()
+    there.close()
+    limits = {"init": settings.init_timeout_s, "run": settings.run_timeout_s}
+    stage: Stage = ""
+    where = ""
+    try:
+        while stage != "done":
+            if (limit := limits.get(stage)) and not here.poll(limit + _GRACE):
+                os.kill(process.pid or 0, signal.SIGABRT)  # faulthandler writes the stacks
+                process.join(_GRACE)
+                trial.error = hangs(stage, limit) + where
+                break
+            told = here.recv()
+            if isinstance(told, ModuleError):
+                raise told
+            stage, where, trial = told[0], told[1] and f", with {told[1]}", told[2] or trial
+    except EOFError:
+        process.join()
+        during = f"{stage}()" if stage else "the trial"
+        trial.error = f"the process of the script ended in {during}{where}: {_how(process.exitcode or 0)}"
+    finally:
+        process.kill()
+    return trial
+
+
+def _how(code: int) -> str:
+    """Say how a process ended."""
+    if code >= 0:
+        return f"exit code {code}, as of os._exit({code})"
+    return f"{signal.Signals(-code).name}: {signal.strsignal(-code)}"
+
+
+def _try(
+    settings: "Settings", given: "Iterator[InputMessage] | None", trial: "Trial", noun: str, to: Connection
+) -> None:
+    """Be the process of the trial: whatever it prints, in C as well, is none of the answer."""
+    import asyncio
+
+    from .. import logs
+    from ..process.event_loop import new_loop
+    from ..trial.trying import try_out
+
+    os.dup2(2, 1)
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for it ends it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    logs.configure("warning", "text", sys.stderr)
+    logging.getLogger("module.pipeline").setLevel(logging.ERROR)  # what it says of single messages is in the trial
+
+    def tell(stage: "Stage", where: str) -> None:
+        to.send((stage, where, None if stage == "run" else trial))
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        try:
+            runner.run(try_out(settings, given, trial, tell, noun=noun))
+        except ModuleError as error:
+            to.send(error)
+        os._exit(0)  # with threads of the script that never end
 
 
 def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
@@ -102,7 +174,11 @@ def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
     yield "time", [_time(size, taken) for size, taken in trial.milliseconds.items()]
     yield "merged", [f"{'yes' if trial.merged else 'no'}: {trial.why}"] if trial.why else []
     yield "note", trial.notes
-    yield "result", ["broken: see below" if trial.error else "good" if trial.sample_from else "not known"]
+    yield "scored", [f"{trial.scored} of {trial.messages}"] if trial.messages else []
+    yield "refused", trial.refused if trial.messages > 1 else []
+    yield "finding", trial.findings
+    broken = "broken: see below" if trial.error or trial.findings else ""
+    yield "result", [broken or ("good" if trial.ok else "not known")]
 
 
 def _time(size: int, milliseconds: float) -> str:
