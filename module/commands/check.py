@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _GRACE = 5.0
 """Seconds that the process of the trial has to say by itself that init() or run() hangs."""
+
+_MERGING = 120.0
+"""Seconds that the trial of merged requests may take, beside one call."""
 
 _KINDS = {
     "batched": "run() gets up to {max_size} decoded requests",
@@ -101,6 +105,7 @@ def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: s
     process.start()
     there.close()
     limits = {"init": settings.init_timeout_s, "run": settings.run_timeout_s}
+    limits["merging"] = settings.run_timeout_s + _MERGING
     stage: Stage = ""
     where = ""
     try:
@@ -108,7 +113,7 @@ def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: s
             if (limit := limits.get(stage)) and not here.poll(limit + _GRACE):
                 os.kill(process.pid or 0, signal.SIGABRT)  # faulthandler writes the stacks
                 process.join(_GRACE)
-                trial.error = hangs(stage, limit) + where
+                trial.error = hangs("init", limit) if stage == "init" else hangs("run", settings.run_timeout_s) + where
                 break
             told = here.recv()
             if isinstance(told, ModuleError):
@@ -155,6 +160,9 @@ def _try(
             runner.run(try_out(settings, given, trial, tell, noun=noun))
         except ModuleError as error:
             to.send(error)
+        except Exception:
+            traceback.print_exc()
+            to.send(ModuleError("the trial failed after an error of ours: please report this"))
         os._exit(0)  # with threads of the script that never end
 
 

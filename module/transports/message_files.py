@@ -6,7 +6,7 @@ A file is opened when it is asked for, once, and read as its messages are taken.
 import asyncio
 import gzip
 import mimetypes
-import sys
+import os
 import threading
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -117,7 +117,7 @@ async def arriving(messages: Iterator[InputMessage], *, wait: bool) -> AsyncIter
 def _open(path: Path) -> BinaryIO:
     try:
         if str(path) == "-":
-            return sys.stdin.buffer
+            return os.fdopen(os.dup(0), "rb")  # a forked process has it too
         return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error

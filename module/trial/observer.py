@@ -11,8 +11,8 @@ from ..inbox import MemoryInbox
 from ..operating.metrics import Metrics
 from ..process.watchdog import Watchdog
 
-Stage = Literal["init", "run", "", "done"]
-"""What a trial is at: a function of the script, neither, its end."""
+Stage = Literal["init", "run", "merging", "", "done"]
+"""What a trial is at: a function of the script, several calls with requests merged, none of these, its end."""
 
 Tell = Callable[[Stage, str], None]
 """Is told what begins, and with which messages."""

@@ -47,6 +47,7 @@ async def try_out(
             trial.sample_from, trial.described = source, list(described)
             given = iter([InputMessage(body.data, "", {"message_id": "sample-1", **JSON})] if body else [])
         kept = await Passes(settings, batcher, observer, trial, noun).go(given)
+        tell("merging", "requests merged")
         trial.merged, trial.why = await batcher.thread.call(_merging, batcher.script, kept)
         trial.replaced = dict(batcher.script.replaced)
     except (ScoringError, RunHungError) as error:

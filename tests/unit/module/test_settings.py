@@ -9,6 +9,7 @@ import pytest
 
 from module.commands import replay
 from module.errors import SettingsError
+from module.offline import Tally
 from module.settings import Settings, describe, read
 from scoring.options import Options
 
@@ -147,5 +148,6 @@ async def test_measurements_are_kept_in_the_journals_folder_whatever_names_it(
 ) -> None:
     """SCORING_JOURNAL_DIR unset, the journal has a folder of its own; what a model costs is kept there, too."""
     process.delenv("SCORING_JOURNAL_DIR", raising=False)
-    await replay._score(Settings(dir=models / "affine", journal_dir=tmp_path), [], io.BytesIO())
+    settings = Settings(dir=models / "affine", journal_dir=tmp_path)
+    await replay._score(settings, iter([]), io.BytesIO(), Tally(), wait=False)
     assert len(json.loads((tmp_path / "calibration.json").read_bytes())) == 1
