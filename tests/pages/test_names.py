@@ -3,6 +3,7 @@
 import argparse
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ def test_every_page_is_found_from_the_readme(page: str) -> None:
     for _ in range(2):
         found |= {_target(each, link) for each in sorted(found) if each.endswith(".md") for link in links(each)}
     assert page in found
+
+
+def test_every_floor_that_is_held_is_in_the_tables_of_the_house() -> None:
+    """Of the two packages; what stands on them is in pyproject.toml."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = {
+        each["containers"][0]: re.findall(r"\w+", " ".join(each["layers"])) for each in contracts if "layers" in each
+    }
+    named = {word.rstrip("/") for word in code_words("docs/architecture.md")}
+    assert {*held["module"], *held["scoring"]} - named == set()
 
 
 def _target(page: str, link: str) -> str:
