@@ -88,7 +88,9 @@ def _command(parser: argparse.ArgumentParser) -> str:
         f"### {parser.prog.removeprefix('scoring-module ')} {name}\n\n{_command(verb)}"
         for name, verb in subparsers(parser).items()
     ]
-    epilog, _, _ = (parser.epilog or "").replace(cli._EXIT_CODES, "").partition("settings, from the environment:")
+    epilog, its_settings, _ = (parser.epilog or "").replace(cli._EXIT_CODES, "").partition("settings, from the env")
+    if its_settings:
+        parts.append("Its [settings](settings.md) come from the environment.")
     if epilog.strip():
         parts.append(f"```text\n{epilog.strip()}\n```")
     return "\n\n".join(parts)
