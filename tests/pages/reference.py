@@ -21,8 +21,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from module import cli
 from module import settings as module_settings
+from module.routes import MAX_ANSWERS_SIZE, MAX_SIZE
 from module.simulator.edge_hub.hub import EdgeHub
 from scoring import options
+from scoring.scripts.results import MOST
 
 _MADE = re.compile(r"(<!-- made by scripts/reference: (?P<name>\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _FACTS = {
@@ -143,6 +145,16 @@ def error() -> str:
     return _left('{"machine": {"temperature": 21.5}}')
 
 
+def limits() -> str:
+    """Give the bounds of what leaves."""
+    rows = [
+        ("body and properties of a message that leaves", f"{MAX_SIZE:,} bytes; IoT Hub takes 256 KiB"),
+        ("messages that leave for one that comes in", f"{MOST:,}"),
+        ("their bytes together", f"{MAX_ANSWERS_SIZE >> 20} MiB"),
+    ]
+    return table(("what", "at most"), rows)
+
+
 def _left(body: str) -> str:
     """Give what leaves for one message with a property, scored by the anomaly example."""
     system = {"message_id": "m-1", "content_type": "application/json", "content_encoding": "utf-8"}
@@ -186,6 +198,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "facts": facts,
     "prediction": prediction,
     "error": error,
+    "limits": limits,
 }
 
 

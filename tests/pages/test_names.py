@@ -12,6 +12,7 @@ from reference import subparsers
 
 from module import cli
 from module.settings import describe
+from module.transports.edge_hub_tap import FITTING
 
 PARSERS = subparsers(cli._parser())
 SOURCES = ("module/", "scoring/", "scripts/", "Dockerfile", "deployment.template.json", "examples/")
@@ -76,6 +77,19 @@ def test_every_floor_that_is_held_is_in_the_tables_of_the_house() -> None:
     }
     named = {word.rstrip("/") for word in code_words("docs/architecture.md")}
     assert {*held["module"], *held["scoring"]} - named == set()
+
+
+def test_the_versions_of_the_page_are_those_of_the_package() -> None:
+    """Python, the device SDK whose inside the tap knows, ONNX Runtime."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs/compatibility.md").read_text()
+    fitting = [version.rstrip(".") for version in FITTING]
+    oldest = [re.sub(r".*>=", "", project["optional-dependencies"][extra][0]) for extra in ("cpu", "gpu")]
+    assert f"| Python | {project['requires-python'].removeprefix('>=')} and newer |" in page
+    assert f"| azure-iot-device | {' and '.join(fitting)} |" in page
+    assert {f"| ONNX Runtime | {version} and newer |" in page for version in oldest} == {True}
+    major, minor = fitting[-1].split(".")
+    assert f"azure-iot-device>={fitting[0]},<{major}.{int(minor) + 1}" in project["dependencies"]
 
 
 def _target(page: str, link: str) -> str:
