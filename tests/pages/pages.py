@@ -1,8 +1,8 @@
 """The pages as their readers meet them: every Markdown page of the repository, its blocks, links and words in code."""
 
+import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ from markdown_it.token import Token
 ROOT = Path(__file__).parents[2]
 _HISTORY = ("CHANGELOG.md",)
 """Pages that speak of what was."""
+_MADE = ("__pycache__", "build", "dist", "demo-output")
 _NOT_RUN = re.compile(r"<!-- not run: (.+) -->\s*")
 
 
@@ -49,10 +50,12 @@ class Block:
 
 @cache
 def files() -> list[str]:
-    """Give every file that belongs to the repository, ignored ones left out."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [name for name in listed if (ROOT / name).is_file()]
+    """Give every file of the repository but hidden ones and those that its commands make."""
+    found: list[Path] = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _MADE]
+        found += [Path(folder, name).relative_to(ROOT) for name in names]
+    return sorted(map(str, found))
 
 
 def pages() -> list[str]:

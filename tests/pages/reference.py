@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from module import cli
 from module import settings as module_settings
+from module.commands import workshop
 from module.routes import MAX_ANSWERS_SIZE, MAX_SIZE
 from module.simulator.edge_hub.hub import EdgeHub
 from scoring import options
@@ -73,7 +74,10 @@ def _allowed(hint: Any) -> str:
 
 def commands() -> str:
     """Give a section for each sub-command: its arguments as a table, its examples as they stand in ``--help``."""
-    return "\n\n".join(f"## {name}\n\n{_command(parser)}" for name, parser in subparsers(cli._parser()).items())
+    every = subparsers(cli._parser())
+    there = ", ".join(f"`{name}`" for name in every if name not in workshop._COMMANDS)
+    sections = [f"### {name}\n\n{_command(parser)}" for name, parser in every.items()]
+    return "\n\n".join([f"A device's image has {there}; the other commands are where images are built.", *sections])
 
 
 def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -87,7 +91,7 @@ def _command(parser: argparse.ArgumentParser) -> str:
     if rows := [row for action in parser._actions if (row := _argument(parser, action))]:
         parts.append(table(("argument", "meaning"), rows))
     parts += [
-        f"### {parser.prog.removeprefix('scoring-module ')} {name}\n\n{_command(verb)}"
+        f"#### {parser.prog.removeprefix('scoring-module ')} {name}\n\n{_command(verb)}"
         for name, verb in subparsers(parser).items()
     ]
     epilog, its_settings, _ = (parser.epilog or "").replace(cli._EXIT_CODES, "").partition("settings, from the env")
