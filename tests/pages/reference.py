@@ -40,6 +40,7 @@ _FACTS = {
     "calibration": "what was measured, and the plan that follows",
     "merged": "whether messages share a `run()`, and why",
     "delivery": "`SCORING_DELIVERY`",
+    "unknownSettings": "`SCORING_` variables that are no settings, with the nearest that is one",
     "lastError": "why a message was not scored, the last time",
 }
 
