@@ -57,6 +57,7 @@ class Pipeline:
         max_decoded: bytes that what is decoded and not yet sent takes, at most, unless it is one message alone.
         rows: whether the rows of a body are requests of their own.
         failed: told why a message was not scored.
+        answered: told what each message is answered with, where somebody counts.
         decoded: bytes of memory that decoded and not yet answered bodies take, estimated.
         on_idle: called when everything that was sent is done.
     """
@@ -71,6 +72,7 @@ class Pipeline:
     max_decoded: int = 256 << 20
     rows: bool
     failed: Callable[[str], None] = lambda sentence: None
+    answered: Callable[[Accepted, Answers], None] | None = None
     decoded: int = 0
     on_idle: Callable[[], object] = lambda: None
 
@@ -135,6 +137,8 @@ class Pipeline:
             answers = self.routes.answers(scored.accepted, outcomes, rows=scored.rows)
             messages, error, _ = answers
             self._count(answers)
+            if self.answered is not None:
+                self.answered(scored.accepted, answers)
             # One message alone may have more answers than the bound.
             while self._unconfirmed and self._unconfirmed + len(messages) > self.max_unconfirmed:
                 await self._a_message_finished()

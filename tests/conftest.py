@@ -1,13 +1,20 @@
 """What every test may use: small real ONNX models, the folder of score.py files, a process left as it was found."""
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from small_models import make_all
 
+from module.messages import InputMessage
+from module.settings import Settings
+from module.trial import passes
+from module.trial.trial import Trial
+from module.trial.trying import try_out
 from scoring import options
 
 _SET_BY_LOADING = ("AZUREML_MODEL_DIR", "AML_APP_ROOT", "AZUREML_ENTRY_SCRIPT")
@@ -51,3 +58,17 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     for name in set(sys.modules) - before:
         if name.startswith("scoring_script_") or "of_this_test" in name:
             del sys.modules[name]
+
+
+@pytest.fixture
+def tried(process: pytest.MonkeyPatch) -> Any:
+    """Give a short trial of a folder as `check` does it, in this process; with bodies, and with settings by name."""
+    process.setattr(passes, "SECONDS", 0.01)
+
+    def try_it(directory: Path, *bodies: bytes, **settings: Any) -> Trial:
+        trial = Trial(str(directory), "score.py", sample_from="--sample" if bodies else "")
+        given = iter([InputMessage(body, "") for body in bodies]) if bodies else None
+        asyncio.run(try_out(Settings(dir=directory, **settings), given, trial, lambda *_: None))
+        return trial
+
+    return try_it

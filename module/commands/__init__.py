@@ -5,10 +5,9 @@ What one needs is imported when it runs: the others start without it, and a sign
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -19,18 +18,6 @@ Commands = Any
 Command = Callable[[argparse.Namespace], int]
 Add = Callable[[Commands, str, Command, str, str], argparse.ArgumentParser]
 """The command line's ``add(commands, name, command, summary, epilog)``."""
-
-
-def keep_stdout() -> TextIO:
-    """Give standard output for what the command itself says, and nobody else from now on.
-
-    What a script writes there goes to standard error: by ``print()``, past Python, from a thread or process of its own.
-    """
-    sys.stdout.flush()
-    own = open(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    sys.stdout = sys.stderr
-    return own
 
 
 def settings_of(scoring_dir: Path | None) -> "Settings":

@@ -1,88 +1,113 @@
 """`scoring-module replay`: scores a file of messages through the module's own pipeline, without a hub."""
 
 import argparse
-import logging
+import os
 import sys
 import time
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from . import Add, Commands, keep_stdout, settings_of
+from ..transports import BODIES
+from . import Add, Commands, settings_of
 
 if TYPE_CHECKING:
     from ..messages import InputMessage
+    from ..offline import Tally
     from ..settings import Settings
 
-_INPUT = "amlInput"
-"""The input of a message that names none."""
+_BROKEN_PIPE = 141
+"""Exit code of a program whose reader has gone, as SIGPIPE ends others: ``| head`` is no failure to speak of."""
+
+_SAY_EVERY = 5.0
+"""Seconds between two lines that say how far it is."""
+
+_EPILOG = """\
+The last line, on standard error, counts what left by output and what was not scored by the kind of error. Exits with 1
+where no message was scored, or any was not with --fail-on-errors.
+
+examples:
+  scoring-module replay --scoring-dir examples/turbofan examples/turbofan/telemetry.jsonl.gz -o out.jsonl
+  tail -f telemetry.jsonl | scoring-module replay --scoring-dir examples/turbofan -
+"""
 
 
 def register(commands: Commands, add: Add) -> None:
     """Add the sub-command."""
-    parser = add(
-        commands,
-        "replay",
-        _replay,
-        "score a file of messages through the same pipeline, without a hub",
-        "example: scoring-module replay --scoring-dir examples/turbofan examples/turbofan/telemetry.jsonl.gz",
-    )
-    parser.add_argument("file", type=Path, metavar="FILE.jsonl[.gz]", help="a message body a line")
+    summary = "score a file of messages through the same pipeline, without a hub"
+    parser = add(commands, "replay", _replay, summary, _EPILOG)
+    parser.add_argument("file", type=Path, metavar="FILE[.gz]", help=BODIES)
     parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
     parser.add_argument("--messages", action="store_true", help="lines are whole messages, as for simulate --messages")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.jsonl", help="default: standard output")
+    parser.add_argument("--fail-on-errors", action="store_true", help="exit with 1 if any message was not scored")
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    from .. import logs, runtime  # noqa: F401 - what takes long to import, so that the rate is of the messages alone
+    from .. import logs
     from ..errors import SettingsError
+    from ..offline import Tally
     from ..process.event_loop import run_to_end
-    from ..transports.jsonl import open_lines, read_messages, read_telemetry
+    from ..transports.message_files import may_wait, read_messages, read_telemetry
 
     read = settings_of(arguments.scoring_dir)
     logs.configure(read.log_level, "text", sys.stderr)
-    own = keep_stdout()
-    file = arguments.file.absolute()  # the script's folder will be the working directory
-    if not file.is_fifo():  # which has no second beginning
-        open_lines(file).close()
-    if arguments.output and arguments.output.exists() and arguments.output.samefile(file):
-        raise SettingsError(f"{arguments.output} is the file that is read: it would be written over")
+    file, output = arguments.file, arguments.output
     messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
-    started = time.monotonic()
+    tally, wait = Tally(), may_wait(file)
+    if output and output.exists() and not wait and output.samefile(file):
+        raise SettingsError(f"{output} is the file that is read: it would be written over")
     try:
-        output = arguments.output.open("wb") if arguments.output else nullcontext(own.buffer)
-        with output as out:
-            count = run_to_end(_score(read, messages, out))
-            out.flush()
+        # Whoever waits for messages waits for their answers too.
+        with open(output or _own_stdout(), "wb", buffering=0 if wait else -1) as lines:
+            try:
+                run_to_end(_score(read, messages, lines, tally, wait=wait))
+            finally:
+                lines.flush()
+    except BrokenPipeError:
+        tally.began = 0.0
+        return _BROKEN_PIPE
     except OSError as error:
-        raise SettingsError(f"cannot write {arguments.output or 'standard output'}: {error.strerror}") from error
-    seconds = time.monotonic() - started
-    logging.getLogger(__name__).info("%d messages in %.1f s, %.0f a second", count, seconds, count / max(seconds, 1e-9))
-    return 0
+        raise SettingsError(f"cannot write {output or 'standard output'}: {error.strerror}") from error
+    finally:
+        if tally.began:
+            print(tally.text(), file=sys.stderr)
+    return 1 if not tally.scored or (arguments.fail_on_errors and tally.errors) else 0
 
 
-async def _score(settings: "Settings", messages: "Iterable[InputMessage]", out: BinaryIO) -> int:
-    """Carry messages through the pipeline, and write what would leave; gives their number."""
+def _own_stdout() -> int:
+    """Give standard output for the answers alone: what the script writes there, past Python too, is said elsewhere."""
+    sys.stdout.flush()
+    own = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = sys.stderr
+    return own
+
+
+async def _score(
+    settings: "Settings", messages: "Iterator[InputMessage]", out: "BinaryIO", tally: "Tally", *, wait: bool
+) -> None:
+    """Load the script, carry the messages, and say every few seconds how far it is."""
     import asyncio
 
-    from msgspec import structs
-
     from ..inbox import MemoryInbox
+    from ..offline import carry
     from ..operating.metrics import Metrics
     from ..process.watchdog import Watchdog
-    from ..runtime import pipeline_of, start_scoring
-    from ..transports.jsonl import JsonLines
+    from ..runtime import start_scoring
+    from ..transports.message_files import arriving
 
-    metrics = Metrics()
-    inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
-    batcher = await start_scoring(settings, Watchdog(inbox, metrics, settings.run_timeout_s))
-    arriving = (each if each.input else structs.replace(each, input=_INPUT) for each in messages)
-    lines = JsonLines(arriving, inbox, out)
-    pipeline = pipeline_of(settings, batcher, inbox, lines.publish, metrics=metrics)
+    async def say() -> None:
+        while True:
+            await asyncio.sleep(_SAY_EVERY)
+            print(tally.text(), file=sys.stderr, flush=True)
+
+    watchdog = Watchdog(MemoryInbox(), Metrics(), settings.run_timeout_s)
+    batcher = await start_scoring(settings, watchdog)
+    tally.began = time.monotonic()
+    saying = asyncio.create_task(say())
     try:
-        count, _ = await asyncio.gather(lines.feed(), pipeline.serve())
-    except BaseExceptionGroup as group:  # the pipeline's
-        raise group.exceptions[0] from None
+        await carry(settings, batcher, arriving(messages, wait=wait), tally.count, out=out, watchdog=watchdog)
+    finally:
+        saying.cancel()
     batcher.thread.stop()
-    return count

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Literal
 
 from ..errors import RunHungError
 from ..inbox import Inbox
@@ -20,7 +19,7 @@ _CHECK = 1.0
 _log = logging.getLogger(__name__)
 
 
-def hangs(function: Literal["init", "run"], seconds: float) -> str:
+def hangs(function: str, seconds: float) -> str:
     """Say that a function of the script hangs."""
     return f"{function}() did not return within {seconds:g} s (SCORING_{function.upper()}_TIMEOUT_S)"
 

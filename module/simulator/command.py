@@ -5,9 +5,11 @@ import logging
 import os
 import random
 import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import SettingsError
 
@@ -25,6 +27,9 @@ _EARLY = 0.25
 _LOOK_EVERY = 0.001
 """Seconds between looks for the event that a kill waits for: short beside what a message takes."""
 
+_LAST_WORDS = 1.0
+"""Seconds after its end in which what it wrote last is read; a child of its own may hold the pipe open for long."""
+
 _STOP_LIMIT = 10.0
 """Seconds from SIGTERM to SIGKILL, a container engine's default."""
 
@@ -41,6 +46,7 @@ class Command:
         may_kill: asked at each moment drawn for a kill; without a yes another one is drawn.
         before_kill: awaited right before each kill.
         after_end: called after each end that is followed by another start.
+        say: writes a line that it wrote to a terminal; None: it writes by itself.
         restarts: how often it was started again, after a kill or a crash.
         crashes: how many of these were crashes.
         killed: how often it was killed.
@@ -54,11 +60,13 @@ class Command:
     may_kill: Callable[[], bool]
     before_kill: Callable[[], Awaitable[None]]
     after_end: Callable[[], None]
+    say: Callable[[str], None] | None = None
     restarts: int = 0
     crashes: int = 0
     killed: int = 0
     kills_under_way: int = 0
     _process: asyncio.subprocess.Process | None = None
+    _reading: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, environment: Mapping[str, str]) -> int:
         """Run it with these variables and no others until it ends for good; give its exit code (128 + n for signal n).
@@ -67,13 +75,7 @@ class Command:
             SettingsError: it cannot be started.
         """
         while True:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    *self.argv, env=environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-                )
-            except OSError as error:
-                raise SettingsError(f"cannot start {self.argv[0]}: {error.strerror}") from error
-            self._process = process
+            process = self._process = await self._start(environment)
             killed = await self._live(process)
             code = process.returncode or 0
             if not killed:
@@ -96,7 +98,28 @@ class Command:
                 await process.wait()
         _kill(process)
         code = await process.wait()
+        if self._reading:
+            await asyncio.wait(self._reading, timeout=_LAST_WORDS)
         return _shell_code(code) if ran else None
+
+    async def _start(self, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+        """Start it; where a bar is on the terminal, what it writes there is read, a line at a time."""
+        pipes = [PIPE if self.say and stream.isatty() else None for stream in (sys.stdout, sys.stderr)]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.argv, env=environment, stdin=DEVNULL, stdout=pipes[0], stderr=pipes[1], start_new_session=True
+            )
+        except OSError as error:
+            raise SettingsError(f"cannot start {self.argv[0]}: {error.strerror}") from error
+        for stream in filter(None, (process.stdout, process.stderr)):
+            self._reading.add(asyncio.create_task(self._pass_on(stream)))
+        return process
+
+    async def _pass_on(self, stream: asyncio.StreamReader) -> None:
+        while self.say is not None and not stream.at_eof():
+            with suppress(ValueError):  # a line without end
+                if line := await stream.readline():
+                    self.say(line.decode(errors="replace").rstrip())
 
     async def _live(self, process: asyncio.subprocess.Process) -> bool:
         """Wait for the end of one life; say whether it was killed."""

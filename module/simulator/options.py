@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..transports import BODIES
 
 _DESCRIPTION = """\
 Be edgeHub for one module: start COMMAND with the IOTEDGE_* variables that edgeAgent would give it, send it the messages
@@ -27,8 +28,9 @@ examples:
 COMMAND gets a free port in SCORING_HTTP_PORT unless that is set. What it answers with nothing on purpose it has to say
 on the output that SCORING_NOTHING_OUTPUT names, as scoring-module does; else it counts as lost.
 
-exit code: 0 every message is accounted for, 1 some are not or no kill of --kill-every met one, and the summary says
-why, 2 wrong arguments, 130 or 143 interrupted, with the summary so far, COMMAND's own if it ends by itself
+exit code: 0 every message is accounted for, 1 some are not, none was scored, any was not with --fail-on-errors, or no
+kill of --kill-every met one, and the summary says why, 2 wrong arguments, 130 or 143 interrupted, with the summary so
+far, COMMAND's own if it ends by itself
 """
 
 
@@ -49,6 +51,7 @@ class Options:
     ack_timeout: float = 30.0
     max_in_flight: int = 1
     settle: float = 10.0
+    fail_on_errors: bool = False
     command: tuple[str, ...] = (sys.executable, "-m", "module.cli", "run")
 
 
@@ -58,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = Options()
     source = parser.add_mutually_exclusive_group(required=True).add_argument
-    source("--telemetry", metavar="FILE", type=Path, help=".jsonl[.gz], a message body a line")
-    messages = '.jsonl[.gz], lines {"input", "system", "properties", "body" or "base64"}'
+    source("--telemetry", metavar="FILE", type=Path, help=BODIES)
+    messages = '- or .jsonl[.gz], lines {"input", "system", "properties", "body" or "base64"}'
     source("--messages", metavar="FILE", type=Path, help=messages)
     option = parser.add_argument
     manifest = "deployment with routes and module twin (default: ./deployment.template.json, else built-in routes)"
@@ -71,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     in_flight = "un-acked messages at a time (default: %(default)s, edgeHub's)"
     option("--max-in-flight", metavar="N", type=int, default=default.max_in_flight, help=in_flight)
     option("--limit", metavar="N", type=int, help="send N messages at most")
-    rate = "messages a second (default: 0, as fast as they are taken)"
+    rate = "messages a second, once COMMAND is connected (default: 0, as fast as they are taken)"
     option("--rate", metavar="N", type=float, default=default.rate, help=rate)
     kill = (
         "kill -9 COMMAND while messages are under way, on average this long after it connected (one life of four: "
@@ -80,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--kill-every", metavar="SECONDS", type=float, help=kill)
     settle = "without any progress for this long, unanswered messages count as lost (default: %(default)g)"
     option("--settle", metavar="SECONDS", type=float, default=default.settle, help=settle)
+    option("--fail-on-errors", action="store_true", help="exit with 1 if any message was not scored")
     option("--upstream", metavar="FILE", type=Path, help="write a line for each message to $upstream")
     option("--summary", metavar="FILE", type=Path, help="write the counts as JSON")
     option("child", metavar="COMMAND", nargs="*", help="after --, what to start (default: scoring-module run)")
@@ -99,14 +103,16 @@ def options_from(args: argparse.Namespace) -> Options:
         raise SettingsError(f"--listen {args.listen} must be an address alone: the port is 8883, as edgeHub's is")
     if args.kill_every is not None and not args.kill_every > 0:
         raise SettingsError(f"--kill-every {args.kill_every} must be more than 0")
+    from ..transports.message_files import may_wait  # noqa: PLC0415 - what reads them is imported with the rest
+
     sources = {name: given[name] for name in ("telemetry", "messages", "manifest") if given[name] is not None}
     for name, source in sources.items():
-        if not source.is_file():
+        if not (source.is_file() or (name != "manifest" and may_wait(source))):
             raise SettingsError(f"--{name} {source} is not a file")
     for name, path in (("upstream", args.upstream), ("summary", args.summary)):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise SettingsError(f"--{name} {path} cannot be written: its folder is not there or it is a folder")
         for read, source in sources.items():
-            if path is not None and path.exists() and path.samefile(source):
+            if path is not None and path.exists() and source.is_file() and path.samefile(source):
                 raise SettingsError(f"--{name} {path} is the file that --{read} reads: it would be written over")
     return Options(**given, command=tuple(args.child) or Options().command)

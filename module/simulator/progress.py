@@ -39,6 +39,15 @@ class ProgressDisplay:
         if not self._bar.disable:  # older versions of rich end what they never began with an empty line
             self._bar.stop()
 
+    @property
+    def is_bar(self) -> bool:
+        """Whether there is a bar, above which others have to write."""
+        return not self._bar.disable
+
+    def say(self, line: str) -> None:
+        """Write a line above the bar."""
+        self._bar.console.out(line, highlight=False)
+
     def show(self, sent: int, answered: int, text: str) -> None:
         """Show these counts of messages and what else there is to say; without a terminal only every 5 s."""
         self._bar.update(self._task, completed=answered, description=text)

@@ -4,20 +4,25 @@ import asyncio
 import os
 import secrets
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
 
+import orjson
+
+from ..errors import SettingsError
 from ..messages import OutputMessage
 from ..packaging.manifest.edge_manifest import read
 from ..transports.jsonl import message_line
+from ..transports.message_files import arriving
 from .command import Command
 from .edge_hub.dispatch import RoutingResult
 from .edge_hub.hub import EdgeHub
 from .edge_hub.session import Delivery
-from .files import cannot_write, messages_of, written
+from .files import cannot_write, left_of, messages_of, written
 from .ledger import Entry, Ledger
 from .options import Options
 from .progress import ProgressDisplay, progress_text
@@ -61,9 +66,13 @@ async def run(options: Options) -> int:
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             _tell(simulation.summary(), options.summary)
             raise
+        except SettingsError:
+            summary = simulation.summary()
+            _tell(summary, options.summary, shown=summary.connects > 0)
+            raise
     summary = simulation.summary()
     _tell(summary, options.summary, shown=summary.connects > 0 or not code)
-    return code or (1 if summary.troubles else 0)
+    return code or (1 if summary.troubles or (options.fail_on_errors and summary.errors) else 0)
 
 
 def _tell(summary: Summary, path: Path | None, *, shown: bool = True) -> None:
@@ -92,7 +101,9 @@ class Simulation:
         iothub = f"simulated-{secrets.token_hex(8)}.azure-devices.net"
         self._nothing_output = environment.get("SCORING_NOTHING_OUTPUT") or private_output
         self._scraper = Scraper(port_of(environment), iothub)
-        self._messages = messages_of(options)
+        self._messages, self._waits = messages_of(options)
+        self._errors: Counter[str] = Counter()
+        self._display = ProgressDisplay(options.limit)
         self._read = self._taken = self._refused = self._unrouted = 0
         self._waiting: dict[int, RoutedMessage] = {}
         self._had_time = False
@@ -121,6 +132,7 @@ class Simulation:
             may_kill=lambda: monotonic() - self._moved_at < options.settle / 2,
             before_kill=self._scraper.poll,
             after_end=self._scraper.new_life,
+            say=self._display.say if self._display.is_bar else None,
         )
 
     async def run(self) -> int:
@@ -152,6 +164,7 @@ class Simulation:
             sent=sent,
             upstream=counts.upstream,
             by_output=dict(ledger.by_output),
+            errors=dict(self._errors),
             nothing=ledger.nothing,
             lost=open_ if self._had_time else 0,
             duplicates=ledger.duplicates,
@@ -162,7 +175,7 @@ class Simulation:
             restarts=command.restarts,
             refused=self._refused,
             unrouted=self._unrouted,
-            unsent=self._read + sum(1 for _ in self._messages) - sent - self._refused,
+            unsent=self._read + (0 if self._waits else left_of(self._messages)) - sent - self._refused,
             un_acked=len(un_acked),
             dropped=counts.no_route + counts.too_large + counts.overflow,
             out_of_order=ledger.out_of_order,
@@ -177,12 +190,14 @@ class Simulation:
         )
 
     async def _feed(self) -> None:
-        """Send all messages, as fast as they are taken or at the rate."""
-        begin = monotonic()
-        for number, message in enumerate(self._messages):
+        """Send all messages, as fast as they are taken or, from the first connection on, at the rate."""
+        begin = 0.0
+        async for message in arriving(self._messages, wait=self._waits):
             self._read += 1
             if self._options.rate:
-                await asyncio.sleep(begin + number / self._options.rate - monotonic())
+                await self._hub.connected.wait()
+                begin = begin or monotonic()
+                await asyncio.sleep(begin + (self._read - 1) / self._options.rate - monotonic())
             result = await self._hub.send_telemetry(message)
             self._taken += result is not RoutingResult.REFUSED
             self._refused += result is RoutingResult.REFUSED
@@ -196,7 +211,7 @@ class Simulation:
         """
         before, connects = self._moves(), 0
         began_at = shown_at = self._moved_at = monotonic()
-        with ProgressDisplay(self._options.limit) as display:
+        with self._display as display:
             while not running.done():
                 await asyncio.wait([running], timeout=_LOOK_EVERY)
                 if feeding.done():
@@ -238,9 +253,8 @@ class Simulation:
     def _progress(self, now: float) -> str:
         ledger = self._ledger
         rate = ledger.answered / (now - ledger.first_at) if ledger.first_at else 0.0
-        errors = ledger.by_output[os.environ.get("SCORING_ERRORS_OUTPUT", "errors")]
         recent = latency_ms(ledger.latencies[-1000:])
-        return progress_text(rate, recent["p50"], recent["p99"], self._scraper.mean_batch, errors)
+        return progress_text(rate, recent["p50"], recent["p99"], self._scraper.mean_batch, self._errors.total())
 
     def _routed(self, delivery: Delivery) -> None:
         system = delivery.message.system
@@ -258,6 +272,8 @@ class Simulation:
         name = system.get("output_name", "")
         take = self._ledger.answered_with_nothing if name == self._nothing_output else self._ledger.output
         take(name, *ids, monotonic())
+        if message.properties.get("AzureMLResponse") == "ERROR":
+            self._errors[_kind_of_error(message.body)] += 1
 
     def _reached_upstream(self, message: RoutedMessage) -> None:
         if self._upstream is not None:
@@ -267,3 +283,10 @@ class Simulation:
                 self._upstream.write(message_line(system.get("module_id", ""), left))
             except OSError as error:
                 self._unwritable = error
+
+
+def _kind_of_error(body: bytes) -> str:
+    """Give the kind of error that an errors message of the module tells."""
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError):
+        return str(orjson.loads(body)["error"]["type"])[:40]
+    return "error"

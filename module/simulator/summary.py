@@ -20,6 +20,7 @@ class Summary:
         sent: messages that the hub took and, where a route leads there, handed to a connection of the module.
         upstream: messages that reached $upstream.
         by_output: messages by output of the module.
+        errors: messages that the module said it could not score, by the kind of their error.
         nothing: messages that the module said to have answered with NOTHING.
         lost: acked by the module, and neither an output nor NOTHING answers them while it is there and has the time.
         duplicates: outputs whose message id was seen before.
@@ -47,6 +48,7 @@ class Summary:
     sent: int
     upstream: int
     by_output: dict[str, int]
+    errors: dict[str, int]
     nothing: int
     lost: int
     duplicates: int
@@ -73,10 +75,12 @@ class Summary:
     @property
     def troubles(self) -> list[str]:
         """Sentences that say why the messages are not all accounted for; empty if they are."""
-        unrouted = self.sent == self.unrouted and (self.unrouted or not self.unsent)
+        empty = not (self.sent or self.unsent or self.refused)
+        unrouted = self.sent == self.unrouted and (self.unrouted or not self.unsent) and not empty
+        answers, errors = sum(self.by_output.values()) + self.nothing, sum(self.errors.values())
         nothing_shown = self.kills is not None and not self.kills_under_way
         found = [
-            (not self.connects, "COMMAND did not connect to the hub"),
+            (not self.connects and not empty, "COMMAND did not connect to the hub"),
             (self.lost, f"{self.lost:,} messages are lost: neither an output nor NOTHING answers them"),
             (self.unsent, f"{self.unsent:,} messages were not sent: COMMAND ended, stood still or was stopped before"),
             (self.un_acked, f"{self.un_acked:,} messages were not acked: the hub would send them again"),
@@ -86,6 +90,8 @@ class Summary:
                 "journal, if it keeps one",
             ),
             (nothing_shown, "no kill met a message: nothing was shown"),
+            (empty, "there is no message in the file"),
+            (errors and answers == errors, f"no message was scored: all {errors:,} answers are errors"),
             (unrouted, "no message was routed to the module: look at the routes of the manifest and at the file"),
         ]
         return [sentence for applies, sentence in found if applies]
@@ -129,9 +135,11 @@ class Summary:
     def text(self) -> str:
         """Give it for people."""
         outputs = ", ".join(f"{name} {count:,}" for name, count in sorted(self.by_output.items())) or "none"
+        errors = ", ".join(f"{kind} {count:,}" for kind, count in sorted(self.errors.items()))
         lines = [
             f"sent        {self.sent:,}" + _if(self.refused, "refused as too large") + _if(self.unrouted, "unrouted"),
             f"outputs     {outputs}" + _if(self.nothing, "answered with NOTHING"),
+            *([f"errors      {errors}"] if errors else []),
             f"upstream    {self.upstream:,}",
             f"lost        {self.lost:,}"
             + _if(self.duplicates, "duplicates")

@@ -3,3 +3,6 @@
 A transport offers to an inbox on the event loop, in one call the messages that arrived together. Its
 ``publish`` gives a future, which is done when the other side has the message, and fails with UnsendableError alone.
 """
+
+BODIES = "a body a line, - for standard input; .csv: a row a message, as a JSON object; .jpg, .msgpack, …: one body"
+"""What a file of bodies may be, in the words of a command's help."""

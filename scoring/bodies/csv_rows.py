@@ -4,6 +4,8 @@ import csv
 import io
 import math
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from ..errors import RequestError
 from .json_body import MAX_ROWS
@@ -15,7 +17,21 @@ _MAX_DIGITS = 300
 
 
 def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[object]:
-    """Give the rows of a CSV text (RFC 4180): objects by the header's names, without a header arrays.
+    """Give the rows of a CSV text; see read_csv().
+
+    Raises:
+        RequestError: it is not CSV, has no row or too many, or a line has other fields than the header.
+    """
+    rows = list(islice(read_csv(io.StringIO(text, newline=""), header=header, delimiter=delimiter), MAX_ROWS + 1))
+    if len(rows) > MAX_ROWS:
+        raise RequestError(f"the CSV has more than {MAX_ROWS} rows: send them in several messages")
+    if not rows:
+        raise RequestError("the CSV has no rows: expected a header at line 1 and a row at line 2")
+    return rows
+
+
+def read_csv(text: Iterable[str], *, header: bool = True, delimiter: str = "") -> Iterator[object]:
+    """Give the rows of CSV (RFC 4180), line by line: objects by the header's names, without a header arrays.
 
     Without a delimiter it is the first of comma, semicolon and tab that the first line has. An empty field is None;
     ``true``, ``false``, ``nan`` and ``inf`` are what they say; a number with leading zeros stays text.
@@ -23,11 +39,10 @@ def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[obj
     Raises:
         RequestError: it is not CSV, or a line has other fields than the header; the sentence names the line.
     """
-    first = text.partition("\n")[0]
+    first = next(iterator := iter(text), "")
     delimiter = delimiter or next((d for d in ",;\t" if d in first), ",")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines = csv.reader(chain((first,), iterator), delimiter=delimiter, strict=True)
     names: list[str] | None = None
-    rows: list[object] = []
     try:
         for fields in filter(None, lines):
             if names is None:
@@ -36,15 +51,10 @@ def csv_rows(text: str, *, header: bool = True, delimiter: str = "") -> list[obj
                     continue
             if len(fields) != len(names):
                 raise RequestError(f"line {lines.line_num} of the CSV has {len(fields)} fields: expected {len(names)}")
-            if len(rows) == MAX_ROWS:
-                raise RequestError(f"the CSV has more than {MAX_ROWS} rows: send them in several messages")
             values = [_value(field) for field in fields]
-            rows.append(dict(zip(names, values, strict=True)) if header else values)
+            yield dict(zip(names, values, strict=True)) if header else values
     except csv.Error as error:
         raise RequestError(f"line {lines.line_num} of the CSV cannot be read: {error}") from None
-    if not rows:
-        raise RequestError("the CSV has no rows: expected a header at line 1 and a row at line 2")
-    return rows
 
 
 def _names(fields: list[str]) -> list[str]:

@@ -42,8 +42,10 @@ def replayed(
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-    return [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    left = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    is_bad = all(line["output"] == "errors" for line in left)
+    assert done.returncode == (1 if is_bad else 0), done.stderr.decode()[-3000:]
+    return left
 
 
 def told(line: dict[str, Any]) -> tuple[str, str, Any]:

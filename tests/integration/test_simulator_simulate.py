@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import pty
+import re
 import signal
 import sys
 from functools import partial
@@ -90,7 +92,8 @@ class Simulate:
         """Give the command of the module itself, with a script that answers one message of three."""
         (self.folder / "script").mkdir()
         (self.folder / "script" / "score.py").write_text(FILTER)
-        return ["env", f"SCORING_DIR={self.folder}/script", PROGRAM, "run"]
+        self.command = ["env", f"SCORING_DIR={self.folder}/script", PROGRAM, "run"]
+        return self.command
 
     def telemetry(self, count: int) -> None:
         self.lines(*({"n": number} for number in range(count)))
@@ -105,7 +108,7 @@ class Simulate:
 
     async def __call__(self, way: str | list[str], **options: Any) -> int:
         command = [sys.executable, str(self.folder / "module.py"), way] if isinstance(way, str) else way
-        if "messages" not in options:
+        if "messages" not in options and "telemetry" not in options:
             options["telemetry"] = self.folder / "telemetry.jsonl"
         files = {"upstream": self.folder / "upstream.jsonl", "summary": self.folder / "summary.json"}
         settings = {"listen": free_address(), "settle": 1.0, **files, **options}
@@ -286,9 +289,69 @@ async def test_no_message_for_the_module_is_no_success(run: Simulate, capfd: pyt
     assert "wrong       no message was routed to the module" in capfd.readouterr().out
 
 
-async def test_an_empty_file_is_no_success(run: Simulate) -> None:
+async def test_an_empty_file_is_no_success_and_has_a_summary(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
     run.lines()
     assert await run("echoes") == 1
+    assert capfd.readouterr().out.endswith("wrong       there is no message in the file\n")
+    assert run.summary["sent"] == 0
+
+
+async def test_a_file_that_is_refused_half_way_has_a_summary(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    path = run.folder / "messages.jsonl"
+    path.write_text('{"body": {"n": 3}}\nnonsense\n')
+    with pytest.raises(SettingsError, match=r"messages.jsonl line 2 is not a message"):
+        await run(run.filters(), messages=path, rate=5.0)
+    assert run.summary["by_output"] == {"amlOutput": 1}
+    assert "sent        1" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("lines", "fail", "code"), [(2, False, 0), (2, True, 1), (0, True, 0), (3, False, 1)])
+async def test_errors_are_counted_by_kind_and_can_fail(
+    run: Simulate, capfd: pytest.CaptureFixture[str], lines: int, fail: bool, code: int
+) -> None:
+    """Where nothing but errors came back, none was scored."""
+    run.lines(*({"x": number} for number in range(lines)), *({"n": 3 * number} for number in range(3 - lines)))
+    assert await run(run.filters(), fail_on_errors=fail) == code
+    assert run.summary["errors"] == ({"RunError": lines} if lines else {})
+    assert ("wrong       no message was scored: all 3 answers are errors" in capfd.readouterr().out) is (lines == 3)
+
+
+async def test_the_rate_begins_with_the_connection(run: Simulate) -> None:
+    """What would have been sent before it is not sent all at once then."""
+    run.telemetry(12)
+    assert await run("starts-slowly", rate=10.0) == 0
+    assert run.summary["seconds"] > 0.9
+
+
+async def test_standard_input_and_tables_are_read_too(run: Simulate) -> None:
+    (run.folder / "table.csv").write_text("n,name\n3,a\n4,b\n6,c\n")
+    assert await run(run.filters(), telemetry=run.folder / "table.csv") == 0
+    assert [line["body"] for line in run.upstream] == [3, 6]
+    options = ["--telemetry", "-", "--listen", free_address(), "--settle", "1", "--summary", str(run.folder / "s.json")]
+    command = [PROGRAM, "simulate", *options, "--", *run.command]
+    simulation = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    shown, _ = await asyncio.wait_for(simulation.communicate(b'{"n": 3}\n{"n": 4}\n'), 30)
+    assert simulation.returncode == 0
+    assert b"outputs     amlOutput 1, 1 answered with NOTHING" in shown
+
+
+def test_what_the_command_writes_stands_above_the_bar(run: Simulate) -> None:
+    """Each line on its own, whatever is drawn meanwhile."""
+    lines = "for i in 1 2 3; do echo word $i; echo other $i >&2; sleep 0.2; done"
+    arguments = ["simulate", "--telemetry", str(run.folder / "telemetry.jsonl"), "--listen", free_address()]
+    shown = b""
+
+    def read(terminal: int) -> bytes:
+        nonlocal shown
+        shown += (data := os.read(terminal, 4096))
+        return data
+
+    pty.spawn([PROGRAM, *arguments, "--", "sh", "-c", lines], read, lambda _: b"")
+    written = [re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|.*\r(?!$)", b"", line).strip() for line in shown.split(b"\n")]
+    for word in (b"word", b"other"):
+        assert [line for line in written if line.startswith(word)] == [word + b" %d" % i for i in (1, 2, 3)], written
 
 
 async def test_outputs_that_the_hub_drops_are_said(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,10 @@
 """The command line as its user meets it: a process of its own, with nothing but what it is given."""
 
 import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 IOTEDGE = {
@@ -29,7 +31,15 @@ def run(*arguments: object, cwd: Path, **environment: object) -> subprocess.Comp
 def start(*arguments: object, cwd: Path, **environment: object) -> subprocess.Popen[bytes]:
     """Start it, and leave its end and its pipes to the test."""
     pipe = subprocess.PIPE
-    return subprocess.Popen(_command(*arguments), cwd=cwd, env=_variables(environment), stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        _command(*arguments),
+        cwd=cwd,
+        env=_variables(environment),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a shell's jobs ignore it
+    )
 
 
 def _command(*arguments: object) -> list[str]:

@@ -4,6 +4,7 @@ A batch that fails is halved until only the requests that cause it are left; the
 script of a bare model is of this kind too.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from inspect import signature
 from typing import ClassVar
@@ -18,6 +19,8 @@ from .run_function import Kind, RunFunction, contexts_of, settle, values_of
 
 PATIENT_AFTER = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
+
+_log = logging.getLogger(__name__)
 
 _NO_LIST = (str, bytes, bytearray, memoryview, Mapping, set, frozenset)
 
@@ -99,6 +102,8 @@ class Batched:
             return self._call(requests)
         except ScoringError as raised:
             error = raised
+        if len(requests) > 1:
+            _log.debug("%s", error)
         if not self._bisect or len(requests) == 1 or (patient and isinstance(error, TransientError)):
             return [error] * len(requests)
         # Of a wrong number nothing can be believed but calls of one: halves might have the right one by chance.

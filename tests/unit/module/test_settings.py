@@ -9,6 +9,7 @@ import pytest
 
 from module.commands import replay
 from module.errors import SettingsError
+from module.offline import Tally
 from module.settings import Settings, describe, read
 from scoring.options import Options
 
@@ -101,19 +102,12 @@ def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """The README's table and ``run --help`` are printed from here."""
+    """The table of docs/reference/settings.md and ``run --help`` are printed from here."""
     rows = {row.name: row for row in describe()}
     assert sorted(rows) == sorted(f"SCORING_{field.upper()}" for field in Settings.__struct_fields__)
     assert list(rows)[-len(OPTIONS) :] == [f"SCORING_{name.upper()}" for name in OPTIONS]
     assert all(row.description for row in rows.values())
     assert rows["SCORING_ROUTES"].default == '{"*":["amlOutput"]}'
-
-
-def test_the_readme_has_every_setting_as_it_is() -> None:
-    """Row by row; `README.md` is what people read."""
-    rows = [f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.description} |" for row in describe()]
-    readme = (Path(__file__).parents[3] / "README.md").read_text().splitlines()
-    assert [line for line in readme if line.startswith("| `SCORING_")] == rows
 
 
 def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,5 +141,6 @@ async def test_measurements_are_kept_in_the_journals_folder_whatever_names_it(
 ) -> None:
     """SCORING_JOURNAL_DIR unset, the journal has a folder of its own; what a model costs is kept there, too."""
     process.delenv("SCORING_JOURNAL_DIR", raising=False)
-    await replay._score(Settings(dir=models / "affine", journal_dir=tmp_path), [], io.BytesIO())
+    settings = Settings(dir=models / "affine", journal_dir=tmp_path)
+    await replay._score(settings, iter([]), io.BytesIO(), Tally(), wait=False)
     assert len(json.loads((tmp_path / "calibration.json").read_bytes())) == 1

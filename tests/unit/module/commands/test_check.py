@@ -10,26 +10,12 @@ from script_cases import BROKEN
 from unit_parts import message
 
 from module.journal import Journal
-from scoring.bodies.codecs import Body
-from scoring.scripts import trial
-from scoring.scripts.results import ResultOptions
-from scoring.scripts.trial import Trial, try_script
 
 FIELDS = {
     *("ok", "directory", "script", "kind", "is_async", "max_size", "replaced", "model_dir", "models", "described"),
-    *("sample_from", "sample", "answers", "milliseconds", "merged", "why", "notes", "error"),
+    *("sample_from", "sample", "answers", "messages", "scored", "refused", "milliseconds", "merged", "why"),
+    *("findings", "notes", "error"),
 }
-
-
-@pytest.fixture
-def tried(process: object, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a short trial of a folder."""
-    monkeypatch.setattr(trial, "SECONDS", 0.01)
-
-    def try_it(directory: Path, *bodies: bytes) -> Trial:
-        return try_script(directory, "score.py", [Body(body) for body in bodies], ResultOptions())
-
-    return try_it
 
 
 def test_a_good_script_for_people(scripts: Path, tmp_path: Path) -> None:
@@ -66,7 +52,7 @@ def test_a_bare_model_is_tried_with_zeros(models: Path, tmp_path: Path) -> None:
         "CPUExecutionProvider",
     )
     assert json.loads(said["answers"][0]) == {"sum": 0.0, "pair": [0.0, 0.0]}
-    assert list(said["milliseconds"]) == ["1", "8", "32"]
+    assert list(said["milliseconds"]) == ["1", "8", "32", "64"]
     assert any(line.startswith("input a: ") for line in said["described"])
 
 
@@ -76,11 +62,6 @@ def test_a_script_that_scored_nothing_is_not_called_good(scripts: Path, tmp_path
     assert (ended.returncode, ended.stdout.decode().splitlines()[-1].split()) == (2, ["result", "not", "known"])
     said = json.loads(run("check", "--json", "--scoring-dir", scripts / "classic", cwd=tmp_path).stdout)
     assert said["ok"] is False
-
-
-def test_bodies_that_were_left_out_are_said(tried: Any, scripts: Path) -> None:
-    assert tried(scripts / "classic", *[b'{"data": [[1]]}'] * 100).notes == []
-    assert "the first 100 of 101 bodies were scored" in tried(scripts / "classic", *[b'{"data": [[1]]}'] * 101).notes
 
 
 @pytest.mark.parametrize("folder", BROKEN)
@@ -110,7 +91,9 @@ def test_a_sample_that_fails_is_named_with_the_users_line(tried: Any, scripts: P
         "the sample is not scored: run() failed: score.py line 12: KeyError: 'value'"
     )
     said = tried(scripts / "classic", b'{"value": 1}', b"x")
-    assert said.error.startswith("the sample in line 2 is not scored: run() failed: score.py line 12: JSONDecodeError")
+    assert said.error.startswith(
+        "1 of 2 messages are not scored: line 2: run() failed: score.py line 12: JSONDecodeErr"
+    )
     assert 'json.loads(raw_data)["value"]' in said.user_traceback
 
 

@@ -146,8 +146,8 @@ def test_replay_reads_a_pipe_from_its_only_beginning(lines: Path) -> None:
     assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 1), ended.stderr
 
 
-def test_a_reader_that_goes_away_is_a_sentence(lines: Path) -> None:
-    """As in ``replay … | head -1``."""
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of(lines: Path) -> None:
+    """As in ``replay … | head -1``: quiet, with the code of a program that SIGPIPE ended."""
     (lines.parent / "score.py").write_text(SLOW)
     lines.write_text('{"value": 1}\n' * 200)
     with start("replay", "--scoring-dir", ".", lines, cwd=lines.parent) as process:
@@ -155,8 +155,7 @@ def test_a_reader_that_goes_away_is_a_sentence(lines: Path) -> None:
         process.stdout.close()
         assert process.stderr is not None
         said = process.stderr.read()
-    assert process.returncode == 2
-    assert said.splitlines()[-1] == b"scoring-module: cannot write standard output: Broken pipe"
+    assert (process.returncode, said) == (141, b"")
 
 
 @pytest.mark.parametrize("command", [["replay", "in.jsonl"], ["check", "--sample", "in.jsonl"]])

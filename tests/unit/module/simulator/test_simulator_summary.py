@@ -14,6 +14,7 @@ SUMMARY = Summary(
     sent=1000,
     upstream=990,
     by_output={"errors": 1, "amlOutput": 989},
+    errors={"RunError": 1},
     nothing=10,
     lost=0,
     duplicates=2,
@@ -55,6 +56,7 @@ def test_the_json_has_the_documented_keys(tmp_path: Path) -> None:
         "sent",
         "upstream",
         "by_output",
+        "errors",
         "nothing",
         "lost",
         "duplicates",
@@ -84,6 +86,7 @@ def test_the_text_says_it_for_people() -> None:
     assert SUMMARY.text().splitlines() == [
         "sent        1,000, 1 refused as too large",
         "outputs     amlOutput 989, errors 1, 10 answered with NOTHING",
+        "errors      RunError 1",
         "upstream    990",
         "lost        0, 2 duplicates, 3 restarts, 1 of them after a crash",
         "throughput  400 messages/s over 2.5 s",

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import os
 from base64 import b64encode
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from module.errors import SettingsError
 from module.inbox import MemoryInbox
 from module.messages import InputMessage, OutputMessage
-from module.transports.jsonl import JsonLines, message_line, read_messages, read_telemetry
+from module.transports import message_files
+from module.transports.jsonl import JsonLines, message_line
+from module.transports.message_files import arriving, may_wait, read_messages, read_telemetry
 
 JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
@@ -29,6 +32,73 @@ def test_telemetry_is_a_message_a_line(tmp_path: Path, name: str) -> None:
     assert [m.body for m in messages] == [b'{"x": 1}', b"", b" not json ", b"\xff", b"[1]"]
     assert [m.system for m in messages] == [{"message_id": f"leaf-{n}", **JSON} for n in range(1, 6)]
     assert all(m.input == "" and not m.properties for m in messages)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "semicolons.csv"])
+def test_a_row_of_a_table_is_a_json_object(tmp_path: Path, name: str) -> None:
+    """By the header's names; a quoted line end belongs to its field, a BOM to nobody."""
+    text = '\ufeffx,name,ok\n1.5,"a\n""b""",true\n007,,nan\n'
+    text = text.replace(",", "\t" if "tsv" in name else ";" if "semi" in name else ",")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    first, second = read_telemetry(path, "leaf")
+    assert orjson.loads(first.body) == {"x": 1.5, "name": 'a\n"b"', "ok": True}
+    assert orjson.loads(second.body) == {"x": "007", "name": None, "ok": None}
+    assert second.system == {"message_id": "leaf-2", **JSON}
+
+
+def test_a_table_that_is_none_is_a_sentence_at_its_line(tmp_path: Path) -> None:
+    """The rows before it are messages: a table may be longer than memory."""
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n3\n")
+    rows = read_telemetry(tmp_path / "t.csv", "leaf")
+    assert orjson.loads(next(rows).body) == {"x": 1, "y": 2}
+    with pytest.raises(
+        SettingsError, match=r"t\.csv is no CSV with a header: line 3 of the CSV has 1 fields: expected 2"
+    ):
+        next(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("frame.jpg", "image/jpeg"), ("frame.PNG", "image/png"), ("m.msgpack", "application/msgpack")],
+)
+def test_a_file_that_holds_one_body_is_one(tmp_path: Path, name: str, kind: str) -> None:
+    """Whatever bytes are in it, with the content type that its name says."""
+    (tmp_path / name).write_bytes(b"\xff\xd8\n\n{")
+    (only,) = read_telemetry(tmp_path / name, "leaf")
+    assert (only.body, only.system) == (b"\xff\xd8\n\n{", {"message_id": "leaf-1", "content_type": kind})
+
+
+def test_a_json_file_is_one_body_or_a_body_a_line(tmp_path: Path) -> None:
+    """As it reads: printed over several lines it is still one value."""
+    path = tmp_path / "sample.json"
+    path.write_text('{\n  "x": 1\n}\n')
+    assert [message.body for message in read_telemetry(path, "leaf")] == [b'{\n  "x": 1\n}\n']
+    path.write_text('{"x": 1}\n{"x": 2}\n')
+    assert [message.body for message in read_telemetry(path, "leaf")] == [b'{"x": 1}', b'{"x": 2}']
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded, whatever the file is."""
+    monkeypatch.setattr(message_files, "_LONGEST", 100)
+    for name, said in (("t.jsonl", "line 2 is longer than 100 bytes"), ("t.jpg", "is one body, of 100 bytes at most")):
+        (tmp_path / name).write_bytes(b"1\n" + b"x" * 1000)
+        with pytest.raises(SettingsError, match=said):
+            list(read_telemetry(tmp_path / name, "leaf"))
+
+
+async def test_what_a_pipe_brings_goes_on_before_the_next_comes(tmp_path: Path) -> None:
+    """And what cannot be read is said after it."""
+    os.mkfifo(tmp_path / "pipe")
+    keep = os.open(tmp_path / "pipe", os.O_RDWR)  # opens without waiting for the other side
+    os.write(keep, b'{"body": 1}\n')
+    given = arriving(read_messages(tmp_path / "pipe"), wait=may_wait(tmp_path / "pipe"))
+    async with asyncio.timeout(10):
+        assert (await anext(given)).body == b"1"
+        os.write(keep, b"nonsense\n")
+        with pytest.raises(SettingsError, match="line 2 is not a message"):
+            await anext(given)
+    os.close(keep)
 
 
 def test_telemetry_of_an_empty_file_is_nothing(tmp_path: Path) -> None:
@@ -51,18 +121,48 @@ def test_a_whole_message_a_line(
 def test_a_body_in_a_message_line_is_json(tmp_path: Path) -> None:
     """Byte for byte as it stands there, and said to be JSON unless the line says otherwise."""
     path = tmp_path / "messages.jsonl"
-    path.write_text('{"body": {"x":  1.50}}\n{"body": 1, "system": {"content_type": "text/plain"}}\n')
-    first, second = read_messages(path)
+    path.write_text('{"body": {"x":  1.50}}\n{"body": 1, "system": {"content_type": "text/plain"}}\n{"body": "x"}\n')
+    first, second, third = read_messages(path)
     assert (first.body, first.system) == (b'{"x":  1.50}', JSON)
-    assert second.system == {"content_type": "text/plain"}
+    assert (second.body, second.system) == (b"1", {"content_type": "text/plain"})
+    assert (third.body, third.system) == (b'"x"', JSON)
 
 
-@pytest.mark.parametrize("bad", ["{", "[]", '{"input": 5}', '{"base64": "?"}', ""])
+def test_a_text_with_a_content_type_that_is_not_json_is_that_text(tmp_path: Path) -> None:
+    """A CSV or a plain text in quotes would be another body than the device sent."""
+    path = tmp_path / "messages.jsonl"
+    lines = [
+        {"body": "x,y\n1,ü", "system": {"content_type": kind}} for kind in ("text/csv", "Text/Plain; charset=utf-8")
+    ]
+    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    assert [message.body for message in read_messages(path)] == ["x,y\n1,ü".encode()] * 2
+
+
+def test_what_simulate_writes_can_be_read_again(tmp_path: Path) -> None:
+    """What one module gave is what the next one gets."""
+    path = tmp_path / "messages.jsonl"
+    path.write_bytes(message_line("m", OutputMessage(b'{"y":1.5}', "o", JSON, {"k": "v"})))
+    assert list(read_messages(path)) == [InputMessage(b'{"y":1.5}', "", JSON, {"k": "v"})]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{",
+        "[]",
+        '{"input": 5}',
+        '{"base64": "?"}',
+        "",
+        '{"body": 1, "sytem": {}}',
+        "{}",
+        '{"body": 1, "base64": "AA=="}',
+    ],
+)
 def test_a_line_that_is_no_message_is_named(tmp_path: Path, bad: str) -> None:
     """With the file and the number of the line."""
     path = tmp_path / "messages.jsonl"
     path.write_text(f'{{"body": 1}}\n{bad}\n')
-    with pytest.raises(SettingsError, match=r"messages\.jsonl line 2 is not a message: "):
+    with pytest.raises(SettingsError, match=r"messages\.jsonl line 2 is not a message: .*; a line is {\"input\", "):
         list(read_messages(path))
 
 
@@ -112,7 +212,8 @@ def test_a_body_is_shown_as_it_leaves(body: bytes) -> None:
 async def test_the_file_transport_waits_for_room_and_loses_nothing() -> None:
     """Back-pressure ends at the file: it is read no faster than messages are done."""
     inbox = MemoryInbox(max_messages=2)
-    lines = JsonLines([InputMessage(b"%d" % n, "") for n in range(10)], inbox, io.BytesIO())
+    given = arriving(iter([InputMessage(b"%d" % n, "") for n in range(10)]), wait=False)
+    lines = JsonLines(given, inbox, io.BytesIO())
     feeding = asyncio.create_task(lines.feed())
     bodies = []
     async with asyncio.timeout(10):
@@ -122,14 +223,14 @@ async def test_the_file_transport_waits_for_room_and_loses_nothing() -> None:
             bodies.append(accepted.message.body)
             await inbox.done([accepted.seq])
     assert bodies == [b"%d" % n for n in range(10)]
-    assert await feeding == 10
+    await feeding
     assert await inbox.take(1) == [], "it is closed"
 
 
 async def test_the_file_transport_writes_a_line_for_each_message_at_once() -> None:
     """What is written is confirmed."""
     out = io.BytesIO()
-    lines = JsonLines([], MemoryInbox(), out)
+    lines = JsonLines(arriving(iter(()), wait=False), MemoryInbox(), out)
     await lines.publish(OutputMessage(b"1", "a", JSON))
     await lines.publish(OutputMessage(b"2", "b", JSON))
     assert [orjson.loads(line)["body"] for line in out.getvalue().splitlines()] == [1, 2]

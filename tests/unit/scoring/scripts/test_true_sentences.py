@@ -2,31 +2,31 @@
 
 import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import command
 import pytest
 
-from scoring.bodies.codecs import Body
-from scoring.errors import ScriptError
-from scoring.scripts import trial
+from module.trial.trial import Trial
 from scoring.scripts.loading import load
-from scoring.scripts.results import ResultOptions
-from scoring.scripts.trial import Trial, try_script
 
 pytestmark = pytest.mark.usefixtures("process")
 
 
-@pytest.fixture(autouse=True)
-def a_short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure for a moment only."""
-    monkeypatch.setattr(trial, "SECONDS", 0.01)
+Try = Callable[..., Trial]
 
 
-def tried(folder: Path, source: str, *bodies: str) -> Trial:
-    """Try a script with some bodies."""
-    (folder / "score.py").write_text(source)
-    return try_script(folder, "score.py", [Body(body.encode()) for body in bodies], ResultOptions())
+@pytest.fixture
+def tell(tmp_path: Path, tried: Callable[..., Trial]) -> Try:
+    """Give what `check` finds out about a script, with some bodies."""
+
+    def tell_of(source: str, *bodies: str) -> Trial:
+        (tmp_path / "score.py").write_text(source)
+        return tried(tmp_path, *map(str.encode, bodies))
+
+    return tell_of
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def tried(folder: Path, source: str, *bodies: str) -> Trial:
         ("def init(): os.getenv('MODEL_HOME').strip()", "no attribute 'strip' (MODEL_HOME is not set)"),
     ],
 )
-def test_a_hint_names_what_the_script_asks_for(tmp_path: Path, source: str, hint: str) -> None:
+def test_a_hint_names_what_the_script_asks_for(tell: Try, source: str, hint: str) -> None:
     """Only a variable that its own files read, that has no default there and is not set."""
-    said = tried(tmp_path, f"import os\n{source}\ndef run(data): return 1\n", "1").error
+    said = tell(f"import os\n{source}\ndef run(data): return 1\n", "1").error
     assert said.endswith(hint)
 
 
@@ -78,17 +78,15 @@ def test_a_hint_names_what_the_script_asks_for(tmp_path: Path, source: str, hint
         ),
     ],
 )
-def test_what_is_not_here_goes_by_the_name_that_the_script_has_for_it(
-    tmp_path: Path, source: str, sentence: str
-) -> None:
+def test_what_is_not_here_goes_by_the_name_that_the_script_has_for_it(tell: Try, source: str, sentence: str) -> None:
     """And says whether the service is missing or a library, and which."""
-    said = tried(tmp_path, f"{source}\ndef run(data): return 1\n", "1").error
+    said = tell(f"{source}\ndef run(data): return 1\n", "1").error
     assert f"RetiredError: {sentence}" in said
     assert "scoring.compat" not in said
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 5])
-def test_a_model_of_automl_names_the_library_that_it_needs(tmp_path: Path, protocol: int) -> None:
+def test_a_model_of_automl_names_the_library_that_it_needs(tell: Try, tmp_path: Path, protocol: int) -> None:
     """Whatever the pickle's protocol: some make an object without asking its class."""
     fake = type("Voting", (), {"__module__": "fake_of_this_test"})
     made = fake()
@@ -109,7 +107,7 @@ def test_a_model_of_automl_names_the_library_that_it_needs(tmp_path: Path, proto
     assert (
         "RetiredError: azureml.training.tabular.models.Voting is in the library azureml-training-tabular, which is not "
         "installed: add it, or do without it"
-    ) in tried(tmp_path, source, "1").error
+    ) in tell(source, "1").error
 
 
 SUM = "import json\ndef init(): pass\ndef run(data): return [sum(row) for row in json.loads(data)['data']]\n"
@@ -125,16 +123,16 @@ NEEDED = "to be tried on live messages: 3 different samples of one shape, with 2
         (['{"data": []}'] * 3, "3 given: none has rows that could be merged"),
     ],
 )
-def test_what_a_trial_of_merging_lacks_is_counted(tmp_path: Path, bodies: list[str], there: str) -> None:
+def test_what_a_trial_of_merging_lacks_is_counted(tell: Try, bodies: list[str], there: str) -> None:
     """What is needed, and what was given of it."""
-    said = tried(tmp_path, SUM, *bodies)
+    said = tell(SUM, *bodies)
     assert said.why.startswith(f"{NEEDED} ({there}")
 
 
-def test_samples_of_several_shapes_are_sorted(tmp_path: Path) -> None:
+def test_samples_of_several_shapes_are_sorted(tell: Try) -> None:
     """Another shape between them does not make three samples one."""
     bodies = ['{"data": [[1, 2]]}', '{"data": [[1, 2, 3]]}', '{"data": [[2, 2]]}', '{"data": [[3, 2]]}']
-    assert tried(tmp_path, SUM, *bodies).why.startswith("3 samples give the same merged and one by one")
+    assert tell(SUM, *bodies).why.startswith("3 samples give the same merged and one by one")
 
 
 @pytest.mark.parametrize(
@@ -148,27 +146,23 @@ def test_samples_of_several_shapes_are_sorted(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_why_each_message_has_a_call_of_its_own(tmp_path: Path, run: str, why: str) -> None:
+def test_why_each_message_has_a_call_of_its_own(tell: Try, run: str, why: str) -> None:
     """It is the parameter, not the kind of script."""
-    assert tried(tmp_path, f"def init(): pass\n{run}\n", "1").why == why
+    assert tell(f"def init(): pass\n{run}\n", "1").why == why
 
 
-def test_a_bare_model_has_no_script(models: Path, tmp_path: Path) -> None:
-    """The built-in one is a file that nobody has; a script in a folder of its own is named with it."""
-    assert (load(models / "affine").name, try_script(models / "affine", "score.py", [], ResultOptions()).script) == (
-        "",
-        "",
-    )
+def test_a_bare_model_has_no_script(models: Path, tmp_path: Path, tried: Callable[..., Trial]) -> None:
+    """The built-in one is a file that nobody has: the model is named; a script in a folder of its own with that."""
+    assert load(models / "affine").name == ""
+    assert tried(models / "affine").script == "model.onnx"
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "main.py").write_text("def init(): pass\ndef run(data): return 1\n")
-    assert try_script(tmp_path, "src/main.py", [], ResultOptions()).script == "src/main.py"
+    assert tried(tmp_path, b"1", script="src/main.py").script == "src/main.py"
 
 
 def test_a_bare_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> None:
     """No script is named for it."""
     (tmp_path / "model.onnx").write_bytes(b"no model")
-    said = try_script(tmp_path, "score.py", [], ResultOptions())
-    assert "model.onnx" in said.error
-    assert "score.py" not in said.error
-    with pytest.raises(ScriptError):
-        load(tmp_path / "absent")
+    said = command.run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
+    assert b"model.onnx" in said.stderr
+    assert b"score.py" not in said.stderr + said.stdout

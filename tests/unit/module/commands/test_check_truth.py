@@ -1,0 +1,184 @@
+"""`scoring-module check` says "good" only of what works on a device: in batches, with its settings, to the end."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command import run
+
+BATCHED = """
+from scoring import NOTHING, Prediction, RequestError, batched
+
+def init():
+    pass
+
+@batched(max_size=32)
+def run(requests):
+    {body}
+"""
+
+
+def script(folder: Path, body: str) -> Path:
+    """Write a batched script with this body of run(); give its folder."""
+    (folder / "score.py").write_text(BATCHED.format(body=body))
+    return folder
+
+
+def test_a_bad_message_hides_no_good_one(tried: Any, scripts: Path) -> None:
+    """All are scored, however many they are; of those that are refused the first few are named."""
+    bodies = [b'{"value": 1}' if number % 30 else b'{"other": 1}' for number in range(300)]
+    said = tried(scripts / "classic", *bodies)
+    assert (said.messages, said.scored, said.ok) == (300, 290, False)
+    assert said.error == "10 of 300 messages are not scored: line 1: run() failed: score.py line 12: KeyError: 'value'"
+    assert [line.partition(":")[0] for line in said.refused] == [
+        *("line 1", "line 31", "line 61", "line 91", "line 121"),
+        "and 5 more",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "finding"),
+    [
+        ("return [r / len(requests) for r in requests]", r"line 2 gives 0\.125 in a batch of 8 and 1\.0 alone: run"),
+        ("return [r if len(requests) < 9 else NOTHING for r in requests]", "line 1 gives nothing in a batch of 32"),
+        ("return [requests[0]] * len(requests)", "line 2 gives 0 in a batch of 8 and 1 alone"),
+        (
+            "return [5] if len(requests) == 1 else 5",
+            r"run\(\) fails with 8 requests together, .*: run\(\) gave a value",
+        ),
+        ("return [1 / (len(requests) < 9)] * len(requests)", r"run\(\) fails with 32 requests.*ZeroDivisionError"),
+    ],
+)
+def test_batches_give_what_each_request_gives_alone(tried: Any, tmp_path: Path, body: str, finding: str) -> None:
+    """Else they are answered wrongly, or one by one, which nobody would see."""
+    said = tried(script(tmp_path, body), b"0", b"1", b"2")
+    assert (said.error, said.scored, said.ok) == ("", 3, False)
+    (found,) = said.findings
+    assert re.search(finding, found), found
+
+
+def test_one_sample_is_given_several_times_at_once(tried: Any, tmp_path: Path) -> None:
+    """Most folders have one."""
+    said = tried(script(tmp_path, "return [sum(requests)] * len(requests)"), b"2")
+    assert said.findings == [
+        "the sample gives 16 in a batch of 8 and 2 alone: run() has to treat each request by itself"
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["return [r * (1 + 1e-7 * len(requests)) for r in requests]", "return [{'y': [r, None, 'x']} for r in requests]"],
+)
+def test_the_last_digits_of_a_number_are_no_finding(tried: Any, tmp_path: Path, body: str) -> None:
+    """Rows that share a call of a model in float32 are summed in another order."""
+    said = tried(script(tmp_path, body), b"1.5")
+    assert (said.findings, said.ok, list(said.milliseconds)) == ([], True, [1, 8, 32])
+
+
+def test_a_script_with_a_state_is_not_blamed_for_its_batches(tried: Any, tmp_path: Path) -> None:
+    """What differs from call to call says nothing of batches; it is said, and no more."""
+    said = tried(script(tmp_path, "import random; return [random.random() for _ in requests]"), b"1")
+    assert (said.findings, said.ok) == ([], True)
+    assert "the sample gives another answer each time" in said.notes[0]
+
+
+def test_what_the_settings_lack_is_said(tried: Any, tmp_path: Path) -> None:
+    """Outputs without a route, NaN that leaves as null; nothing of it is an error."""
+    body = "return [Prediction({'y': float('nan')}, output='alerts')] * len(requests)"
+    said = tried(script(tmp_path, body), b"1", b"2")
+    assert said.ok
+    assert said.notes == [
+        "the answer to lines 1, 2 holds null: NaN, an infinity or None (SCORING_NAN)",
+        "the script names the output alerts: the deployment needs a route from it",
+    ]
+    assert tried(tmp_path, b"1", nan="reject").error.startswith("the sample is not scored: ")
+    assert tried(tmp_path, b"1", routes={"other": ["x"]}).error.endswith("has no route: name it in SCORING_ROUTES")
+
+
+def test_the_settings_are_those_of_the_module(tried: Any, tmp_path: Path) -> None:
+    """Batches are as large as SCORING_MAX_BATCH_SIZE allows; an answer that no hub carries is refused."""
+    said = tried(script(tmp_path, "return requests"), b"1", max_batch_size=4)
+    assert (said.max_size, list(said.milliseconds)) == (4, [1, 4])
+    said = tried(script(tmp_path, "return ['x' * 300_000] * len(requests)"), b"1")
+    assert "at most 250000 can be sent" in said.error
+
+
+def test_what_fails_from_outside_is_not_waited_for(tried: Any, tmp_path: Path) -> None:
+    """The module would try again; here nobody has the time."""
+    said = tried(script(tmp_path, "raise ConnectionError('no network')"), b"1")
+    assert "ConnectionError: no network: the module would try it again and again" in said.error
+
+
+def test_the_script_is_on_the_scoring_thread(tried: Any, tmp_path: Path) -> None:
+    """Libraries that belong to the thread that loads them behave as they will."""
+    body = "import threading; return [threading.current_thread().name] * len(requests)"
+    assert tried(script(tmp_path, body), b"1").answers == ['"scoring"']
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "import os; os._exit(0)",
+            r"the process of the script ended in run\(\), with line 1: exit code 0, as of os._exit",
+        ),
+        ("import ctypes; ctypes.string_at(0)", r"ended in run\(\), with line 1: SIGSEGV: Segmentation fault"),
+        ("import time; time.sleep(60)", r"run\(\) did not return within 0.5 s \(SCORING_RUN_TIMEOUT_S\)"),
+        ("import re; re.match('(a+)+b', 'a' * 60)", r"run\(\) did not return within 0.5 s .*, with line 1"),
+    ],
+    ids=["exit", "crash", "hang", "hang-with-the-interpreter-lock"],
+)
+def test_a_script_that_ends_or_hangs_its_process_is_reported(tmp_path: Path, body: str, said: str) -> None:
+    """By the process that waits for it, which nothing in the script can stop."""
+    script(tmp_path, body)
+    (tmp_path / "one.jsonl").write_text("1\n")
+    arguments = ("--scoring-dir", tmp_path, "--sample", "one.jsonl", "--json")
+    ended = run("check", *arguments, cwd=tmp_path, SCORING_RUN_TIMEOUT_S=0.5)
+    told = json.loads(ended.stdout)
+    assert (ended.returncode, told["ok"], told["kind"]) == (3, False, "batched")
+    assert re.search(said, told["error"]), told["error"]
+    assert (b"score.py" in ended.stderr) is ("exit" not in said), "the stack"
+
+
+def test_an_init_that_hangs_ends_check(tmp_path: Path) -> None:
+    """As it ends the module."""
+    (tmp_path / "score.py").write_text(
+        "import time\ndef init():\n    time.sleep(60)\ndef run(data):\n    return data\n"
+    )
+    ended = run("check", "--scoring-dir", tmp_path, cwd=tmp_path, SCORING_INIT_TIMEOUT_S=0.5)
+    assert ended.returncode == 3
+    assert b"init() did not return within 0.5 s (SCORING_INIT_TIMEOUT_S)" in ended.stderr
+
+
+def test_what_a_script_writes_in_c_is_none_of_the_answer(tmp_path: Path) -> None:
+    """Nor what its child processes write."""
+    script(tmp_path, "import os; os.write(1, b'C'); os.system('echo child'); return requests")
+    (tmp_path / "sample.json").write_text("[1]")
+    assert json.loads(run("check", "--json", "--scoring-dir", tmp_path, cwd=tmp_path).stdout)["ok"] is True
+
+
+def test_samples_of_every_kind(tmp_path: Path) -> None:
+    """By the file's name; whole messages come with all that they carry."""
+    script(tmp_path, "return [type(r).__name__ for r in requests]")
+    (tmp_path / "frame.jpg").write_bytes(b"\xff\xd8\n\xff")
+    (tmp_path / "table.csv").write_text("x,y\n1,2\n3,4\n")
+    (tmp_path / "m.msgpack").write_bytes(b"\x81\xa1x\x01")
+    (tmp_path / "messages.jsonl").write_text('{"body": "hello", "system": {"content_type": "text/plain"}}\n')
+    for source, name, answer, count in (
+        ("--sample", "frame.jpg", '"bytes"', 1),
+        ("--sample", "table.csv", '"dict"', 2),
+        ("--sample", "m.msgpack", '"dict"', 1),
+        ("--messages", "messages.jsonl", '"str"', 1),
+    ):
+        told = json.loads(run("check", "--json", "--scoring-dir", tmp_path, source, name, cwd=tmp_path).stdout)
+        assert (told["answers"], told["scored"], told["ok"]) == ([answer], count, True), told
+        assert told["sample_from"] == source
+
+
+def test_a_bare_model_is_named_not_the_script_that_nobody_has(models: Path, tmp_path: Path) -> None:
+    """``onnx_script.py`` is ours."""
+    ended = run("check", "--scoring-dir", models / "two", cwd=tmp_path)
+    assert ended.stdout.decode().splitlines()[0] == f"script    {models / 'two'}/model.onnx"
+    assert b"onnx_script" not in ended.stdout + ended.stderr
