@@ -70,10 +70,11 @@ class AMLRequest(Request):
     ) -> None:
         given = dict(properties or {})
         about = {"Content-Type": content_type, "Content-Encoding": content_encoding, "Content-Length": str(len(data))}
+        headers = _headers(given, about)
         environ = {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": "/score",
-            "CONTENT_TYPE": content_type,
+            "CONTENT_TYPE": headers.get("Content-Type", ""),
             "QUERY_STRING": urlencode(given),
             "CONTENT_LENGTH": about["Content-Length"],
             "wsgi.input": io.BytesIO(data),
@@ -81,7 +82,7 @@ class AMLRequest(Request):
             "wsgi.url_scheme": "http",
         }
         super().__init__(environ, populate_request=False)
-        self.headers = _headers(given, about)
+        self.headers = headers
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Give the JSON value of the body; None if it is none and ``silent``.
@@ -110,8 +111,5 @@ def _headers(properties: Mapping[str, str], about: Mapping[str, str]) -> NamedHe
     for name, text in properties.items():
         first, before = told.get(name.lower(), (name, None))
         told[name.lower()] = (first, text if before is None else f"{before},{text}")
-    for name, text in about.items():
-        told.pop(name.lower(), None)
-        if text:
-            told[name.lower()] = (name, text)
+    told |= {name.lower(): (name, text) for name, text in about.items() if text}
     return NamedHeaders([(name, _ON_ONE_LINE.sub(" ", text)) for name, text in told.values()])
