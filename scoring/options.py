@@ -118,6 +118,8 @@ def _value(variable: str, text: str, hint: object) -> object:
         choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
         # What msgspec says, in words of the environment, where everything is a text.
         reason = f"expected one of {', '.join(choices)}" if choices else str(error)
+        if not isinstance(error, msgspec.ValidationError):
+            reason = f"it is not JSON: {reason.removeprefix('JSON is malformed: ')}"
         for pattern, words in _WORDS.items():
             reason = reason.replace(pattern, words)
         reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)

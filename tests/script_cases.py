@@ -7,7 +7,7 @@ from typing import Any
 
 from scoring.bodies.codecs import Body, rows_of
 from scoring.errors import ScoringError
-from scoring.predictions import Leaving, Request
+from scoring.predictions import Context, Leaving, Request
 from scoring.scripts.loading import load
 from scoring.scripts.results import ResultOptions, joined
 
@@ -49,7 +49,8 @@ def answer(directory: Path, case: Case, options: ResultOptions | None = None) ->
     rows = rows_of(request) if script.rows else None
     is_rows = rows is not None
     left: list[tuple[Leaving, ...]] = []
-    for outcome in script.score([Request(each, is_row=is_rows) for each in ([request] if rows is None else rows)]):
+    context = Context(properties=case.properties, content_type=case.content_type) if script.wants_context else None
+    for outcome in script.score([Request(each, context, is_rows) for each in ([request] if rows is None else rows)]):
         if isinstance(outcome, ScoringError):
             raise outcome
         left.append(outcome)
@@ -91,7 +92,7 @@ BROKEN = {
     "init_wants_a_model": r"there is no model at absent\.onnx",
     "model_path_missing": r"there is no model absent: looked at azureml-models/absent and \./absent",
     "model_dir_not_set": r"score\.py line 6: TypeError: .*NoneType \(AZUREML_MODEL_DIR is not set: set it to",
-    "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace needs Azure Machine",
+    "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace\.from_config needs Azure Machine",
 }
 """Folder → the sentence with which load() or init() refuses it."""
 

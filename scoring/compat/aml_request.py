@@ -14,6 +14,7 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, BadRequestKeyError
 from werkzeug.wrappers import Request
 
+from ..predictions import Context
 from .decorators import rawhttp
 
 _ON_ONE_LINE = re.compile(r"[\r\n]")
@@ -55,8 +56,15 @@ class NamedHeaders(Headers):
 
 
 class AMLRequest(Request):
-    """A message as an HTTP request: the body is the POSTed data, its properties are headers and query arguments."""
+    """A message as an HTTP request: the body is the POSTed data, its properties are headers and query arguments.
 
+    Attributes:
+        context: what the message came with; no request of Flask's has this.
+        charset: what Flask's requests had until 2023.
+    """
+
+    context = Context()
+    charset = "utf-8"
     parameter_storage_class = Fields
     max_form_memory_size = None
     max_form_parts = sys.maxsize
@@ -74,6 +82,9 @@ class AMLRequest(Request):
         environ = {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": "/score",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "REMOTE_ADDR": "127.0.0.1",
             "CONTENT_TYPE": headers.get("Content-Type", ""),
             "QUERY_STRING": urlencode(given),
             "CONTENT_LENGTH": about["Content-Length"],

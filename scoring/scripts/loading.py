@@ -13,6 +13,7 @@ from ..batch import batch_options
 from ..bodies.codecs import Body, rows_of
 from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants_rawhttp
 from ..compat.finder import StandIns
+from ..compat.main_thread import current_loop, tolerate_signals
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..errors import ModelError, ScoringError, ScriptError
@@ -24,10 +25,10 @@ from .answering import Answering
 from .kinds.batched import Batched
 from .kinds.classic import Classic
 from .kinds.one_at_a_time import OneAtATime
-from .kinds.run_function import Awaiting, Kind, RunFunction, read_run
+from .kinds.run_function import Kind, RunFunction, read_run, settle
 from .kinds.schema import Schema
 from .results import ResultOptions
-from .traces import blame, own_traceback
+from .traces import blame, own_traceback, unset
 
 _serial = itertools.count(1)
 
@@ -40,6 +41,7 @@ class Script:
         kind: ``batched``; ``classic`` (one request a call, as text), ``schema`` (arguments by name) or ``rawhttp`` (a
             request object), which all get one request a call; ``onnx`` (no script: a bare model).
         path: the file.
+        name: as SCORING_SCRIPT has it; empty for a bare model, whose built-in script is nobody's file.
         init: call once, on the scoring thread, before the first score(). Raises ScriptError or ModelError.
         score: takes requests, gives an outcome for each of the first ones, at least for one; never raises. What leaves
             is in bytes already: the next call may change what run() gave.
@@ -50,6 +52,7 @@ class Script:
         replaced: what the script uses and a stand-in stood in for → what that does; grows as the script imports.
         sample: the request that its schema's samples make up; None without.
         merging: whether its requests share calls; None where there is nothing to merge.
+        alone: why each request has a call of its own; empty where that is not certain.
         wants_context: whether run() is to be told what its requests came with.
         models: what is known of each OnnxModel that it has made, in order; grows.
         probe: the request in sample.json, for finding out whether run() can succeed at all; None without one.
@@ -66,9 +69,11 @@ class Script:
     replaced: Mapping[str, str] = field(default_factory=dict)
     sample: Mapping[str, object] | None = None
     merging: Merging | None = None
+    alone: str = ""
     wants_context: bool = False
     probe: object = None
     models: list[LoadedModel] = field(default_factory=list)
+    name: str = ""
 
 
 def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
@@ -85,13 +90,15 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
+    tolerate_signals()
+    current_loop()
     init, run = _import(path, directory, stand_ins)
     answering = Answering(run, directory, options or ResultOptions())
     kind = choose_kind(read_run(run, path), answering, current(Options).merge)
     return Script(
         "onnx" if is_bare else kind.kind,
         path,
-        lambda: _init(init, kind.run.awaiting, directory),
+        lambda: _init(init, directory),
         kind.score,
         kind.decode,
         rows=kind.rows,
@@ -100,9 +107,11 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         replaced=stand_ins.replaced,
         sample=schema_sample(run),
         merging=kind.merging,
-        wants_context=bool(kind.run.context),
+        alone=kind.alone,
+        wants_context=kind.wants_context,
         probe=_probe(directory, kind.decode, rows=kind.rows),
         models=models,
+        name="" if is_bare else name,
     )
 
 
@@ -156,7 +165,9 @@ def _enter(directory: Path, name: str) -> tuple[Path, bool]:
             raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
         path = Path(__file__).with_name("onnx_script.py")
     os.chdir(directory)
-    os.environ.setdefault("AML_APP_ROOT", str(directory))
+    os.environ["AML_APP_ROOT"] = str(directory)
+    if not is_bare:
+        os.environ["AZUREML_ENTRY_SCRIPT"] = name
     for folder in {} if is_bare else {str(path.parent): None, str(directory): None}:
         if folder not in sys.path:
             sys.path.insert(0, folder)
@@ -175,7 +186,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
         put_back(directory, stand_ins.say)
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        sentence = f"the scoring script does not import: {blame(error, directory)}"
+        sentence = f"the scoring script does not import: {blame(error, directory)}{_hint(error, directory)}"
         raise ScriptError(sentence, own_traceback(error, directory)) from error
     # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
     inner = getattr(module, "driver_module", None)
@@ -187,14 +198,18 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     return init, run
 
 
-def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> None:
+def _init(init: Callable[[], object], directory: Path) -> None:
     try:
-        awaiting.settle(init())
+        settle(init())
     except ModelError:
         raise
     except (Exception, SystemExit) as error:
-        sentence = f"init() of the scoring script failed: {blame(error, directory)}"
-        sign = VARIABLE if isinstance(error, KeyError) else "NoneType" if isinstance(error, TypeError) else ""
-        if VARIABLE not in os.environ and sign and sign in str(error):
-            sentence += f" ({VARIABLE} is not set: set it to the model's folder)"
+        sentence = f"init() of the scoring script failed: {blame(error, directory)}{_hint(error, directory)}"
         raise ScriptError(sentence, own_traceback(error, directory)) from error
+
+
+def _hint(error: BaseException, directory: Path) -> str:
+    missing = unset(error, directory)
+    if missing == [VARIABLE]:
+        return f" ({VARIABLE} is not set: set it to the model's folder)"
+    return f" ({' and '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not set)" if missing else ""

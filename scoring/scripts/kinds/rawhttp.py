@@ -1,8 +1,11 @@
 """The rawhttp kind, ``@rawhttp def run(request)``: the message as an HTTP request."""
 
+from collections.abc import Sequence
+
 from ...bodies.codecs import Body
 from ...bodies.content_encoding import decompressed
 from ...compat.aml_request import AMLRequest
+from ...predictions import Context
 from .one_at_a_time import OneAtATime
 
 
@@ -10,10 +13,15 @@ class RawHttp(OneAtATime):
     """A script that gets a request object for each message."""
 
     kind = "rawhttp"
-    merges = False
+    alone = "a request object is of one message"
+    wants_context = True
 
-    def decode(self, body: Body) -> object:
-        """Give the request object, with the body's compressions undone, and the headers where run() asks for them."""
+    def decode(self, body: Body) -> AMLRequest:
+        """Give the request object, with the body's compressions undone."""
         data, charsets = decompressed(body.data, body.content_encoding)
-        request = AMLRequest(data, body.content_type, body.headers, ", ".join(charsets))
-        return {self.run.name: request, **self.headers_of(body)}
+        return AMLRequest(data, body.content_type, body.headers, ", ".join(charsets))
+
+    def _call(self, request: object, contexts: Sequence[Context] = ()) -> object:
+        if isinstance(request, AMLRequest) and contexts:
+            request.context = contexts[0]
+        return super()._call(request, contexts)
