@@ -1,4 +1,4 @@
-"""Stands for azureml's ``aml_request``: @rawhttp, and a request as Flask has it, on werkzeug's alone.
+"""Stands for azureml's ``aml_request``: @rawhttp, and a request as Flask has it: Flask's own where that is installed.
 
 Scripts import them from ``azureml.contrib.services`` (until 2023) or from ``azureml_inference_server_http.api``.
 """
@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, BadRequestKeyError
-from werkzeug.wrappers import Request
 
 from ..predictions import Context
 from .decorators import rawhttp
+from .flask_context import Request
 
 _ON_ONE_LINE = re.compile(r"[\r\n]")
 """What no header holds, though a property may."""

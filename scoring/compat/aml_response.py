@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from werkzeug.wrappers import Response
-
 from ..bodies.response_body import response_body
+from .flask_context import Response
 
 __all__ = ["AMLResponse"]
 
