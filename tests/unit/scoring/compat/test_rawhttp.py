@@ -111,6 +111,11 @@ def test_a_response_is_closed_once_it_is_bytes(caplog: pytest.LogCaptureFixture)
     assert "could not be closed: ZeroDivisionError" in caplog.text
     refused(AMLResponse(held := io.BytesIO(b"no"), 500))
     assert held.closed
+    wrong = Response([1], 200)  # type: ignore[list-item]
+    wrong.call_on_close(lambda: done.append("refused"))
+    with pytest.raises(TypeError, match="chunks of type int"):
+        encoded(wrong, ResultOptions())
+    assert done == ["called", "refused"]
 
 
 @pytest.mark.parametrize(
