@@ -249,6 +249,7 @@ CASES = [
     case("rawhttp_contrib", b"\x00\xff", b"\x00\xff", content_type=_OCTETS),
     case("rawhttp_server", b"\x00\xff", b"\x00\xff", content_type=_OCTETS),
     case("rawhttp_json", {"a": 1}, {"method": "POST", "same": True, "type": JSON, "args": {}}),
+    case("rawhttp_flask", [1], {"told": True, "value": [1]}, properties={"Room": "7"}),
     case("rawhttp_json", {"status": 200}, {"message": "as asked"}),
     case("rawhttp_json", {"status": 404}, fails='the script answered with status 404: {"message": "as asked"}'),
     case("rawhttp_json", {"status": 503}, fails='the script answered with status 503: {"message": "as asked"}'),

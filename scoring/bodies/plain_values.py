@@ -182,12 +182,13 @@ def _array(value: Any) -> object:
     kind = value.dtype.kind
     if value.dtype.names:
         return [dict(zip(value.dtype.names, row, strict=True)) for row in value.reshape(-1)]
-    if kind not in "biufMm" or isinstance(value, np.ma.MaskedArray):
+    is_masked = isinstance(value, np.ma.MaskedArray)
+    if kind not in "biufMm" or (is_masked and not value.ndim):
         return value.tolist()
     if not value.ndim:
         return value[()]
-    if kind in "Mm":
-        return _dates(value) if kind == "M" else list(value)
+    if kind in "Mm" or is_masked:
+        return list(value) if is_masked or kind == "m" else _dates(value)
     dtype = value.dtype.newbyteorder("=") if value.dtype.itemsize <= _WIDEST else np.float64
     return _fragment(np.ascontiguousarray(value, dtype))
 

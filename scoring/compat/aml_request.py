@@ -1,4 +1,4 @@
-"""Stands for azureml's ``aml_request``: @rawhttp, and a request as Flask has it, on werkzeug's alone.
+"""Stands for azureml's ``aml_request``: @rawhttp, and a request as Flask has it: Flask's own where that is installed.
 
 Scripts import them from ``azureml.contrib.services`` (until 2023) or from ``azureml_inference_server_http.api``.
 """
@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import BadRequest, BadRequestKeyError
-from werkzeug.wrappers import Request
 
 from ..predictions import Context
 from .decorators import rawhttp
+from .flask_context import Request
 
 _ON_ONE_LINE = re.compile(r"[\r\n]")
 """What no header holds, though a property may."""
@@ -78,13 +78,14 @@ class AMLRequest(Request):
     ) -> None:
         given = dict(properties or {})
         about = {"Content-Type": content_type, "Content-Encoding": content_encoding, "Content-Length": str(len(data))}
+        headers = _headers(given, about)
         environ = {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": "/score",
             "SERVER_NAME": "localhost",
             "SERVER_PORT": "80",
             "REMOTE_ADDR": "127.0.0.1",
-            "CONTENT_TYPE": content_type,
+            "CONTENT_TYPE": headers.get("Content-Type", ""),
             "QUERY_STRING": urlencode(given),
             "CONTENT_LENGTH": about["Content-Length"],
             "wsgi.input": io.BytesIO(data),
@@ -92,7 +93,7 @@ class AMLRequest(Request):
             "wsgi.url_scheme": "http",
         }
         super().__init__(environ, populate_request=False)
-        self.headers = _headers(given, about)
+        self.headers = headers
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Give the JSON value of the body; None if it is none and ``silent``.
@@ -121,8 +122,5 @@ def _headers(properties: Mapping[str, str], about: Mapping[str, str]) -> NamedHe
     for name, text in properties.items():
         first, before = told.get(name.lower(), (name, None))
         told[name.lower()] = (first, text if before is None else f"{before},{text}")
-    for name, text in about.items():
-        told.pop(name.lower(), None)
-        if text:
-            told[name.lower()] = (name, text)
+    told |= {name.lower(): (name, text) for name, text in about.items() if text}
     return NamedHeaders([(name, _ON_ONE_LINE.sub(" ", text)) for name, text in told.values()])

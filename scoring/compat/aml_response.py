@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from werkzeug.wrappers import Response
-
 from ..bodies.response_body import response_body
+from .flask_context import Response
 
 __all__ = ["AMLResponse"]
 
@@ -23,11 +22,14 @@ class AMLResponse(Response):
         json_str: bool = False,
         run_function_failed: bool = False,
     ) -> None:
+        headers = dict(response_headers or {})
+        if wrong := [name for name, text in headers.items() if not isinstance(text, str)]:
+            raise TypeError(f"the header {wrong[0]} of a response is no text: make it a str")
         as_json = json_str or message is None
         status = status_code if isinstance(status_code, str | None) else int(status_code)
         super().__init__(status=status, mimetype="application/json" if as_json else None)
         self.set_data(json.dumps({} if message is None else message) if as_json else message)
-        self.headers.update(response_headers or {})
+        self.headers.update(headers)
 
     def set_data(self, value: object) -> None:
         """Replace the body: by a text, bytes, or all chunks of them that something gives.

@@ -28,7 +28,10 @@ def response_of(value: Any) -> Leaving | None:
     if not _is_response(value):
         return None
     # Of chunks get_data() would glue together whatever they are; what a server passes through it does not give at all.
-    body = response_body(value.response if hasattr(value, "response") else value.get_data())
+    try:
+        body = response_body(value.response if hasattr(value, "response") else value.get_data())
+    finally:
+        _close(value)
     headers = {str(name).lower(): str(text) for name, text in value.headers.items()}
     content_type = _on_the_topic(headers.get("content-type", ""))
     # The real one, which is Flask's, says HTML where nobody named a type; ours says nothing then.
@@ -37,7 +40,6 @@ def response_of(value: Any) -> Leaving | None:
         content_type = _look(body)
     charset = read_content_type(content_type).parameters.get("charset", "")
     encoding = charset or ("utf-8" if content_type.startswith(_TEXTS) else "")
-    _close(value)
     return Leaving(
         body, content_type=content_type, content_encoding=_on_the_topic(headers.get("content-encoding", encoding))
     )
@@ -63,11 +65,11 @@ def _on_the_topic(text: str) -> str:
 
 
 def _close(response: Any) -> None:
-    """Do what is to be done once the response is sent; what fails there cannot take it back."""
+    """Do what is to be done once the body is there; what fails then cannot take it back."""
     try:
         getattr(response, "close", bool)()
     except Exception as error:
-        _log.warning("a response that was sent could not be closed: %s: %s", type(error).__name__, error)
+        _log.warning("a response could not be closed: %s: %s", type(error).__name__, error)
 
 
 def _look(body: bytes) -> str:

@@ -1,10 +1,12 @@
 """The rawhttp kind, ``@rawhttp def run(request)``: the message as an HTTP request."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from ...bodies.codecs import Body
 from ...bodies.content_encoding import decompressed
 from ...compat.aml_request import AMLRequest
+from ...compat.flask_context import flask_context
 from ...predictions import Context
 from .one_at_a_time import OneAtATime
 
@@ -22,6 +24,7 @@ class RawHttp(OneAtATime):
         return AMLRequest(data, body.content_type, body.headers, ", ".join(charsets))
 
     def _call(self, request: object, contexts: Sequence[Context] = ()) -> object:
-        if isinstance(request, AMLRequest) and contexts:
-            request.context = contexts[0]
-        return super()._call(request, contexts)
+        raw = cast(AMLRequest, request)  # as decode() gave it
+        raw.context = contexts[0] if contexts else raw.context
+        with flask_context(raw):
+            return super()._call(request, contexts)

@@ -64,6 +64,8 @@ def test_a_request_says_which_character_set_its_body_has(scripts: Path) -> None:
     (request,) = request.values() if isinstance(request, dict) else (request,)
     assert (request.data.decode(request.content_encoding), request.headers["Content-Encoding"]) == ("ä", "utf-16")
     assert AMLRequest(b"x").content_encoding is None
+    told = AMLRequest(b"a=1", "", {"content-type": "application/x-www-form-urlencoded"})
+    assert (told.mimetype, told.form["a"]) == ("application/x-www-form-urlencoded", "1")
 
 
 NO_MESSAGES = [
@@ -109,6 +111,11 @@ def test_a_response_is_closed_once_it_is_bytes(caplog: pytest.LogCaptureFixture)
     assert "could not be closed: ZeroDivisionError" in caplog.text
     refused(AMLResponse(held := io.BytesIO(b"no"), 500))
     assert held.closed
+    wrong = Response([1], 200)  # type: ignore[list-item]
+    wrong.call_on_close(lambda: done.append("refused"))
+    with pytest.raises(TypeError, match="chunks of type int"):
+        encoded(wrong, ResultOptions())
+    assert done == ["called", "refused"]
 
 
 @pytest.mark.parametrize(
@@ -134,3 +141,10 @@ def test_what_only_looks_like_a_response_is_none() -> None:
     """A Mock has whatever it is asked for."""
     with pytest.raises(ScoringError, match="type MagicMock has no JSON form"):
         encoded(MagicMock(), ResultOptions())
+
+
+@pytest.mark.parametrize("text", [None, b"text/csv", 5, ["text/csv"]])
+def test_a_header_that_is_no_text_is_refused(text: Any) -> None:
+    """It would leave as what Python calls it."""
+    with pytest.raises(TypeError, match="the header Content-Type of a response is no text"):
+        AMLResponse("x", 200, {"Content-Type": text})
