@@ -13,7 +13,6 @@ from ..batch import batch_options
 from ..bodies.codecs import Body, rows_of
 from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants_rawhttp
 from ..compat.finder import StandIns
-from ..compat.main_thread import current_loop, tolerate_signals
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..errors import ModelError, ScoringError, ScriptError
@@ -27,6 +26,7 @@ from .kinds.classic import Classic
 from .kinds.one_at_a_time import OneAtATime
 from .kinds.run_function import Kind, RunFunction, read_run, settle
 from .kinds.schema import Schema
+from .main_thread import current_loop, tolerate_signals
 from .results import ResultOptions
 from .traces import blame, own_traceback, unset
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from msgspec import structs
 
-from ...compat.main_thread import current_loop
 from ...errors import ScriptError
 from ...predictions import Context, Request
+from ..main_thread import current_loop
 
 Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
 

@@ -204,7 +204,7 @@ def test_a_request_looks_like_flasks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("folder", "loads"), [("classic", False), ("batched", False), ("rawhttp_json", True)])
 def test_only_a_rawhttp_script_loads_werkzeug(scripts: Path, folder: str, loads: bool) -> None:
     """It takes 10 MB of memory, and a tenth of a second of every start."""
-    code = "import sys; from pathlib import Path; from scoring.scripts import loading, trial\n"
+    code = "import sys; from pathlib import Path; from scoring.scripts import loading\n"
     code += "loading.load(Path(sys.argv[1])).init(); sys.exit('werkzeug' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code, scripts / folder], check=False)
     assert ended.returncode == loads
