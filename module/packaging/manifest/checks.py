@@ -9,8 +9,8 @@ from jsonschema import Draft4Validator
 
 from ...errors import SettingsError
 from ...settings import Settings
+from ..route_language.grammar import RouteSyntaxError, parse
 from .edge_manifest import EdgeManifest
-from .route_language import RouteSyntaxError, parse
 
 _DESIRED = "properties.desired"
 _SCHEMA = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"  # of json.schemastore.org

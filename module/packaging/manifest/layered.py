@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ..route_language.grammar import parse
 from .module_twin import leaves
-from .route_language import parse
 
 _DESIRED = "properties.desired"
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ...errors import SettingsError
 from ...packaging.manifest.edge_manifest import RouteSpec
-from ...packaging.manifest.route_language import Endpoint, RouteSyntaxError, parse
-from .conditions import compile_condition
+from ...packaging.route_language.conditions import compile_condition
+from ...packaging.route_language.grammar import Endpoint, RouteSyntaxError, parse
 from .messages import RoutedMessage
 
 

@@ -4,29 +4,64 @@ Kinds are checked while compiling, as edgeHub does: comparing an application pro
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from lark import Token, Tree
 
-from ...packaging.manifest.route_language import RouteSyntaxError
-from .messages import CONDITION_NAMES, RoutedMessage
+from .grammar import RouteSyntaxError
 from .values import FUNCTIONS, NULL, UNDEFINED, Kind, Marker, Value, arithmetic, comparison
 
 _BODY_PREFIX = "$body."
 _BODY_STEP = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
 
+CONDITION_NAMES = {
+    "messageid": "message_id",
+    "cid": "correlation_id",
+    "userid": "user_id",
+    "contenttype": "content_type",
+    "contentencoding": "content_encoding",
+    "creationtime": "creation_time",
+    "absolute-expiry-time": "expiry_time",
+    "to": "to",
+    "messageschema": "message_schema",
+    "iothub-interface-id": "interface_id",
+    "dt-subject": "component_name",
+    "outputname": "output_name",
+    "ack": "ack",
+    "operation": "operation",
+    "connectiondeviceid": "device_id",
+    "connectionmoduleid": "module_id",
+}
+"""What a condition calls a system property, without ``$`` and in small letters → our name.
+
+edgeHub keeps the correlation id as ``cid``: ``$correlationId`` is undefined in its conditions.
+"""
+
+
+class Message(Protocol):
+    """What a condition reads of a message: properties, system properties by our long names, the JSON in its body."""
+
+    @property
+    def properties(self) -> Mapping[str, str]: ...  # noqa: D102 - the class says it
+
+    @property
+    def system(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    @property
+    def document(self) -> Mapping[str, object] | None: ...  # noqa: D102
+
 
 class Term(NamedTuple):
     """A compiled part of a condition: the kind of its value, and how to get it from a message."""
 
     kind: Kind
-    of: Callable[[RoutedMessage], Value]
+    of: Callable[[Message], Value]
 
 
-def compile_condition(tree: Tree[Any] | None) -> Callable[[RoutedMessage], bool]:
+def compile_condition(tree: Tree[Any] | None) -> Callable[[Message], bool]:
     """Give the function that says whether a message passes; only true passes, undefined does not; None: all pass.
 
     Raises:
@@ -84,7 +119,7 @@ def _property(token: Token) -> Term:
     """Names of application properties are compared without regard to case (`Message`)."""
     name, folded = str(token), token.lower()
 
-    def get(message: RoutedMessage) -> Value:
+    def get(message: Message) -> Value:
         properties = message.properties
         if name in properties:
             return properties[name]
@@ -106,7 +141,7 @@ def _system_or_body(token: Token) -> Term:
     return Term(Kind.STRING, lambda message: message.system.get(ours, UNDEFINED))
 
 
-def _body_query(token: Token) -> Callable[[RoutedMessage], Value]:
+def _body_query(token: Token) -> Callable[[Message], Value]:
     steps: list[str | int] = []
     for part in token[len(_BODY_PREFIX) :].split("."):
         found = _BODY_STEP.fullmatch(part)
@@ -114,7 +149,7 @@ def _body_query(token: Token) -> Callable[[RoutedMessage], Value]:
             raise RouteSyntaxError(f"{str(token)!r} must look like $body.name.name[0].name")
         steps += [found[1]] if found[2] is None else [found[1], int(found[2])]
 
-    def get(message: RoutedMessage) -> Value:
+    def get(message: Message) -> Value:
         place: object = message.document
         if place is None:
             return UNDEFINED

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from template_edits import VALUES, build, edited, routes
 
-from module.packaging.manifest.route_language import UPSTREAM, Endpoint, parse
+from module.packaging.route_language.grammar import UPSTREAM, Endpoint, parse
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from ...errors import SettingsError
-
-try:
-    from lark import Lark, Token, Tree
-    from lark.exceptions import UnexpectedToken
-    from lark.lexer import Lexer
-except ModuleNotFoundError as error:
-    raise SettingsError(
-        "lark is not installed, which reads routes: pip install 'iotedge-scoring-module[package]', or [simulator]"
-    ) from error
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedToken
+from lark.lexer import Lexer
 
 _GRAMMAR = r"""
     route: (SELECT STAR)? FROM path (WHERE condition)? INTO sink
