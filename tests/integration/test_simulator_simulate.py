@@ -352,7 +352,7 @@ async def test_a_line_that_is_no_message_is_a_sentence(run: Simulate) -> None:
 async def test_a_wrong_route_is_a_sentence(run: Simulate) -> None:
     hub = {"properties.desired": {"routes": {"r": 'FROM /messages/* INTO BrokeredEndpoint("/modules/m/inputs/i'}}}
     (run.folder / "wrong.json").write_text(json.dumps({"modulesContent": {"$edgeHub": hub}}))
-    with pytest.raises(SettingsError, match=r"route r .* is wrong"):
+    with pytest.raises(SettingsError, match=r"route r is wrong"):
         await run("echoes", manifest=run.folder / "wrong.json", module="m")
 
 

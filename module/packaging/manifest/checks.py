@@ -9,7 +9,8 @@ from jsonschema import Draft4Validator
 
 from ...errors import SettingsError
 from ...settings import Settings
-from ..route_language.grammar import RouteSyntaxError, parse
+from ..route_language.grammar import RouteSyntaxError
+from ..route_language.route import parse
 from .edge_manifest import EdgeManifest
 
 _DESIRED = "properties.desired"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..route_language.grammar import parse
+from ..route_language.route import parse
 from .module_twin import leaves
 
 _DESIRED = "properties.desired"

@@ -13,6 +13,9 @@ from lark import Token, Tree
 from .grammar import RouteSyntaxError
 from .values import FUNCTIONS, NULL, UNDEFINED, Kind, Marker, Value, arithmetic, comparison
 
+_DEEPEST = 200
+"""Operators, functions and brackets inside one another at most: each is a call or two as a message comes."""
+
 _BODY_PREFIX = "$body."
 _BODY_STEP = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
@@ -65,17 +68,20 @@ def compile_condition(tree: Tree[Any] | None) -> Callable[[Message], bool]:
     """Give the function that says whether a message passes; only true passes, undefined does not; None: all pass.
 
     Raises:
-        RouteSyntaxError: kinds do not fit, or an unknown function.
+        RouteSyntaxError: kinds do not fit, a function is unknown, or a part lies too deep.
     """
     if tree is None:
         return lambda _: True
-    of = _term(tree.children[0]).of
+    of = _term(tree.children[0], 0).of
     return lambda message: of(message) is True
 
 
-def _term(tree: Tree[Any]) -> Term:
+def _term(tree: Tree[Any], depth: int) -> Term:
     """Compile a part of the tree; its compiler gets the tokens as they are and the parts below it compiled."""
-    return _COMPILERS[tree.data](*[_term(child) if isinstance(child, Tree) else child for child in tree.children])
+    if depth > _DEEPEST:
+        raise RouteSyntaxError(f"its condition has more than {_DEEPEST} parts inside one another, shorten it")
+    below = [_term(child, depth + 1) if isinstance(child, Tree) else child for child in tree.children]
+    return _COMPILERS[tree.data](*below)
 
 
 def _constant(kind: Kind, value: Value) -> Term:
@@ -105,6 +111,13 @@ def _number(token: Token) -> Term:
         return _constant(Kind.NUMBER, float(token))
     except ValueError:  # such as "e5", which the lexer takes for a number
         return _constant(Kind.UNDEFINED, UNDEFINED)
+
+
+def _hexadecimal(token: Token) -> Term:
+    try:
+        return _constant(Kind.NUMBER, float(int(token, 16)))
+    except OverflowError as error:
+        raise RouteSyntaxError(f"the number at character {(token.start_pos or 0) + 1} is too large") from error
 
 
 def _string(token: Token) -> Term:
@@ -247,7 +260,7 @@ _COMPILERS: dict[str, Callable[..., Term]] = {
     "boolean": lambda word: _constant(Kind.BOOL, word == "true"),
     "string": _string,
     "number": _number,
-    "hexadecimal": lambda token: _constant(Kind.NUMBER, float(int(token, 16))),
+    "hexadecimal": _hexadecimal,
     "null": lambda _: _constant(Kind.NULL, NULL),
     "undefined": lambda _: _constant(Kind.UNDEFINED, UNDEFINED),
     "property": _property,
