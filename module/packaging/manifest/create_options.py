@@ -50,7 +50,7 @@ def split(module: str, options: dict[str, Any]) -> dict[str, str]:
 
 
 def for_scoring(
-    module: str, env: dict[str, Any], options: dict[str, Any], *, gpu: bool, memory: int | None
+    module: str, settings: Settings, options: dict[str, Any], *, gpu: bool, memory: int | None
 ) -> dict[str, Any]:
     """Give the scoring module's createOptions with what is missing added; what is written stays.
 
@@ -59,19 +59,12 @@ def for_scoring(
 
     Args:
         module: its name.
-        env: its environment in the container.
+        settings: what its environment in the container makes.
         options: as written in the template.
         gpu: ask for the device's GPUs.
         memory: limit in bytes.
-
-    Raises:
-        SettingsError: SCORING_STOP_TIMEOUT_S is no number.
     """
-    settings = Settings()
-    stop_timeout = _written(env, "SCORING_STOP_TIMEOUT_S") or str(settings.stop_timeout_s)
-    if not stop_timeout.replace(".", "", 1).isdecimal():
-        raise SettingsError(f"env SCORING_STOP_TIMEOUT_S of module {module} is {stop_timeout}, which is no number")
-    journal_dir = _written(env, "SCORING_JOURNAL_DIR") or str(settings.journal_dir)
+    journal_dir = settings.journal_dir.as_posix()
     host = dict(options.get("HostConfig", {}))
     mounts = host.get("Mounts") or []
     mounted = {str(mount.get("Target")) for mount in mounts}
@@ -82,11 +75,7 @@ def for_scoring(
         host.setdefault("DeviceRequests", [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}])
     if memory is not None:
         host["Memory"] = memory
-    return {"StopTimeout": math.ceil(float(stop_timeout)) + 2, **options, "HostConfig": host}
-
-
-def _written(env: dict[str, Any], name: str) -> str:
-    return str(env.get(name, {}).get("value", ""))
+    return {"StopTimeout": math.ceil(settings.stop_timeout_s) + 2, **options, "HostConfig": host}
 
 
 def memory_bytes(text: str) -> int:

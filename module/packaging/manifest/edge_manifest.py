@@ -41,7 +41,7 @@ class EdgeManifest:
         path: the file it was read from.
         modules: names of the deployed modules, without the two system modules.
         routes: route name → route.
-        desired: module name → desired properties of its twin.
+        desired: module name → desired properties of its twin; the system modules' too.
         images: module name → its image as written; "" if none is written.
     """
 
@@ -88,10 +88,10 @@ def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
     agent = _desired_of(path, content, _AGENT)
     routes = _object(path, f"{_HUB} {_DESIRED}.routes", hub.get("routes", {}))
     modules = _object(path, f"{_AGENT} {_DESIRED}.modules", agent.get("modules", {}))
-    twins = {name: _desired_of(path, content, name) for name in content if name not in {_HUB, _AGENT}}
+    twins = {name: _desired_of(path, content, name) for name in content}
     return EdgeManifest(
         path=path,
-        modules=tuple(dict.fromkeys([*modules, *twins])),
+        modules=tuple(dict.fromkeys([*modules, *(name for name in twins if name not in {_HUB, _AGENT})])),
         routes={name: _route(path, name, value) for name, value in routes.items()},
         desired=twins,
         images={name: _image(path, name, value) for name, value in modules.items()},

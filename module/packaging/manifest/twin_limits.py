@@ -6,8 +6,21 @@ from typing import Any
 
 import orjson
 
+from ...errors import SettingsError
+
 _MAX_DEPTH, _MAX_TEXT, _MAX_NAME, _MAX_TWIN = 10, 4096, 1024, 32 * 1024
 _MAX_INTEGER = 2**52 - 1
+
+
+def check_limits(module: str, desired: dict[str, Any]) -> None:
+    """Check desired properties of a module against IoT Hub's limits.
+
+    Raises:
+        SettingsError: IoT Hub would not take them.
+    """
+    for place, reason in broken_limits(desired):
+        what = f"desired property {place}" if place else "the desired properties"
+        raise SettingsError(f"{what} of module {module} {reason}")
 
 
 def broken_limits(properties: dict[str, Any], whole: dict[str, Any] | None = None) -> Iterator[tuple[str, str]]:
@@ -28,7 +41,10 @@ def _of_value(value: object, place: str, depth: int, *, in_array: bool) -> Itera
         yield place, f"is nested deeper than {_MAX_DEPTH} levels"
     elif isinstance(value, dict):
         for name, inner in value.items():
-            below = f"{place}.{name}" if place else name
+            shown = name if name.isprintable() and name else repr(name)
+            below = f"{place}.{shown}" if place else shown
+            if not name:
+                yield below, "has no name"
             if any(char in ".$#" or char.isspace() or unicodedata.category(char) == "Cc" for char in name):
                 yield below, "has a '.', '$', '#' or space in its name"
             if len(name.encode()) > _MAX_NAME:

@@ -41,6 +41,10 @@ class ParsedRoute(NamedTuple):
         is_module = len(names) > 2 and [name.lower() for name in names[:2]] == ["messages", "modules"]
         return names[2] if is_module and names[2] != "*" else ""
 
+    def is_from(self, module: str) -> bool:
+        """Say whether it takes messages from this one module: edgeHub compares sources without regard to case."""
+        return self.source_module.lower() == module.lower()
+
 
 def parse(route: str) -> ParsedRoute:
     """Understand ``FROM … [WHERE …] INTO …``.

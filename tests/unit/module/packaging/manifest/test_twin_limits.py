@@ -7,7 +7,7 @@ import pytest
 from template_edits import build
 
 from module.errors import SettingsError
-from module.packaging.manifest import module_twin
+from module.packaging.manifest import twin_limits
 
 
 def nested(depth: int) -> Any:
@@ -26,7 +26,7 @@ def nested(depth: int) -> Any:
     ],
 )
 def test_what_iot_hub_takes(desired: dict[str, Any]) -> None:
-    module_twin.check_limits("other", desired)
+    twin_limits.check_limits("other", desired)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_iot_hub_takes(desired: dict[str, Any]) -> None:
 )
 def test_what_iot_hub_refuses_is_named(desired: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        module_twin.check_limits("other", desired)
+        twin_limits.check_limits("other", desired)
     assert sentence in str(caught.value)
 
 
