@@ -120,9 +120,15 @@ def _value(variable: str, text: str, hint: object) -> object:
         raise OptionsError(f"{variable} is {text!r}: {misfit(error, hint, ('0', '1'))}") from error
 
 
-def misfit(error: msgspec.MsgspecError, hint: object, booleans: Sequence[str] = ("true", "false")) -> str:
-    """Say in plain words why a value does not fit an option of this type; ``booleans`` is how those are written."""
-    plain = get_args(hint)[0]
+def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[str] = ("true", "false")) -> str:
+    """Say in plain words why a value does not fit.
+
+    Args:
+        error: what msgspec says.
+        hint: the type of an option, whose choices are named then.
+        booleans: how those are written.
+    """
+    plain = next(iter(get_args(hint)), None)
     choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
     reason = f"expected one of {', '.join(choices)}" if choices else str(error)
     for pattern, words in _WORDS.items():

@@ -83,12 +83,12 @@ def _manifest(arguments: argparse.Namespace) -> int:
     from .registry import reference
 
     template = arguments.template
-    document = edge_manifest.document(template)
+    credentials = edge_manifest.read(template).credentials
     env = arguments.env or template.with_name(".env")
     values = {**({} if arguments.no_env else placeholders.read_env(env)), **os.environ}
     values_from = "the environment" if arguments.no_env else f"{env} or the environment"
     values |= placeholders.module_images(template.parent, arguments.platform, values, values_from)
-    entries = manifest.registry_entries(document, values)
+    entries = [placeholders.Expansion(values)(each) for each in credentials]
     ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
     image, note = manifest.pin(reference.parse(arguments.image), ask, arguments.layout)
     options = manifest.ManifestOptions(

@@ -359,8 +359,8 @@ async def test_a_line_that_is_no_message_is_a_sentence(run: Simulate) -> None:
     ],
 )
 async def test_a_wrong_route_is_a_sentence(run: Simulate, name: str, route: str, sentence: str) -> None:
-    hub = {"properties.desired": {"routes": {name: route}}}
-    (run.folder / "wrong.json").write_text(json.dumps({"modulesContent": {"$edgeHub": hub}}))
+    content = {"$edgeHub": {"properties.desired": {"routes": {name: route}}}, "m": {}}
+    (run.folder / "wrong.json").write_text(json.dumps({"modulesContent": content}))
     with pytest.raises(SettingsError, match=sentence):
         await run("echoes", manifest=run.folder / "wrong.json", module="m")
 

@@ -138,13 +138,6 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     return Deployment(document, ours, tuple(written.routes), registries, notes)
 
 
-def registry_entries(document: dict[str, Any], values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Give a template's registry credentials, ``{"username", "password", "address"}``, as far as values are known."""
-    agent = document["modulesContent"].get("$edgeAgent", {}).get(_DESIRED, {})
-    entries = agent.get("runtime", {}).get("settings", {}).get("registryCredentials", {})
-    return list(Expansion(values)(entries).values())
-
-
 def write(deployment: Deployment, path: Path) -> None:
     """Write a deployment so that only its owner can read it: registry passwords are in it.
 

@@ -1,10 +1,12 @@
 """Mistakes in templates: each is refused by its name, and no secret is in the sentence."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from template_edits import PASSWORD, VALUES, Edit, agent, build, edited, ours, routes
+from template_edits import PASSWORD, TEMPLATE, VALUES, Edit, agent, build, edited, ours, routes
 
 from module.errors import SettingsError
 
@@ -111,6 +113,28 @@ def test_a_mistake_in_the_template_is_named(tmp_path: Path, edit: Edit, sentence
     assert sentence.replace("{}", str(template)) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert PASSWORD not in str(caught.value)
+
+
+def places(value: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield (*above, name)
+            yield from places(inner, (*above, name))
+
+
+@pytest.mark.parametrize("wrong", [[], 5, "x", None, {"a": 5}, [5]])
+def test_a_template_of_any_other_shape_is_a_sentence_or_good(tmp_path: Path, wrong: object) -> None:
+    for *parents, last in places(json.loads(TEMPLATE.read_text())["modulesContent"]):
+
+        def edit(content: Any, parents: list[str] = parents, last: str = last) -> None:
+            for name in parents:
+                content = content[name]
+            content[last] = wrong
+
+        try:
+            build(edited(tmp_path, edit))
+        except SettingsError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - some are good: {} is no mistake everywhere
 
 
 def test_a_route_to_a_module_that_is_not_deployed_is_named(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ WRONG = [
         "$body.a[b] = 1",
         f"0x{'F' * 256} > 1",
         f"a = '{'x' * 2000}",
-        *(f"{opens * 496}{middle}{closes * 496}" for opens, middle, closes in DEEP),
+        *(f"{opens * 400}{middle}{closes * 400}" for opens, middle, closes in DEEP),
     )
 ]
 
