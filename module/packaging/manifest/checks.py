@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from jsonschema import Draft4Validator
+from jsonschema.exceptions import best_match
 
 from ...errors import SettingsError
 from ...settings import Settings
@@ -24,8 +25,7 @@ def check_schema(path: Path, document: dict[str, Any]) -> None:
     Raises:
         SettingsError: it does not satisfy the schema; the sentence names the place, never a value.
     """
-    errors = Draft4Validator(orjson.loads(_SCHEMA.read_bytes())).iter_errors(document)
-    first = min(errors, key=lambda error: len(error.absolute_path), default=None)
+    first = best_match(Draft4Validator(orjson.loads(_SCHEMA.read_bytes())).iter_errors(document))
     if first is None:
         return
     place = ".".join(map(str, first.absolute_path)) or "the top"

@@ -172,6 +172,8 @@ def _route(path: Path, name: str, value: object) -> RouteSpec:
     except msgspec.ValidationError as error:
         sentence = f"{place} is neither text nor an object with route and priority: {misfit(error)}"
         raise SettingsError(sentence) from error
+    if "\n" in spec.route:  # edgeHub would take it, the published schema does not
+        raise SettingsError(f"{place} has a line break in it: write it in one line")
     if spec.priority != DEFAULT_PRIORITY and not 0 <= spec.priority <= 9:
         raise SettingsError(f"{place} has priority {spec.priority}, it must be 0 to 9")
     if spec.time_to_live < 0:

@@ -28,11 +28,21 @@ def broken_limits(properties: dict[str, Any], whole: dict[str, Any] | None = Non
 
     Args:
         properties: desired or reported properties, or a patch of them.
-        whole: what a patch makes of the properties; only its size is looked at.
+        whole: what a patch makes of the properties; only its size is looked at, as edgeHub does, which counts the JSON.
+            Without it properties are counted as IoT Hub's documentation says.
     """
     yield from _of_value(properties, "", 0, in_array=False)
-    if len(orjson.dumps(properties if whole is None else whole)) > _MAX_TWIN:
+    if (_size(properties) if whole is None else len(orjson.dumps(whole))) > _MAX_TWIN:
         yield "", "are larger than the 32 KB of a twin"
+
+
+def _size(value: object) -> int:
+    """Give the bytes that IoT Hub counts: names and texts as UTF-8, 8 for a number and 4 for true or false."""
+    if isinstance(value, dict):
+        return sum(len(name.encode()) + _size(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return len(value.encode()) if isinstance(value, str) else 4 if isinstance(value, bool) else 8
 
 
 def _of_value(value: object, place: str, depth: int, *, in_array: bool) -> Iterator[tuple[str, str]]:

@@ -87,6 +87,7 @@ def env(name: str, value: str) -> Edit:
             route(f"FROM /messages/* WHERE a = '{'y' * 4096}' INTO $upstream"),
             "routes.r.route of module $edgeHub is lon",
         ),
+        (route("FROM /messages/*\nINTO $upstream"), "route r in {} has a line break in it: write it in one line"),
         (many_routes, "the desired properties of module $edgeHub are larger than the 32 KB of a twin"),
         (env("SCORING_MODEL_NAME", "x" * 4097), "env.SCORING_MODEL_NAME.value of module $edgeAgent is longer than 4"),
         (env("SCORING_MERGE", "bogus"), "SCORING_MERGE is 'bogus': expected one of off, prove, always"),
