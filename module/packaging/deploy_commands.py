@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,7 @@ def _manifest(arguments: argparse.Namespace) -> int:
     values_from = "the environment" if arguments.no_env else f"{env} or the environment"
     values |= placeholders.module_images(template.parent, arguments.platform, values, values_from)
     entries = [placeholders.Expansion(values)(each) for each in credentials]
-    ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
-    image, note = manifest.pin(reference.parse(arguments.image), ask, arguments.layout)
+    image = reference.parse(arguments.image)
     options = manifest.ManifestOptions(
         template=template,
         image=str(image),
@@ -101,9 +101,12 @@ def _manifest(arguments: argparse.Namespace) -> int:
         layered=arguments.layered,
         values_from=values_from,
     )
-    deployment = manifest.build(options, values)
+    manifest.build(options, values)  # so that a mistake is named before a registry is asked
+    ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
+    image, note = manifest.pin(image, ask, arguments.layout)
+    deployment = manifest.build(replace(options, image=str(image)), values)
     manifest.write(deployment, arguments.output)
-    print(f"{arguments.output}: module {deployment.module} is {options.image}, routes {', '.join(deployment.routes)}")
+    print(f"{arguments.output}: module {deployment.module} is {image}, routes {', '.join(deployment.routes)}")
     notes = [*filter(None, [note]), *deployment.notes]
     if image.host not in deployment.registries:
         notes.append(f"no credentials for {image.host} in it: devices can pull only if it is public")

@@ -107,19 +107,15 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     document = edge_manifest.document(options.template)
     ours = edge_manifest.parse(options.template, document).our_module(options.module)
     _use_image(options, document, ours)
-    expand = Expansion(values)
-    content = expand(document["modulesContent"])
-    if expand.missing:
-        missing = "; ".join(dict.fromkeys(expand.missing))
-        raise SettingsError(
-            f"placeholders in {options.template} have no value, set them in {options.values_from}: {missing}"
-        )
+    content = _expanded(options, document["modulesContent"], values)
     document = {"modulesContent": content}
+    specs = edge_manifest.parse(options.template, document).routes
     checks.check_schema_versions(options.template, content)
-    settings = _fill_modules(options, content, ours)
-    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(
-        edge_manifest.parse(options.template, document).routes
-    )
+    module = content["$edgeAgent"][_DESIRED]["modules"][ours]
+    module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
+    settings = module_twin.settings_in(ours, module["env"])
+    _fill_create_options(options, content["$edgeAgent"][_DESIRED], ours, settings)
+    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(specs)
     desired = content.setdefault(ours, {}).setdefault(_DESIRED, {})
     for place, text in options.twin:
         module_twin.put(desired, place, text)
@@ -170,19 +166,23 @@ def _use_image(options: ManifestOptions, document: dict[str, Any], ours: str) ->
     module.setdefault("settings", {})["image"] = options.image
 
 
-def _fill_modules(options: ManifestOptions, content: dict[str, Any], ours: str) -> Settings:
-    """Split every module's createOptions, complete those of ours, and give the settings that its ``env`` makes."""
-    ours_settings = Settings()
-    agent = content["$edgeAgent"][_DESIRED]
+def _expanded(options: ManifestOptions, content: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    expand = Expansion(values)
+    expanded: dict[str, Any] = expand(content)
+    if expand.missing:
+        missing = "; ".join(dict.fromkeys(expand.missing))
+        raise SettingsError(
+            f"placeholders in {options.template} have no value, set them in {options.values_from}: {missing}"
+        )
+    return expanded
+
+
+def _fill_create_options(options: ManifestOptions, agent: dict[str, Any], ours: str, settings: Settings) -> None:
+    """Write every module's createOptions in pieces, those of ours with what is missing added."""
     for name, module in {**agent.get("systemModules", {}), **agent.get("modules", {})}.items():
-        settings = module.get("settings", {})
-        container = create_options.join(name, settings)
+        written = module.get("settings", {})
+        container = create_options.join(name, written)
         if name == ours:
-            module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
-            ours_settings = module_twin.settings_in(ours, module["env"])
-            container = create_options.for_scoring(
-                ours, ours_settings, container, gpu=options.gpu, memory=options.memory
-            )
-        others = {key: value for key, value in settings.items() if not key.startswith("createOptions")}
+            container = create_options.for_scoring(ours, settings, container, gpu=options.gpu, memory=options.memory)
+        others = {key: value for key, value in written.items() if not key.startswith("createOptions")}
         module["settings"] = {**others, **create_options.split(name, container)}
-    return ours_settings

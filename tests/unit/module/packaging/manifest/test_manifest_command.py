@@ -30,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
         (["--set", "batch.maxSize=x"], 'desired property batch.maxSize of module scoring is "x": expected a whole num'),
         (["--set", "batch.maxSize"], "--set batch.maxSize is not PLACE=VALUE"),
         (["--module", ""], "has no module , only scoring"),
+        (["--image", "r.invalid/scoring:1", "--set", "log.level=loud"], 'is "loud": expected one of debug, info, warn'),
         (["--ca-file", "nosuch.pem", "--image", "r.example/scoring:1"], "there is no certificate file nosuch.pem"),
     ],
 )
