@@ -108,6 +108,8 @@ def _models(arguments: argparse.Namespace) -> int:
         shown = found if arguments.verb == "list" else found[0]
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return 0
+    if not found:
+        print("no model is registered here: scoring-module models register", file=sys.stderr)
     for model in found:
         tags = " ".join(f"{name}={value}" for name, value in model.tags.items())
         about = "  ".join(part for part in (tags, model.description) if part)

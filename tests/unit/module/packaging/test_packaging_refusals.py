@@ -56,6 +56,12 @@ def test_a_wrong_argument_or_file_is_a_sentence_and_2(folder: Path, command: str
     assert (done.returncode, said.count("\n"), done.stdout) == (2, 1, b"")
 
 
+def test_an_empty_store_is_said(folder: Path) -> None:
+    done = run("models", "list", "--store", folder / "store", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"no model is registered here" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["models show turbofan:7", f"push {IMAGE}"])
 def test_what_is_not_there_yet_is_1(folder: Path, command: str) -> None:
     own = {"SCORING_MODEL_STORE": folder / "store", "SCORING_LAYOUT": folder / "layout"}
