@@ -1,7 +1,6 @@
 """Deployments: what a template becomes."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -228,13 +227,6 @@ def test_letter_case_in_sources_is_edge_hubs(tmp_path: Path) -> None:
 
     assert "predictionsToCloud" in routes(build(edited(tmp_path, edit)))
     assert "properties.desired.routes.predictionsToCloud" in build(edited(tmp_path, edit), layered=True)["$edgeHub"]
-
-
-def test_the_page_lists_every_place_of_the_twin() -> None:
-    page = (TEMPLATE.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
-    table = page.partition("### The module's twin")[2].partition("###")[0]
-    found = dict(re.findall(r"^\| `([\w.]+)` \| `SCORING_(\w+)` \|$", table, re.MULTILINE))
-    assert found == {place: name.upper() for place, name in module_twin.PLACES.items()}
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
