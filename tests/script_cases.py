@@ -91,6 +91,16 @@ BROKEN = {
     "init_wants_a_model": r"there is no model at absent\.onnx",
     "model_path_missing": r"there is no model absent: looked at azureml-models/absent and \./absent",
     "model_dir_not_set": r"score\.py line 6: TypeError: .*NoneType \(AZUREML_MODEL_DIR is not set: set it to",
+    "workbench_unread": r"score\.py line 5: run\(input_df\) wants more .* \(input_df\.shape\): put the service_sch",
+    "workbench_predicts": r"score\.py line 6: run\(input_df\) wants more .* \(SampleDefinition\(DataTypes\.PANDAS",
+    "workbench_other_parameter": r"service_schema\.json describes the parameter input_df, which run\(\) has not",
+    "workbench_harmful": r"service_schema\.json cannot be read: it needs .*\.mkdir, which a device has not: wri",
+    "parallel_user": r"score\.py line 8: run\(rows\) is of a ParallelRunStep .* \(it imports azureml_user\): wri",
+    "parallel_paths": r"score\.py line 10: run\(mini_batch\) is of a ParallelRunStep .* \(open\(image, 'rb'\)\): write",
+    "parallel_helper": r"score\.py line 12: run\(mini_batch\) is of a ParallelRunStep .* \(Path\(path\)\): write",
+    "parallel_context": r"run\(input_data, mini_batch_context\) is of a ParallelRun.* \(it has mini_batch_context\)",
+    "parallel_frame": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch\['total'\]\): write `from scoring",
+    "parallel_typed": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch: list\[str\]\): write `from scoring",
     "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace needs Azure Machine",
 }
 """Folder → the sentence with which load() or init() refuses it."""
@@ -101,6 +111,11 @@ _FORM = (
     b'--X\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n\x00\xff\x01\r\n--X--\r\n'
 )
 _OCTETS = "application/octet-stream"
+_HOT = [
+    {"when": "2018-03-02T10:00:00", "pressure": 2, "more": "x", "count": 7, "temperature": 31.5},
+    {"temperature": 12, "pressure": 2.5, "count": None, "when": "2018-03-04 10:00:00,000000"},
+]
+_PEOPLE = [{"name": "Ada", "grades": [1, 2.5], "born": "1990-02-03", "at": {"x": 1, "y": 7}}]
 _FIT = "the body does not fit the script's input schema: "
 
 CASES = [
@@ -194,6 +209,35 @@ CASES = [
         {"name": "a.png", "size": 3, "label": "cat"},
         content_type="multipart/form-data; boundary=X",
     ),
+    # Workbench's generation, with its service_schema.json
+    case(
+        "workbench_frame",
+        {"input_df": _HOT},
+        {
+            "hot": [True, False],
+            "kinds": ["float", "float", "float", "datet"],
+            "columns": ["temperature", "pressure", "count", "when"],
+            "days": [2, 4],
+        },
+    ),
+    case("workbench_frame", {"input_df": [{"temperature": 1}]}, fails=f"{_FIT}a row has no pressure"),
+    case(
+        "workbench_frame", {"input_df": {"temperature": 1}}, fails=f"{_FIT}expected an array of objects, one for each"
+    ),
+    case("workbench_frame", {"df": []}, fails="the field input_df is missing (there: df)"),
+    case("workbench_array", {"input_array": [[1, 2, 3]]}, {"sums": [321.0], "type": "float32", "people": []}),
+    case("workbench_array", {"input_array": [[1, 2]]}, fails=f"{_FIT}expected the shape any×3, got 1×2"),
+    case(
+        "workbench_array",
+        {"input_array": [[1, 0, 0], [2, 0, 0]], "people": _PEOPLE},
+        {"sums": [1.0, 2.0], "type": "float32", "people": [["Ada", 3.5, "1990-02-03T00:00:00", 7]]},
+    ),
+    case("workbench_plain", {"text": "a", "picture": "AAE=", "day": "2018-03-01T10:00:00"}, ["A", 2, 2018, 1, True]),
+    case(
+        "workbench_plain", {"text": 5, "picture": "", "day": "2018-03-01"}, fails=f"{_FIT}expected str, got a value of"
+    ),
+    case("mini_batch_of_ours", {"image": "AAEC"}, {"size": 3, "large": True}),
+    case("looks_at_its_type", [1, 2], 3),
     case("async_run", 4, {"doubled": 8}),
     case("async_init", 4, 12),
     case("async_batched", [{"x": 1}, {"x": 2}], [2, 3]),

@@ -15,12 +15,14 @@ from ..compat.decorators import forget_rawhttp, schema_sample
 from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
+from ..compat.service_schema import FILE, with_service_schema
 from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
 from ..options import current
 from ..predictions import SAMPLE, Outcome, Request
 from .answering import Answering
+from .foreign import refuse_foreign
 from .kinds.choice import choose_kind
 from .kinds.run_function import Awaiting, Kind, read_run
 from .results import ResultOptions
@@ -89,8 +91,10 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
+    refuse_foreign(path, has_schema=(directory / FILE).is_file())
     module = _import(path, directory, stand_ins)
     init, run = _functions(module, path)
+    run = with_service_schema(run, directory)
     answering = Answering(run, directory, options or ResultOptions())
     kind = choose_kind(read_run(run, path), answering, current().merge)
     return Script(

@@ -39,6 +39,7 @@ NOT_LOADED_THERE = {
     **dict.fromkeys(("model_path_local", "model_path_folder", "workspace_is_imported", "run_context"), _RETIRED),
     **dict.fromkeys(("collects_data", "collects_data_early", "collects_with_collector"), _RETIRED),
     **dict.fromkeys(("sklearn_externals_joblib", "automl", "imports_late", "imports_everything"), _RETIRED),
+    "workbench_frame": _RETIRED,
 }
 """Folder → why the server cannot load it."""
 
@@ -49,6 +50,8 @@ FAILS_THERE = {
     "async_init": "neither init() nor run() is awaited",
     "returns_rich": "no value of numpy, pandas, dates, bytes… is converted",
     "swallows_exception": "an exception is no JSON",
+    **dict.fromkeys(("workbench_array", "workbench_plain"), "service_schema.json is of 2018"),
+    "mini_batch_of_ours": "run() gets the text",
 }
 """Folder → why a body that we score is answered with status 500 there."""
 
