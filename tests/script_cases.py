@@ -308,6 +308,11 @@ CASES = [
             },
             "swallows_message": ["scoring failed: unsupported operand type(s) for +: 'int' and 'str'"],
             "swallows_exception": "unsupported operand type(s) for +: 'int' and 'str'",
+            "swallows_silently": {},
+            "swallows_with_status": {
+                "Result": "unsupported operand type(s) for +: 'int' and 'str'",
+                "Status": "Failed",
+            },
         }.items()
     ),
     case(
@@ -320,6 +325,8 @@ CASES = [
     case("swallows_json", {"data": [1, 2]}, {"result": 3}),
     case("swallows_dict", {"data": [1, 2]}, {"result": 3}),
     case("swallows_exception", {"data": [1, 2]}, [3]),
+    case("swallows_silently", {"data": [1, 2]}, [3]),
+    case("swallows_with_status", {"data": [1, 2]}, {"Result": 3, "Status": "Success"}),
     case("swallows_traceback", {"data": [1, 2]}, [3]),
     case("falls_back", {"data": ["x"]}, [0]),
     case("honest_error_field", {"seen": 1, "expected": 3}, {"error": 2, "status": "ok"}),
