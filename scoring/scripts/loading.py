@@ -25,6 +25,7 @@ from .answering import Answering
 from .foreign import refuse_foreign
 from .kinds.choice import choose_kind
 from .kinds.run_function import Awaiting, Kind, read_run
+from .mlflow_folder import find_mlflow
 from .results import ResultOptions
 from .traces import blame, own_traceback
 
@@ -37,7 +38,7 @@ class Script:
 
     Attributes:
         kind: ``batched``; ``classic`` (one request a call, as text), ``schema`` (arguments by name) or ``rawhttp`` (a
-            request object), which all get one request a call; ``onnx`` (no script: a bare model).
+            request object), which all get one request a call; ``onnx`` and ``mlflow`` (no script: a bare model).
         path: the file.
         init: call once, on the scoring thread, before the first score(). Raises ScriptError or ModelError.
         score: takes requests, gives an outcome for each of the first ones, at least for one; never raises. What leaves
@@ -82,10 +83,8 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     _refuse_shadows(directory)
     set_model_dir(directory)
     path = directory / name
-    bare = not path.is_file()
-    if bare and not (name == "score.py" and _has_model(directory)):
-        raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
-    path = Path(__file__).with_name("onnx_script.py") if bare else path
+    built_in = None if path.is_file() else _built_in(directory, name)
+    path = Path(__file__).with_name(f"{built_in}_script.py") if built_in else path
     _enter(directory, path.parent)
     models = new_registry()
     stand_ins = StandIns(directory)
@@ -98,7 +97,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     answering = Answering(run, directory, options or ResultOptions())
     kind = choose_kind(read_run(run, path), answering, current().merge)
     return Script(
-        "onnx" if bare else kind.kind,
+        built_in or kind.kind,
         path,
         lambda: _init(init, kind.run.awaiting, directory),
         kind.score,
@@ -141,9 +140,16 @@ def _refuse_shadows(directory: Path) -> None:
                 raise ScriptError(f"rename {shadow}: the runtime's own package is called {name}")
 
 
-def _has_model(directory: Path) -> bool:
+def _built_in(directory: Path, name: str) -> Kind:
+    """Say which model without a script there is."""
+    if name == "score.py" and (folder := find_mlflow(directory)) is not None:
+        return "onnx" if "onnx" in folder.flavors else "mlflow"
     models = os.environ.get(VARIABLE)
-    return any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
+    if name == "score.py" and (any(directory.glob("*.onnx")) or (models and any(Path(models).rglob("*.onnx")))):
+        return "onnx"
+    raise ScriptError(
+        f"there is no {name}, no model.onnx and no MLmodel in {directory}: put one there or set SCORING_DIR"
+    )
 
 
 def _enter(directory: Path, folder: Path) -> None:
