@@ -100,6 +100,7 @@ BROKEN = {
     "parallel_helper": r"score\.py line 12: run\(mini_batch\) is of a ParallelRunStep .* \(Path\(path\)\): write",
     "parallel_context": r"run\(input_data, mini_batch_context\) is of a ParallelRun.* \(it has mini_batch_context\)",
     "parallel_frame": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch\['total'\]\): write `from scoring",
+    "parallel_any_name": r"run\(input_files\) is of a ParallelRunStep .* \(open\(name\)\): write `from scoring",
     "parallel_typed": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch: list\[str\]\): write `from scoring",
     "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace needs Azure Machine",
 }

@@ -31,6 +31,7 @@ STAND_INS: dict[str, tuple[str, str]] = {
     "azureml.datacollector": ("collectors", _LOCAL),
     "azureml.ai.monitoring": ("collectors", _LOCAL),
     "azureml.ai.monitoring.context": ("collectors", _LOCAL),
+    "azure.ai.mlmonitoring": ("collectors", _LOCAL),
     "azureml.api.schema.dataTypes": ("quiet", _WORKBENCH),
     "azureml.api.schema.sampleDefinition": ("quiet", _WORKBENCH),
     "azureml.api.realtime.services": ("quiet", _WORKBENCH),

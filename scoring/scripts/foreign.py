@@ -64,7 +64,7 @@ def _sign_of_files(tree: ast.Module, run: ast.FunctionDef, first: str, others: l
     if "mini_batch_context" in others:
         return "it has mini_batch_context"
     if first != "mini_batch":
-        return ""
+        return next(_paths_read(tree, run, first), "") if _is_walked(run, first) else ""
     annotation = run.args.args[0].annotation
     said = "" if annotation is None else ast.unparse(annotation)
     if "str" in said or "DataFrame" in said:
@@ -89,6 +89,14 @@ def _paths_read(tree: ast.Module, run: ast.FunctionDef, first: str) -> Iterator[
             given = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "data_files")]
             if any(isinstance(name, ast.Name) and name.id in names for each in given for name in ast.walk(each)):
                 yield ast.unparse(node)[:60]
+
+
+def _is_walked(run: ast.FunctionDef, first: str) -> bool:
+    """Say whether run() goes through its parameter one by one: of a text these are characters."""
+    nodes = list(ast.walk(run))
+    if any(_is(node, first) and not isinstance(node.ctx, ast.Load) for node in nodes if isinstance(node, ast.Name)):
+        return False
+    return any(_is(node.iter, first) for node in nodes if isinstance(node, ast.For | ast.comprehension))
 
 
 def _use_beyond(run: ast.FunctionDef, first: str, known: frozenset[str]) -> str:
