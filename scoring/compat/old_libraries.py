@@ -1,7 +1,7 @@
 """What libraries still had when a script was written, put back for it if its files use it.
 
-``pandas.read_json(<text>)`` (an error since pandas 3), ``torch.load()`` of a whole model (since PyTorch 2.6) and the names
-that NumPy 1.24 and 2.0 removed.
+``pandas.read_json(<text>)`` (an error since pandas 3), ``torch.load()`` of a whole model (since PyTorch 2.6) and the
+names that NumPy 1.24 and 2.0 removed.
 """
 
 import builtins

@@ -16,7 +16,7 @@ from ..errors import ModelError, RequestError
 from ..execution.model_registry import LoadedModel, register
 from ..execution.runner import Runner
 from ..execution.sessions import Feeds, FeedsMaker
-from ..options import current
+from ..options import Options, current
 from .field_map import FieldMap, read_field_map
 from .model_inputs import fed, rows, unpacked, value_of
 from .specs import is_wide, spec_of
@@ -54,7 +54,7 @@ class OnnxModel:
         """
         self.path = _find(path)
         self.loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
-        self._runner = Runner(self.loaded, current(), self._call)
+        self._runner = Runner(self.loaded, current(Options), self._call)
         register(self.loaded)
         session = self.session
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]

@@ -26,6 +26,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _NAMES = {"error", "errors", "exception", "err", "errormessage", "error_message", "errormsg", "error_msg", "errmsg"}
@@ -57,9 +58,13 @@ class Swallowed:
     """One script's memory of what its results look like."""
 
     def __init__(self, run: Callable[..., object]) -> None:
-        tree = _tree_of(run)
-        self._returns_caught = tree is not None and any(map(_gives_back, _handlers(tree)))
-        self._none_is_caught = tree is not None and _drops(tree, getattr(inspect.unwrap(run), "__name__", ""))
+        """Look for an except clause that gives back the exception, in run() or what its file has beside init()."""
+        code = getattr(inspect.unwrap(run), "__code__", None)
+        tree = ast.Module([], [])
+        with suppress(OSError, SyntaxError, ValueError):
+            tree = ast.parse(Path(code.co_filename).read_bytes()) if code else tree
+        self._returns_caught = any(map(_gives_back, _handlers(tree)))
+        self._none_is_caught = _drops(tree, getattr(inspect.unwrap(run), "__name__", ""))
         self._gives_values = False
 
     def is_in(self, result: object) -> bool:
@@ -103,15 +108,6 @@ class Swallowed:
 def reads_like_an_error(text: str) -> bool:
     """Say whether a text is what Python's exceptions say."""
     return _ERRORS.search(text[:1000]) is not None
-
-
-def _tree_of(run: Callable[..., object]) -> ast.Module | None:
-    """Give the file that has run(), parsed; None if there is none to read."""
-    code = getattr(inspect.unwrap(run), "__code__", None)
-    try:
-        return ast.parse(Path(code.co_filename).read_bytes()) if code else None
-    except (OSError, SyntaxError, ValueError):
-        return None
 
 
 def _drops(tree: ast.Module, name: str) -> bool:
