@@ -91,7 +91,7 @@ BROKEN = {
     "init_wants_a_model": r"there is no model at absent\.onnx",
     "model_path_missing": r"there is no model absent: looked at azureml-models/absent and \./absent",
     "model_dir_not_set": r"score\.py line 6: TypeError: .*NoneType \(AZUREML_MODEL_DIR is not set: set it to",
-    "workbench_unread": r"score\.py line 5: run\(input_df\) wants more .* \(input_df\.shape\): put the service_sch",
+    "workbench_unread": r"score\.py line 5: run\(input_df\) wants more .* \(input_df\.shape\): put what gen",
     "workbench_predicts": r"score\.py line 6: run\(input_df\) wants more .* \(SampleDefinition\(DataTypes\.PANDAS",
     "workbench_other_parameter": r"service_schema\.json describes the parameter input_df, which run\(\) has not",
     "workbench_harmful": r"service_schema\.json cannot be read: it needs .*\.mkdir, which a device has not: wri",

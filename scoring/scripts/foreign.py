@@ -18,7 +18,7 @@ _PARALLEL = (
     "where it read a file, and gives a list with one prediction for each"
 )
 _UNREAD = (
-    "wants more than text, which is what it gets ({sign}): put the {FILE} that generate_schema() wrote beside it, say "
+    "wants more than text, which is what it gets ({sign}): put what generate_schema() wrote beside it as {FILE}, say "
     "with @input_schema what it wants, or parse the text with json.loads()"
 )
 _ON_PATHS = {"basename", "getsize", "splitext", "Path", "read_file", "read_image", "imread", "load_img", "load_dataset"}

@@ -163,7 +163,7 @@ def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
             where = f"there is no {name}, no model.onnx and no MLmodel in {directory}"
             raise ScriptError(f"{where}: put one there or set SCORING_DIR")
         built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"
-        path = Path(__file__).with_name(f"{built_in}_script.py")
+        path = Path(__file__).with_name("onnx_script.py" if folder is None else "mlflow_script.py")
     os.chdir(directory)
     os.environ.setdefault("AML_APP_ROOT", str(directory))
     for place in {} if built_in else {str(path.parent): None, str(directory): None}:

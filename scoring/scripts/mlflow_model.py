@@ -1,33 +1,25 @@
-"""An MLflow model that scores lists of requests: the rows of a batch are one data frame, or one array."""
+"""An MLflow model that scores rows: those of a batch are one data frame, or one array."""
 
 import importlib
 import json
 import pickle
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..bodies.plain_values import frame_records
-from ..errors import ModelError, RequestError, RunError
+from ..errors import ModelError
 from ..execution.model_registry import LoadedModel, register
 from .mlflow_folder import FILE, MlflowFolder
 from .mlflow_rows import describe, fed, zeros
-
-_ENVELOPES = ("input_data", "dataframe_split", "dataframe_records", "instances", "inputs")
-"""In one of these the servers of Azure ML and MLflow take several rows at once."""
 
 Predict = Callable[[Any], Any]
 
 
 class MlflowModel:
-    """A model of an MLflow folder.
-
-    A request is a row: an object by the signature's names, or an array in their order; its prediction is the row of
-    what the model gives. A request of MLflow's or Azure ML's servers holds several, and gets a list.
-    """
+    """A model of an MLflow folder, in any flavour but ONNX's."""
 
     def __init__(self, folder: MlflowFolder) -> None:
         """Load the model: by mlflow if it is installed, else by the library of its flavour.
@@ -45,32 +37,9 @@ class MlflowModel:
             raise ModelError(f"the MLflow model in {folder.path} cannot be loaded: {reason}") from error
         register(LoadedModel((folder.path / FILE).resolve(), lambda: self, provider=by))
 
-    def predict(self, requests: Sequence[object]) -> list[object]:
-        """Score requests, one prediction each, same order.
-
-        Raises:
-            RequestError: a row does not fit the signature; the sentence names the field.
-            RunError: the model gives another number of rows.
-        """
-        held = [self._rows_in(request) for request in requests]
-        rows = [row for request, several in zip(requests, held, strict=True) for row in several or [request]]
-        answers = list(_each(self._predict(fed(self._fields, rows))))
-        if len(answers) != len(rows):
-            raise RunError(f"the model gave {len(answers)} predictions for {len(rows)} rows")
-        left = iter(answers)
-        return [next(left) if several is None else list(islice(left, len(several))) for several in held]
-
-    def _rows_in(self, request: object) -> list[object] | None:
-        """Give the rows in a request of those servers; None if it is a row by itself."""
-        if not isinstance(request, dict) or any(field.name in request for field in self._fields):
-            return None
-        held = next((request[name] for name in _ENVELOPES if name in request), request)
-        rows = held.get("data") if isinstance(held, dict) and held.keys() <= {"columns", "index", "data"} else held
-        if isinstance(rows, list) and not rows:
-            raise RequestError("there is no row in the body")
-        if isinstance(rows, list) and isinstance(held, dict) and held.get("columns") is not None:
-            return [_named(held["columns"], row) for row in rows]
-        return rows if isinstance(rows, list) else None
+    def predict(self, rows: list[object]) -> Iterator[object]:
+        """Score rows, one prediction each, same order; raises RequestError if one does not fit the signature."""
+        return _each(self._predict(fed(self._fields, rows)))
 
     def describe(self) -> list[str]:
         """Say in sentences what a message holds."""
@@ -138,12 +107,6 @@ def _unpickled(path: Path, flavor: dict[str, Any]) -> Any:
         importlib.import_module(form)
     with path.open("rb") as file:
         return pickle.load(file)  # noqa: S301 - the user's own model, as much theirs as a score.py
-
-
-def _named(names: Sequence[str], row: object) -> dict[str, object]:
-    if not isinstance(row, list) or len(row) != len(names):
-        raise RequestError(f"a row of data has not the {len(names)} values that columns names")
-    return dict(zip(names, row, strict=True))
 
 
 def _each(predictions: Any) -> Iterator[object]:

@@ -1,16 +1,66 @@
 """Rows of messages → what an MLflow model takes: a data frame with a signature's columns and types, or arrays."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..errors import RequestError
+from ..errors import RequestError, RunError
 from .mlflow_folder import Field
+
+_ENVELOPES = ("input_data", "dataframe_split", "dataframe_records", "instances", "inputs")
+"""In one of these the servers of Azure ML and MLflow take several rows at once."""
 
 _NUMBERS = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "boolean": "bool"}
 _ZEROS = {"string": "", "boolean": False, "datetime": "1970-01-01", "binary": ""}
+
+
+def by_rows(
+    score: Callable[[list[object]], Iterable[object]], fields: Sequence[Field], requests: Sequence[object]
+) -> list[object]:
+    """Score the rows of requests in one call, and give each request its prediction, or a list of those of its rows.
+
+    Raises:
+        RequestError: what a row or a body is refused for.
+        RunError: the model gives another number of rows.
+    """
+    held = [_rows_in(fields, request) for request in requests]
+    rows = [row for request, several in zip(requests, held, strict=True) for row in several or [request]]
+    answers = list(score(rows))
+    if len(answers) != len(rows):
+        raise RunError(f"the model gave {len(answers)} predictions for {len(rows)} rows")
+    left = iter(answers)
+    return [next(left) if several is None else list(islice(left, len(several))) for several in held]
+
+
+def _rows_in(fields: Sequence[Field], request: object) -> list[object] | None:
+    """Give the rows in a body of those servers; None if the request is a row by itself."""
+    if not isinstance(request, dict) or any(field.name in request for field in fields):
+        return None
+    held = next((request[name] for name in _ENVELOPES if name in request), request)
+    rows = held.get("data") if isinstance(held, dict) and held.keys() <= {"columns", "index", "data"} else held
+    if not isinstance(rows, list):
+        return None
+    if not rows:
+        raise RequestError("there is no row in the body")
+    names = held.get("columns") if isinstance(held, dict) else None
+    return rows if names is None else [named(names, row) for row in rows]
+
+
+def named(names: Sequence[str], row: object) -> dict[str, object]:
+    """Give a row by name.
+
+    Raises:
+        RequestError: it is neither an object nor an array with a value for each name.
+    """
+    if isinstance(row, dict):
+        return row
+    if not isinstance(row, list) or len(row) != len(names):
+        what = f"an array of {len(row)}" if isinstance(row, list) else f"a value of type {type(row).__name__}"
+        raise RequestError(f"expected an object, or an array of {len(names)} ({', '.join(names)[:200]}), got {what}")
+    return dict(zip(names, row, strict=True))
 
 
 def fed(fields: Sequence[Field], rows: list[object]) -> Any:
@@ -26,7 +76,13 @@ def fed(fields: Sequence[Field], rows: list[object]) -> Any:
     if not fields[0].name:
         return _array(fields[0], rows)
     names = [field.name for field in fields]
-    columns = dict(zip(names, zip(*[_values(fields, names, row) for row in rows], strict=True), strict=True))
+    by_name = [named(names, row) for row in rows]
+    for field in (each for each in fields if each.required):
+        for row in by_name:
+            if field.name not in row:
+                there = ", ".join(sorted(str(name)[:40] for name in row)[:8]) or "none"
+                raise RequestError(f"the field {field.name} is missing (there: {there})")
+    columns = {name: [row.get(name) for row in by_name] for name in names}
     arrays = {field.name: (_array if field.tensor else _column)(field, columns[field.name]) for field in fields}
     return arrays if fields[0].tensor else pd.DataFrame(arrays)
 
@@ -48,20 +104,6 @@ def zeros(fields: Sequence[Field]) -> object:
             value = [value] * max(size, 1)
         values[field.name] = value
     return values.get("", values)
-
-
-def _values(fields: Sequence[Field], names: list[str], row: object) -> list[object]:
-    """Give what a row has for each field."""
-    if isinstance(row, list) and len(row) == len(names):
-        return row
-    if not isinstance(row, dict):
-        what = f"an array of {len(row)}" if isinstance(row, list) else f"a value of type {type(row).__name__}"
-        raise RequestError(f"expected an object, or an array of {len(names)} ({', '.join(names)[:200]}), got {what}")
-    for field in fields:
-        if field.required and field.name not in row:
-            there = ", ".join(sorted(str(name)[:40] for name in row)[:8]) or "none"
-            raise RequestError(f"the field {field.name} is missing (there: {there})")
-    return [row.get(name) for name in names]
 
 
 def _column(field: Field, values: Sequence[Any]) -> Any:

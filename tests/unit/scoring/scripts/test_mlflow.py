@@ -152,7 +152,7 @@ def test_an_empty_or_crooked_body_of_those_servers_is_refused(tmp_path: Path) ->
     crooked = {"input_data": {"columns": ["age"], "data": [[1, 2]]}}
     empty, wrong = outcomes(told(tmp_path, COLUMNS), [{"input_data": []}, crooked])
     assert str(empty) == "there is no row in the body"
-    assert str(wrong) == "a row of data has not the 1 values that columns names"
+    assert str(wrong) == "expected an object, or an array of 1 (age), got an array of 2"
 
 
 def test_tensors(tmp_path: Path) -> None:
@@ -189,6 +189,11 @@ def test_the_onnx_flavour_is_a_bare_model_whose_fields_are_the_columns(models: P
     assert load(tmp_path).kind == "onnx"
     assert outcomes(tmp_path, [{"c": 3, "b": 2, "a": 1}, {"a": 1, "b": 1, "c": 1}]) == [{"y": 6.5}, {"y": 3.5}]
     assert outcomes(tmp_path, [{"b": 2, "a": 1}]) == [{"y": None}]
+    rows: list[object] = [
+        [[1, 2, 3], {"a": 1, "b": 1, "c": 1}],
+        {"input_data": {"columns": ["c", "b", "a"], "data": [[1, 2, 3]]}},
+    ]
+    assert outcomes(tmp_path, rows) == [[{"y": 6.5}, {"y": 3.5}], [{"y": 6.5}]]
     (missing,) = outcomes(tmp_path, [{"b": 2}])
     assert str(missing) == "the field a is missing (there: b)"
     (tmp_path / "scoring.json").write_text('{"inputs": {"x": ["p", "q", "r"]}}')
