@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..compat.service_schema import FILE
 from ..errors import ScriptError
+from .kinds.run_function import HEADERS
 
 _PARALLEL = (
     "is of a ParallelRunStep or a batch endpoint, which give it paths of files or a data frame ({sign}): write "
@@ -41,11 +42,11 @@ def refuse_foreign(path: Path, *, has_schema: bool) -> None:
     except (OSError, SyntaxError, ValueError):
         return
     runs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run"]
-    if not runs or runs[-1].decorator_list or not runs[-1].args.args:
+    names = [each.arg for each in runs[-1].args.args if each.arg != HEADERS] if runs else []
+    if not names or runs[-1].decorator_list:
         return
-    run = runs[-1]
-    first, *others = (each.arg for each in run.args.args)
-    where = f"{path.name} line {run.lineno}: run({', '.join([first, *others])})"
+    run, first, others = runs[-1], names[0], names[1:]
+    where = f"{path.name} line {run.lineno}: run({', '.join(names)})"
     if sign := _sign_of_files(tree, run, first, others):
         raise ScriptError(f"{where} {_PARALLEL.format(sign=sign)}")
     if has_schema or first == "mini_batch":
@@ -65,15 +66,14 @@ def _sign_of_files(tree: ast.Module, run: ast.FunctionDef, first: str, others: l
         return "it has mini_batch_context"
     if first != "mini_batch":
         return next(_paths_read(tree, run, first), "") if _is_walked(run, first) else ""
-    annotation = run.args.args[0].annotation
-    said = "" if annotation is None else ast.unparse(annotation)
+    said = next(ast.unparse(each.annotation or ast.Name("")) for each in run.args.args if each.arg == first)
     if "str" in said or "DataFrame" in said:
         return f"mini_batch: {said}"
     return _use_beyond(run, first, _LIST) or next(_paths_read(tree, run, first), "")
 
 
 def _paths_read(tree: ast.Module, run: ast.FunctionDef, first: str) -> Iterator[str]:
-    """Give the calls that read, as a file, an element of the parameter, or a parameter of a function beside run()."""
+    """Give the calls that read an element of the parameter as a file, in run() or in a function that gets it."""
     elements: set[str] = set()
     for node in ast.walk(run):
         if isinstance(node, ast.For | ast.comprehension) and _mentions(node.iter, first):
@@ -81,8 +81,12 @@ def _paths_read(tree: ast.Module, run: ast.FunctionDef, first: str) -> Iterator[
         if isinstance(node, ast.Call) and any(_mentions(each, first) for each in node.args):
             lambdas = [each for each in node.args if isinstance(each, ast.Lambda)]
             elements.update(each.arg for given in lambdas for each in given.args.args)
-    beside = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name not in ("init", "run")]
-    for function, names in [(run, {*elements, first}), *((each, {a.arg for a in each.args.args}) for each in beside)]:
+    elements.add(first)
+    calls = [node for node in ast.walk(run) if isinstance(node, ast.Call)]
+    given_on = {_last(call.func) for call in calls if any(_mentions(each, *elements) for each in call.args)}
+    given_on |= {each.id for call in calls for each in call.args if isinstance(each, ast.Name)}
+    beside = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name in given_on]
+    for function, names in [(run, elements), *((each, {a.arg for a in each.args.args}) for each in beside)]:
         for node in ast.walk(function):
             if not isinstance(node, ast.Call) or _last(node.func) not in _ON_PATHS:
                 continue
@@ -108,7 +112,7 @@ def _use_beyond(run: ast.FunctionDef, first: str, known: frozenset[str]) -> str:
         looks = isinstance(node, ast.Call) and _last(node.func) in {"isinstance", "type", "hasattr"}
         if looks and _mentions(node, first):
             return ""
-        if isinstance(node, ast.ExceptHandler) and "AttributeError" in ast.unparse(node.type or node):
+        if isinstance(node, ast.ExceptHandler) and any(_mentions(each, first) for each in node.body):
             return ""
         if isinstance(node, ast.Attribute | ast.Subscript) and _is(node.value, first):
             by_name = isinstance(node, ast.Subscript) and _is_text(node.slice)
@@ -128,8 +132,8 @@ def _sample_of(tree: ast.Module, first: str) -> str:
     return ""
 
 
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(_is(each, name) for each in ast.walk(node))
+def _mentions(node: ast.AST, *names: str) -> bool:
+    return any(isinstance(each, ast.Name) and each.id in names for each in ast.walk(node))
 
 
 def _is(node: ast.AST, name: str) -> bool:

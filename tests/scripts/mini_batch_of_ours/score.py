@@ -1,14 +1,19 @@
 import base64
 import io
+import json
 import os
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
 
+def settings(path):
+    return json.loads(Path(path).read_text()) if os.path.exists(path) else {"limit": 2}
+
+
 def init():
     global limit
-    limit = float(Path(FOLDER, "limit.txt").read_text()) if os.path.exists("limit.txt") else 2.0
+    limit = settings(FOLDER / "settings.json")["limit"]
 
 
 def length(request):
@@ -18,4 +23,5 @@ def length(request):
 
 def run(mini_batch):
     sizes = [length(request) for request in mini_batch]
-    return [{"size": size, "large": size > limit} for size in sizes]
+    now = settings("settings.json")
+    return [{"size": size, "large": size > max(limit, now["limit"])} for size in sizes]
