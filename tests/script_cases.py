@@ -133,6 +133,11 @@ CASES = [
     case("workspace_is_imported", {"value": 1}, {"value": 1}),
     case("run_context", [1, 2], 6),
     case("collects_data", {"data": [[1, 2], [3, 4]]}, [3, 7]),
+    case("collects_with_mlmonitoring", {"data": [[1, 2], [3, 4]]}, [3, 7]),
+    case("models_in_a_folder", {"model": "half", "data": [[1, 2]]}, {"0": {"0": 0.5}, "1": {"0": 1.0}}),
+    case(
+        "models_in_a_folder", {"model": "none", "data": []}, fails="run() failed: score.py line 19: KeyError: 'No such"
+    ),
     case("collects_data_early", {"data": [[1, 2], [3, 4]]}, [3, 7]),
     case("collects_with_collector", {"data": [[1, 2], [3, 4]]}, [3, 7]),
     case("sklearn_externals_joblib", {"data": [1, 2]}, [2.0, 4.0]),
