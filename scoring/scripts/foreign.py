@@ -124,11 +124,9 @@ def _use_beyond(run: ast.FunctionDef, first: str, known: frozenset[str]) -> str:
 def _sample_of(tree: ast.Module, first: str) -> str:
     """Give the SampleDefinition of the parameter, if the file makes one of a data frame or an array."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            for name, value in zip(node.keys, node.values, strict=True):
-                made = ast.unparse(value)
-                if name is not None and _is_text(name, first) and "SampleDefinition(" in made:
-                    return "" if "STANDARD" in made else made[:60]
+        for name, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            if name is not None and _is_text(name, first) and "SampleDefinition(" in (made := ast.unparse(value)):
+                return "" if "STANDARD" in made else made[:60]
     return ""
 
 

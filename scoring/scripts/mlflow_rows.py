@@ -1,7 +1,7 @@
 """Rows of messages → what an MLflow model takes: a data frame with a signature's columns and types, or arrays."""
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,15 +18,20 @@ _ZEROS = {"string": "", "boolean": False, "datetime": "1970-01-01", "binary": ""
 
 
 def by_rows(
-    score: Callable[[list[object]], Iterable[object]], fields: Sequence[Field], requests: Sequence[object]
+    score: Callable[[list[object]], Iterable[object]], names: Collection[str], requests: Sequence[object]
 ) -> list[object]:
     """Score the rows of requests in one call, and give each request its prediction, or a list of those of its rows.
+
+    Args:
+        score: takes rows, gives a prediction for each.
+        names: fields that a row may have, by which it is told from a body of those servers.
+        requests: at least one.
 
     Raises:
         RequestError: what a row or a body is refused for.
         RunError: the model gives another number of rows.
     """
-    held = [_rows_in(fields, request) for request in requests]
+    held = [_rows_in(names, request) for request in requests]
     rows = [row for request, several in zip(requests, held, strict=True) for row in several or [request]]
     answers = list(score(rows))
     if len(answers) != len(rows):
@@ -35,9 +40,9 @@ def by_rows(
     return [next(left) if several is None else list(islice(left, len(several))) for several in held]
 
 
-def _rows_in(fields: Sequence[Field], request: object) -> list[object] | None:
+def _rows_in(names: Collection[str], request: object) -> list[object] | None:
     """Give the rows in a body of those servers; None if the request is a row by itself."""
-    if not isinstance(request, dict) or any(field.name in request for field in fields):
+    if not isinstance(request, dict) or any(name in request for name in names):
         return None
     held = next((request[name] for name in _ENVELOPES if name in request), request)
     rows = held.get("data") if isinstance(held, dict) and held.keys() <= {"columns", "index", "data"} else held
@@ -45,8 +50,8 @@ def _rows_in(fields: Sequence[Field], request: object) -> list[object] | None:
         return None
     if not rows:
         raise RequestError("there is no row in the body")
-    names = held.get("columns") if isinstance(held, dict) else None
-    return rows if names is None else [named(names, row) for row in rows]
+    columns = held.get("columns") if isinstance(held, dict) else None
+    return rows if columns is None else [named(columns, row) for row in rows]
 
 
 def named(names: Sequence[str], row: object) -> dict[str, object]:
@@ -116,9 +121,11 @@ def _column(field: Field, values: Sequence[Any]) -> Any:
                     raise ValueError(f"{value!r:.40}")
             return np.array(values, kind)
         if field.type == "datetime":
-            return np.array(values, "datetime64[ns]")
+            import pandas as pd  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415
+
+            return pd.to_datetime(values, format="ISO8601", utc=True).tz_convert(None)
         held = np.empty(len(values), object)
-        held[:] = [base64.b64decode(value) for value in values] if field.type == "binary" else values
+        held[:] = [base64.b64decode(value, validate=True) for value in values] if field.type == "binary" else values
         return held
     except (TypeError, ValueError, OverflowError) as error:
         raise RequestError(f"the field {field.name} holds no {field.type}: {error}") from None

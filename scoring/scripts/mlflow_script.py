@@ -5,27 +5,27 @@ from math import nan
 from pathlib import Path
 
 from scoring import batched
-from scoring.scripts.mlflow_folder import Field, MlflowFolder, find_mlflow
+from scoring.scripts.mlflow_folder import MlflowFolder, find_mlflow
 from scoring.scripts.mlflow_model import MlflowModel
 from scoring.scripts.mlflow_rows import by_rows, named
 
 score: Callable[[list[object]], Iterable[object]]
-fields: tuple[Field, ...]
+names: list[str]
 
 
 def init() -> None:
     """Load the model."""
-    global score, fields  # noqa: PLW0603 - the contract of a score.py
+    global score, names  # noqa: PLW0603 - the contract of a score.py
     folder = find_mlflow(Path())
     assert folder is not None  # noqa: S101 - why this script was chosen
-    fields = folder.fields
+    names = [field.name for field in folder.fields if field.name]
     score = _onnx(folder) if "onnx" in folder.flavors else MlflowModel(folder).predict
 
 
 @batched(max_size=64)
 def run(requests: list[object]) -> list[object]:
     """Give what the model gives for each request."""
-    return by_rows(score, fields, requests)
+    return by_rows(score, names, requests)
 
 
 def _onnx(folder: MlflowFolder) -> Callable[[list[object]], Iterable[object]]:
@@ -36,8 +36,9 @@ def _onnx(folder: MlflowFolder) -> Callable[[list[object]], Iterable[object]]:
 
     model = OnnxModel(folder.path / folder.flavors["onnx"]["data"])
     columns = [each for each in folder.fields if each.tensor is None and model.fields is None]
-    names = [each.name for each in columns]
+    places = [each.name for each in columns]
+    names.extend(each.name for each in model.inputs)
     if columns and len(model.inputs) == 1:
         made = [OnnxField(each.name) if each.required else OnnxField(each.name, default=nan) for each in columns]
         model.fields = FieldMap(inputs={model.inputs[0].name: [*made]})
-    return lambda rows: model.predict([named(names, row) if names and isinstance(row, list) else row for row in rows])
+    return lambda rows: model.predict([named(places, row) if places and isinstance(row, list) else row for row in rows])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from scoring.bodies.codecs import Body, rows_of
@@ -153,6 +154,30 @@ def test_an_empty_or_crooked_body_of_those_servers_is_refused(tmp_path: Path) ->
     empty, wrong = outcomes(told(tmp_path, COLUMNS), [{"input_data": []}, crooked])
     assert str(empty) == "there is no row in the body"
     assert str(wrong) == "expected an object, or an array of 1 (age), got an array of 2"
+
+
+def test_dates_bytes_and_flags(tmp_path: Path) -> None:
+    """In ISO 8601, with a time zone as UTC; in base64; true and false."""
+    kinds = {"when": "datetime", "picture": "binary", "wet": "boolean"}
+    folder = told(tmp_path, [{"type": kind, "name": name, "required": True} for name, kind in kinds.items()])
+    given = [["2018-03-01T10:00:00+02:00", "AAE=", True], ["2018-03-01", "", False]]
+    first, second, third, fourth = outcomes(folder, [*given, ["tomorrow", "", True], ["2018-03-01", "?", 1]])
+    assert isinstance(first, list)
+    assert [text.partition("[")[0] for text in first[1:4]] == ["datetime64", "text", "bool"]
+    assert first[4:] == ["2018-03-01 08:00:00", r"b'\x00\x01'", "True"]
+    assert isinstance(second, list)
+    assert second[4:] == ["2018-03-01 00:00:00", "b''", "False"]
+    assert str(third).startswith("the field when holds no datetime: ")
+    assert isinstance(fourth, RequestError)
+
+
+def test_a_models_own_input_may_be_called_as_those_servers_call_their_rows(models: Path, tmp_path: Path) -> None:
+    """Then it is the input."""
+    model = onnx.load(str(models / "affine" / "model.onnx"))
+    model.graph.input[0].name = model.graph.node[0].input[0] = "data"
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    mlmodel(tmp_path, onnx={"data": "model.onnx"})
+    assert outcomes(tmp_path, [{"data": [1, 2, 3]}, {"data": [1, 1, 1]}]) == [{"y": 6.5}, {"y": 3.5}]
 
 
 def test_tensors(tmp_path: Path) -> None:
