@@ -238,6 +238,7 @@ CASES = [
         {"input_array": [[1, 0, 0], [2, 0, 0]], "people": _PEOPLE},
         {"sums": [1.0, 2.0], "type": "float32", "people": [["Ada", 3.5, "1990-02-03T00:00:00", 7]]},
     ),
+    case("workbench_driver", {"input_array": [[1, 2, 3]], "people": _PEOPLE}, {"sum": 12.0, "people": 1}),
     case("workbench_plain", {"text": "a", "picture": "AAE=", "day": "2018-03-01T10:00:00"}, ["A", 2, 2018, 1, True]),
     case(
         "workbench_plain", {"text": 5, "picture": "", "day": "2018-03-01"}, fails=f"{_FIT}expected str, got a value of"

@@ -35,6 +35,7 @@ STAND_INS: dict[str, tuple[str, str]] = {
     "azure.ai.mlmonitoring": ("collectors", _LOCAL),
     "azureml.api.schema.dataTypes": ("quiet", _WORKBENCH),
     "azureml.api.schema.sampleDefinition": ("quiet", _WORKBENCH),
+    "azureml.api.schema.schemaUtil": ("quiet", _WORKBENCH),
     "azureml.api.realtime.services": ("quiet", _WORKBENCH),
     "azureml.webservice_schema.data_types": ("quiet", _WORKBENCH),
     "azureml.webservice_schema.sample_definition": ("quiet", _WORKBENCH),

@@ -15,6 +15,7 @@ __all__ = [
     "enable_telemetry",
     "generate_schema",
     "get_azureml_logger",
+    "load_service_schema",
     "log_traceback",
     "set_verbosity",
     "update_custom_dimensions",
@@ -27,7 +28,7 @@ def enable_telemetry(*args: object, **kwargs: object) -> None:
     """Do nothing."""
 
 
-set_verbosity = update_custom_dimensions = generate_schema = enable_telemetry
+set_verbosity = update_custom_dimensions = generate_schema = load_service_schema = enable_telemetry
 
 
 def log_traceback(error: BaseException, logger: logging.Logger | None = None, *args: object, **kwargs: object) -> None:

@@ -6,12 +6,16 @@ refused: the rules look at what run() does, not at how its parameter is called.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..compat.service_schema import FILE
 from ..errors import ScriptError
 from .kinds.run_function import HEADERS
+
+MAX_SIZE = 2**20
+"""Bytes of a script that is read at most."""
 
 _PARALLEL = (
     "is of a ParallelRunStep or a batch endpoint, which give it paths of files or a data frame ({sign}): write "
@@ -24,6 +28,7 @@ _UNREAD = (
 )
 _ON_PATHS = {"basename", "getsize", "splitext", "Path", "read_file", "read_image", "imread", "load_img", "load_dataset"}
 _ON_PATHS |= {"open", "read_csv", "read_parquet", "read_json"}
+_PARALLEL_RUN = re.compile(rb"^\s*(from|import)\s+azureml_user\b", re.MULTILINE)
 _LIST, _TEXT = frozenset(dir(list)), frozenset(dir(str))
 
 
@@ -38,7 +43,8 @@ def refuse_foreign(path: Path, *, has_schema: bool) -> None:
         ScriptError: it is of another kind; the sentence says what to write.
     """
     try:
-        tree = ast.parse(path.read_bytes())
+        source = path.read_bytes()
+        tree = ast.parse(source) if len(source) <= MAX_SIZE else ast.Module([], [])
     except (OSError, SyntaxError, ValueError):
         return
     runs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run"]
@@ -47,21 +53,18 @@ def refuse_foreign(path: Path, *, has_schema: bool) -> None:
         return
     run, first, others = runs[-1], names[0], names[1:]
     where = f"{path.name} line {run.lineno}: run({', '.join(names)})"
-    if sign := _sign_of_files(tree, run, first, others):
+    imports = "it imports azureml_user" if _PARALLEL_RUN.search(source) else ""
+    if sign := imports or _sign_of_files(tree, run, first, others):
         raise ScriptError(f"{where} {_PARALLEL.format(sign=sign)}")
     if has_schema or first == "mini_batch":
         return
-    if sign := _sample_of(tree, first) or _use_beyond(run, first, _TEXT):
+    sample = _sample_of(tree, first) if b"SampleDefinition" in source else ""
+    if sign := sample or _use_beyond(run, first, _TEXT):
         raise ScriptError(f"{where} {_UNREAD.format(sign=sign, FILE=FILE)}")
 
 
 def _sign_of_files(tree: ast.Module, run: ast.FunctionDef, first: str, others: list[str]) -> str:
     """Give what shows that run() gets files or a data frame of them; empty if nothing does."""
-    for node in ast.walk(tree):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
-        if any(name.partition(".")[0] == "azureml_user" for name in names):
-            return "it imports azureml_user"
     if "mini_batch_context" in others:
         return "it has mini_batch_context"
     if first != "mini_batch":

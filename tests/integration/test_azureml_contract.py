@@ -43,7 +43,7 @@ NOT_LOADED_THERE = {
     **dict.fromkeys(("model_path_local", "model_path_folder", "workspace_is_imported", "run_context"), _RETIRED),
     **dict.fromkeys(("collects_data", "collects_data_early", "collects_with_collector"), _RETIRED),
     **dict.fromkeys(("sklearn_externals_joblib", "automl", "imports_late", "imports_everything"), _RETIRED),
-    **dict.fromkeys(("workbench_frame", "collects_with_mlmonitoring"), _RETIRED),
+    **dict.fromkeys(("workbench_frame", "workbench_driver", "collects_with_mlmonitoring"), _RETIRED),
 }
 """Folder → why the server cannot load it."""
 
