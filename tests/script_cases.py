@@ -200,6 +200,7 @@ CASES = [
     ),
     case("schema_nested", {"param": {"rows": [[1, 2]], "x": 1}}, {"sum": [3], "tag": None, "more": ["rows", "x"]}),
     case("schema_nested", {"param": [1]}, fails=_FIT),
+    case("schema_by_hand", {"data": [[1, 2], [3, 4]]}, [3.0, 7.0]),
     case("schema_own_type", {"temperature": "50F"}, 10.0),
     case("schema_run_fails", {"data": [1]}, fails="run() failed: score.py line 11: ValueError: no such engine"),
     case("rawhttp_contrib", b"\x00\xff", b"\x00\xff", content_type=_OCTETS),

@@ -47,7 +47,8 @@ def refuse_foreign(path: Path, *, has_schema: bool) -> None:
         tree = ast.parse(source) if len(source) <= MAX_SIZE else ast.Module([], [])
     except (OSError, SyntaxError, ValueError):
         return
-    runs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run"]
+    is_wrapped = any(isinstance(node, ast.Assign) and _is(node.targets[0], "run") for node in tree.body)
+    runs = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run" and not is_wrapped]
     names = [each.arg for each in runs[-1].args.args if each.arg != HEADERS] if runs else []
     if not names or runs[-1].decorator_list:
         return
