@@ -94,6 +94,7 @@ BROKEN = {
     "workbench_unread": r"score\.py line 5: run\(input_df\) wants more .* \(input_df\.shape\): put what gen",
     "workbench_predicts": r"score\.py line 6: run\(input_df\) wants more .* \(SampleDefinition\(DataTypes\.PANDAS",
     "workbench_other_parameter": r"service_schema\.json describes the parameter input_df, which run\(\) has not",
+    "workbench_spark": r"service_schema\.json cannot be read: it describes a data frame of Spark, which does",
     "workbench_harmful": r"service_schema\.json cannot be read: it needs .*\.mkdir, which a device has not: wri",
     "parallel_user": r"score\.py line 8: run\(rows\) is of a ParallelRunStep .* \(it imports azureml_user\): wri",
     "parallel_paths": r"score\.py line 10: run\(mini_batch\) is of a ParallelRunStep .* \(open\(image, 'rb'\)\): write",
@@ -244,7 +245,7 @@ CASES = [
     case(
         "workbench_plain", {"text": 5, "picture": "", "day": "2018-03-01"}, fails=f"{_FIT}expected str, got a value of"
     ),
-    case("mini_batch_of_ours", {"image": "AAEC"}, {"size": 3, "large": True}),
+    case("mini_batch_of_ours", {"image": "AAEC", "table": "a,b\n1,2"}, {"size": 3, "large": True, "sum": 3}),
     case("looks_at_its_type", [1, 2], 3),
     case("async_run", 4, {"doubled": 8}),
     case("async_init", 4, 12),

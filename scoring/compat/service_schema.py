@@ -78,6 +78,8 @@ def with_service_schema(run: Callable[..., object], directory: Path) -> Callable
 
 def _kind(said: dict[str, Any]) -> AbstractParameterType:
     """Give the parameter type that one input of the file describes."""
+    if said["internal"].startswith("{"):  # the JSON of its own types
+        raise ValueError("it describes a data frame of Spark, which does not run on an edge device")
     schema = _Reader(io.BytesIO(base64.b64decode(said["internal"], validate=True))).load()
     kind: AbstractParameterType
     if hasattr(schema, "column_names"):

@@ -92,11 +92,10 @@ def _paths_read(tree: ast.Module, run: ast.FunctionDef, first: str) -> Iterator[
     beside = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name in given_on]
     for function, names in [(run, elements), *((each, {a.arg for a in each.args.args}) for each in beside)]:
         for node in ast.walk(function):
-            if not isinstance(node, ast.Call) or _last(node.func) not in _ON_PATHS:
-                continue
-            given = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "data_files")]
-            if any(isinstance(name, ast.Name) and name.id in names for each in given for name in ast.walk(each)):
-                yield ast.unparse(node)[:60]
+            if isinstance(node, ast.Call) and _last(node.func) in _ON_PATHS:
+                is_path = any(_is(each, name) for each in node.args[:1] for name in names)
+                if is_path or any(each.arg == "data_files" and _mentions(each, *names) for each in node.keywords):
+                    yield ast.unparse(node)[:60]
 
 
 def _is_walked(run: ast.FunctionDef, first: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RequestError, RunError
+from ..onnx.model_inputs import there
 from .mlflow_folder import Field
 
 _ENVELOPES = ("input_data", "dataframe_split", "dataframe_records", "instances", "inputs")
@@ -54,7 +55,7 @@ def _rows_in(names: Collection[str], request: object) -> list[object] | None:
     return rows if columns is None else [named(columns, row) for row in rows]
 
 
-def named(names: Sequence[str], row: object) -> dict[str, object]:
+def named(names: Sequence[str], row: object) -> dict[Any, Any]:
     """Give a row by name.
 
     Raises:
@@ -85,8 +86,7 @@ def fed(fields: Sequence[Field], rows: list[object]) -> Any:
     for field in (each for each in fields if each.required):
         for row in by_name:
             if field.name not in row:
-                there = ", ".join(sorted(str(name)[:40] for name in row)[:8]) or "none"
-                raise RequestError(f"the field {field.name} is missing (there: {there})")
+                raise RequestError(f"the field {field.name} is missing (there: {there(row)})")
     columns = {name: [row.get(name) for row in by_name] for name in names}
     arrays = {field.name: (_array if field.tensor else _column)(field, columns[field.name]) for field in fields}
     return arrays if fields[0].tensor else pd.DataFrame(arrays)
