@@ -69,8 +69,10 @@ class Swallowed:
 
     def is_in(self, result: object) -> bool:
         """Say whether a result looks like a caught exception."""
+        if result is None:
+            return self._none_is_caught
         result = _bare(result)
-        if isinstance(result, BaseException) or (result is None and self._none_is_caught):
+        if isinstance(result, BaseException):
             return True
         if isinstance(result, str):
             return self._returns_caught and (self._gives_values or reads_like_an_error(result))
@@ -212,7 +214,7 @@ def _says_failure(status: object) -> bool:
 
 def _says_well(status: object) -> bool:
     """Say whether a status is a word for what is no failure of the script, or one of HTTP's below 400."""
-    return status.lower() in _WELL if isinstance(status, str) else type(status) is int and status < 400
+    return status.lower() in _WELL if isinstance(status, str) else type(status) is int and 0 <= status < 400
 
 
 def _is_there(answer: object) -> bool:

@@ -208,6 +208,7 @@ CAUGHT_IF_GIVEN_BACK = [
     json.dumps({"Result": "the pump is broken", "Status": "Failed"}),
     {"success": False, "message": "the pump is broken"},
     {"error": True, "message": "the pump is broken"},
+    {"code": -1, "message": FLOAT},
     {"error": "the pump is broken", "request_id": "7"},
     {"prediction": -1, "error": FLOAT},
     [["list index out of range"]],
@@ -350,7 +351,9 @@ def test_nothing_is_a_caught_exception_where_only_an_except_clause_gives_it(
     tmp_path: Path, define: str, body: str, is_caught: bool
 ) -> None:
     """print_exc() and no return; a script that also means to give nothing is believed."""
-    assert swallowed(f"{define} run(d):\n {body}\n", tmp_path).is_in(None) is is_caught
+    memory = swallowed(f"{define} run(d):\n {body}\n", tmp_path)
+    assert memory.is_in(None) is is_caught
+    assert not memory.is_in([None])
 
 
 @pytest.mark.parametrize(
