@@ -24,6 +24,8 @@ from .parameter_types import AbstractParameterType, NumpyParameterType, Standard
 from .schema_decorators import input_schema
 
 FILE = "service_schema.json"
+MAX_SIZE = 2**24
+"""Bytes of it at most; an example in it may be a picture."""
 
 _PLAIN = {kind.__name__: kind for kind in (object, str, int, float, bool, list, tuple, dict, bytes, bytearray)}
 _KNOWN: dict[tuple[str, str], Any] = {
@@ -61,6 +63,8 @@ def with_service_schema(run: Callable[..., object], directory: Path) -> Callable
     if not path.is_file() or has_schema(run):
         return run
     try:
+        if path.stat().st_size > MAX_SIZE:
+            raise ValueError(f"it has more than {MAX_SIZE} bytes")
         document = json.loads(path.read_bytes())
         inputs = document.get("input") or {}
         kinds = {name: _kind(said) for name, said in inputs.items()}
