@@ -40,6 +40,7 @@ _KINDS = {
     "schema": "run() gets the fields of a JSON object by name",
     "rawhttp": "run() gets a request object",
     "onnx": "no script: a bare model, up to {max_size} requests a call",
+    "mlflow": "no script: an MLflow model, up to {max_size} rows a call",
 }
 _EXAMPLES = """\
 Scores in a process of its own, with the module's settings, thread and pipeline. "good" is said only of a script that

@@ -1,6 +1,7 @@
 """What NumPy 1 and pandas 1 had when a script was written, put back for it where its files use it.
 
-Said when it is put back, or when it is first used if another class may be meant: a list has ``append()`` too.
+So is ``torch.load()`` of a whole model, an error since PyTorch 2.6. Said when put back, or when first used if another
+class may be meant: a list has ``append()`` too.
 """
 
 import ast
@@ -37,7 +38,11 @@ _RENAMED |= {name: f"exceptions.{name}" for name in ("AxisError", "ComplexWarnin
 
 def put_back(directory: Path, say: Say) -> None:
     """Put back what the Python files of a folder use and the installed libraries no longer have."""
-    used = {form for text in _sources(directory) if "numpy" in text or "pandas" in text for form in _forms(text)}
+    texts = (text for text in _sources(directory) if any(name in text for name in ("numpy", "pandas", "torch")))
+    used = {form for text in texts for form in _forms(text)}
+    if "torch.load" in used and "torch.load(weights_only=)" not in used and find_spec("torch") is not None:
+        os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+        say("torch.load(<whole model>)", "put back")
     if names := sorted(name for name in (*_REMOVED, *_RENAMED) if f"numpy.{name}" in used):
         numpy = importlib.import_module("numpy")
         for name in names:

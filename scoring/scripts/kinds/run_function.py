@@ -13,7 +13,7 @@ from ...errors import ScriptError
 from ...predictions import Context, Request
 from ..main_thread import current_loop
 
-Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
+Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx", "mlflow"]
 
 HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
