@@ -1,7 +1,6 @@
 """`scoring-module replay`: scores a file of messages through the module's own pipeline, without a hub."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -68,7 +67,6 @@ def _replay(arguments: argparse.Namespace) -> int:
                 lines.flush()
     except BrokenPipeError:
         tally.began = 0.0
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer has no reader
         return _BROKEN_PIPE
     except OSError as error:
         raise SettingsError(f"cannot write {output or 'standard output'}: {error.strerror}") from error
