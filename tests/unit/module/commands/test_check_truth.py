@@ -61,6 +61,16 @@ def test_batches_give_what_each_request_gives_alone(tried: Any, tmp_path: Path, 
     assert re.search(finding, found), found
 
 
+def test_messages_that_are_merged_unproved_are_compared_too(tried: Any, tmp_path: Path) -> None:
+    """SCORING_MERGE=always trusts; check looks."""
+    run_body = "rows = json.loads(data); return [len(rows) for _ in rows]"
+    (tmp_path / "score.py").write_text(f"import json\ndef init(): pass\ndef run(data):\n    {run_body}\n")
+    bodies = [b"[[1]]", b"[[2]]", b"[[3]]"]
+    assert tried(tmp_path, *bodies, merge="off").ok
+    (finding,) = tried(tmp_path, *bodies, merge="always").findings
+    assert re.match(r"line 1 gives \[\d+\] in a batch of 8 and \[1\] alone: ", finding)
+
+
 def test_one_sample_is_given_several_times_at_once(tried: Any, tmp_path: Path) -> None:
     """Most folders have one."""
     said = tried(script(tmp_path, "return [sum(requests)] * len(requests)"), b"2")
