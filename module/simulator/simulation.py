@@ -76,10 +76,10 @@ async def run(options: Options) -> int:
 
 
 def _tell(summary: Summary, path: Path | None, *, shown: bool = True) -> None:
-    if shown:
-        print(summary.text(), flush=True)
     if path:
         summary.write(path)
+    if shown:
+        print(summary.text(), flush=True)
 
 
 class Simulation:
