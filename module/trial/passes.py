@@ -135,7 +135,8 @@ class Passes:
             trial.error = several if trial.messages > 1 else f"the sample is not scored: {why}"
             trial.refused += [f"and {refused - _TOLD} more"] if refused > _TOLD else []
         if self._suspect.count:
-            notes.append(f"the answer to {self._some(self._suspect)} looks like an exception that the script caught")
+            what = "looks like an exception that the script caught"
+            trial.findings.append(f"the answer to {self._some(self._suspect)} {what}")
         if self._null.count and self.settings.nan == "null":
             notes.append(f"the answer to {self._some(self._null)} holds null: NaN, an infinity or None (SCORING_NAN)")
         named = {output for outputs in self.settings.routes.values() for output in outputs}
