@@ -6,7 +6,7 @@ installed any, in a notebook say, the environment is read as it is when it is as
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -60,6 +60,8 @@ _WORDS = {
     "`float`": "a number",
     "`object`": "a JSON object",
     "`array`": "a JSON array",
+    "`str`": "a text",
+    "`bool`": "true or false",
 }
 
 T = TypeVar("T", bound=Options)
@@ -115,10 +117,20 @@ def _value(variable: str, text: str, hint: object) -> object:
             return msgspec.json.decode(text, type=hint)
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
-        # What msgspec says, in words of the environment, where everything is a text.
-        reason = f"expected one of {', '.join(choices)}" if choices else str(error)
-        for pattern, words in _WORDS.items():
-            reason = reason.replace(pattern, words)
-        reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
-        raise OptionsError(f"{variable} is {text!r}: {reason}") from error
+        raise OptionsError(f"{variable} is {text!r}: {misfit(error, hint, ('0', '1'))}") from error
+
+
+def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[str] = ("true", "false")) -> str:
+    """Say in plain words why a value does not fit.
+
+    Args:
+        error: what msgspec says.
+        hint: the type of an option, whose choices are named then.
+        booleans: how those are written.
+    """
+    plain = next(iter(get_args(hint)), None)
+    choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
+    reason = f"expected one of {', '.join(choices)}" if choices else str(error)
+    for pattern, words in _WORDS.items():
+        reason = reason.replace(pattern, words)
+    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
