@@ -40,6 +40,7 @@ _KINDS = {
     "schema": "run() gets the fields of a JSON object by name",
     "rawhttp": "run() gets a request object",
     "onnx": "no script: a bare model, up to {max_size} requests a call",
+    "mlflow": "no script: an MLflow model, up to {max_size} rows a call",
 }
 _EXAMPLES = """\
 Scores in a process of its own, with the module's settings, thread and pipeline. "good" is said only of a script that
@@ -152,7 +153,8 @@ def _try(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for it ends it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logs.configure("warning", "text", sys.stderr)
-    logging.getLogger("module.pipeline").setLevel(logging.ERROR)  # what it says of single messages is in the trial
+    # What the pipeline says of single messages is in the trial.
+    logging.root.handlers[0].addFilter(lambda record: record.name != "module.pipeline")
 
     def tell(stage: "Stage", where: str) -> None:
         to.send((stage, where, None if stage == "run" else trial))

@@ -15,7 +15,7 @@ from ..routes import Answers
 from ..settings import Settings
 from ..transports.message_files import arriving
 from .answers import brief, cut, differ, holds_null, is_suspect
-from .observer import Halved, Observer
+from .observer import Observer
 from .trial import Trial
 
 SIZES = (1, 8, 32, 128)
@@ -73,7 +73,6 @@ class Passes:
 
     def __post_init__(self) -> None:
         self._limits = self.batcher.limits
-        self._halved = Halved()
         self._taken: dict[int, list[float]] = {}
         self._score = self.batcher.script.score
         self.batcher.script = replace(self.batcher.script, score=self._timed)
@@ -172,14 +171,14 @@ class Passes:
         self, messages: Sequence[InputMessage], alone: Mapping[int, Answers], size: int, *, compare: bool
     ) -> str:
         """Say what is wrong with batches of a size, empty if nothing is."""
-        self._halved.why = ""
+        self.batcher.script.halved.clear()
         answers = await self._answers(list(islice(cycle(messages), max(size, len(messages)))), size)
         for number, now in zip(cycle(alone), answers, strict=False) if compare else ():
             if differ(alone[number], now):
                 each = f"{brief(now)} in a batch of {size} and {brief(alone[number])} alone"
                 return f"{self._one(number)} gives {each}: run() has to treat each request by itself"
-        why = self._halved.why
-        return why and f"run() fails with {size} requests together, not alone, and is called again with fewer: {why}"
+        what = f"run() fails with {size} requests together, not alone, and is called again with fewer"
+        return next((f"{what}: {why}" for why in self.batcher.script.halved), "")
 
     async def _answers(self, messages: Sequence[InputMessage], size: int) -> list[Answers]:
         """Score messages in batches of a size."""
