@@ -38,6 +38,8 @@ def main() -> None:
         code = 3 if isinstance(error, ScriptError | ModelError) else getattr(error, "exit_code", 1)
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:  # whoever reads has seen enough
+        code = 141
     except Exception:
         traceback.print_exc()
         code = 1

@@ -20,6 +20,9 @@ from .runtime import pipeline_of
 from .settings import Settings
 from .transports.jsonl import JsonLines
 
+_TOLD = 10
+"""Outputs, and kinds of errors, that are told: those of the most messages."""
+
 _INPUT = "amlInput"
 """The input of a message that names none."""
 
@@ -59,9 +62,9 @@ class Tally:
         """Give it as a line."""
         seconds = monotonic() - self.began
         what = f"{self.scored:,} of {self.messages:,} messages scored in {seconds:.1f} s"
-        left = [f"{output} {count:,}" for output, count in self.outputs.most_common()]
+        left = [f"{output} {count:,}" for output, count in self.outputs.most_common(_TOLD)]
         left += [f"NOTHING {self.nothing:,}"] if self.nothing else []
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.errors.most_common())
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.errors.most_common(_TOLD))
         rate = self.messages / max(seconds, 1e-9)
         return f"{what}, {rate:,.0f} a second: {', '.join(left) or 'nothing left'}" + (f" ({kinds})" if kinds else "")
 

@@ -4,7 +4,6 @@ import argparse
 import faulthandler
 import json
 import logging
-import multiprocessing
 import os
 import signal
 import sys
@@ -12,7 +11,6 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,8 @@ from ..transports import BODIES
 from . import Add, Commands, settings_of
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from ..messages import InputMessage
     from ..settings import Settings
     from ..trial.observer import Stage
@@ -96,6 +96,8 @@ def _given(sample: Path | None, messages: Path | None) -> "tuple[Iterator[InputM
 
 def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: str, sample_from: str) -> "Trial":
     """Try the directory in a process of its own: what ends that, or hangs it, is a finding as any other."""
+    import multiprocessing
+
     from ..process.watchdog import hangs
     from ..trial.trial import Trial
 
@@ -137,7 +139,7 @@ def _how(code: int) -> str:
 
 
 def _try(
-    settings: "Settings", given: "Iterator[InputMessage] | None", trial: "Trial", noun: str, to: Connection
+    settings: "Settings", given: "Iterator[InputMessage] | None", trial: "Trial", noun: str, to: "Connection"
 ) -> None:
     """Be the process of the trial: whatever it prints, in C as well, is none of the answer."""
     import asyncio
@@ -151,7 +153,8 @@ def _try(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for it ends it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logs.configure("warning", "text", sys.stderr)
-    logging.getLogger("module.pipeline").setLevel(logging.ERROR)  # what it says of single messages is in the trial
+    # What the pipeline says of single messages is in the trial.
+    logging.root.handlers[0].addFilter(lambda record: record.name != "module.pipeline")
 
     def tell(stage: "Stage", where: str) -> None:
         to.send((stage, where, None if stage == "run" else trial))

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from ..offline import Tally
     from ..settings import Settings
 
-_BROKEN_PIPE = 141
-"""Exit code of a program whose reader has gone, as SIGPIPE ends others: ``| head`` is no failure to speak of."""
-
 _SAY_EVERY = 5.0
 """Seconds between two lines that say how far it is."""
 
@@ -65,8 +62,8 @@ def _replay(arguments: argparse.Namespace) -> int:
             finally:
                 lines.flush()
     except BrokenPipeError:
-        tally.began = 0.0
-        return _BROKEN_PIPE
+        tally.began = 0.0  # quiet
+        raise
     except OSError as error:
         raise SettingsError(f"cannot write {output or 'standard output'}: {error.strerror}") from error
     finally:

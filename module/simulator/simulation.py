@@ -34,6 +34,7 @@ from .summary import Summary, latency_ms
 _TEMPLATE = Path("deployment.template.json")
 _LOOK_EVERY = 0.1
 _SHOW_EVERY = 0.5
+_MOST_KINDS = 20
 _CONNECT_LIMIT = 120.0
 """Seconds that COMMAND may be away from the hub until what is unanswered counts as lost."""
 
@@ -77,10 +78,10 @@ async def run(options: Options) -> int:
 
 
 def _tell(summary: Summary, path: Path | None, *, shown: bool = True) -> None:
-    if shown:
-        print(summary.text(), flush=True)
     if path:
         summary.write(path)
+    if shown:
+        print(summary.text(), flush=True)
 
 
 class Simulation:
@@ -277,7 +278,8 @@ class Simulation:
         take = self._ledger.answered_with_nothing if name == self._nothing_output else self._ledger.output
         take(name, *ids, monotonic())
         if message.properties.get("AzureMLResponse") == "ERROR":
-            self._errors[_kind_of_error(message.body)] += 1
+            kind = _kind_of_error(message.body)
+            self._errors[kind if kind in self._errors or len(self._errors) < _MOST_KINDS else "others"] += 1
 
     def _reached_upstream(self, message: RoutedMessage) -> None:
         if self._upstream is not None:

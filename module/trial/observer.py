@@ -1,7 +1,6 @@
-"""What hears of every run() of a trial: that it begins and ends, that it stalls, that its batch was halved."""
+"""What hears of every run() of a trial: that it begins and ends, that it stalls."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Literal
 
@@ -50,18 +49,3 @@ class Observer(Watchdog):
     async def watch(self, stack_of_scoring: Callable[[], str]) -> None:
         """Return never; raise when run() hangs or fails for a reason that may lie outside."""
         await asyncio.gather(super().watch(stack_of_scoring), self._stall)
-
-
-class Halved(logging.Handler):
-    """Hears of batches that are halved, which only the log of their script's kind tells."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.why = ""
-        logger = logging.getLogger("scoring.scripts.kinds.batched")
-        logger.handlers, logger.propagate = [self], False
-        logger.setLevel(logging.DEBUG)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the first reason."""
-        self.why = self.why or record.getMessage()

@@ -15,7 +15,7 @@ from ..routes import Answers
 from ..settings import Settings
 from ..transports.message_files import arriving
 from .answers import brief, cut, differ, holds_null, is_suspect
-from .observer import Halved, Observer
+from .observer import Observer
 from .trial import Trial
 
 SIZES = (1, 8, 32, 128)
@@ -32,8 +32,25 @@ _COMPARING_S = 3.0
 _FILL = 0.05
 """Seconds that a batch of a comparison waits until it is full."""
 
+_MOST_BATCH_S = 20.0
+"""Seconds that a batch may take for which its size is compared."""
+
+_MOST_OUTPUTS = 100
 _TOLD = 5
 """Messages that are named for one reason; of the others the number."""
+
+
+@dataclass(eq=False)
+class _Found:
+    """Numbers of messages: the first few, and how many there are."""
+
+    first: list[int] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, number: int) -> None:
+        self.count += 1
+        if self.count <= _TOLD:
+            self.first.append(number)
 
 
 @dataclass(eq=False)
@@ -50,13 +67,12 @@ class Passes:
     observer: Observer
     trial: Trial
     noun: str
-    _suspect: list[int] = field(default_factory=list)
-    _null: list[int] = field(default_factory=list)
+    _suspect: _Found = field(default_factory=_Found)
+    _null: _Found = field(default_factory=_Found)
     _outputs: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._limits = self.batcher.limits
-        self._halved = Halved()
         self._taken: dict[int, list[float]] = {}
         self._score = self.batcher.script.score
         self.batcher.script = replace(self.batcher.script, score=self._timed)
@@ -77,7 +93,9 @@ class Passes:
         if self.trial.messages:
             self._sum_up(kept[0])
             each = (time.monotonic() - began) / self.trial.messages
-            await self._compare(kept[: max(1, int(_COMPARING_S / max(each, 1e-6)))])
+            await self._compare(
+                kept[: max(1, int(_COMPARING_S / max(each, 1e-6)))], int(_MOST_BATCH_S / max(each, 1e-6))
+            )
         else:
             self.trial.notes.append("nothing was scored: give --sample FILE, or put a body into sample.json beside it")
         return kept
@@ -100,10 +118,11 @@ class Passes:
         trial.scored += 1
         if number == 1:
             trial.answers = [cut(each.body, each.system["content_type"]) for each in answers.messages]
-        self._outputs.update(each.output for each in answers.messages)
-        for numbers, is_found in ((self._suspect, is_suspect(answers)), (self._null, holds_null(answers))):
+        if len(self._outputs) < _MOST_OUTPUTS:
+            self._outputs.update(each.output for each in answers.messages)
+        for found, is_found in ((self._suspect, is_suspect(answers)), (self._null, holds_null(answers))):
             if is_found:
-                numbers.append(number)
+                found.add(number)
 
     def _sum_up(self, first: InputMessage) -> None:
         """Say what is to be said of all messages together."""
@@ -114,15 +133,16 @@ class Passes:
             several = f"{refused} of {trial.messages} messages are not scored: {where}: {why}"
             trial.error = several if trial.messages > 1 else f"the sample is not scored: {why}"
             trial.refused += [f"and {refused - _TOLD} more"] if refused > _TOLD else []
-        if self._suspect:
-            notes.append(f"the answer to {self._few(self._suspect)} looks like an exception that the script caught")
-        if self._null and self.settings.nan == "null":
-            notes.append(f"the answer to {self._few(self._null)} holds null: NaN, an infinity or None (SCORING_NAN)")
+        if self._suspect.count:
+            what = "looks like an exception that the script caught"
+            trial.findings.append(f"the answer to {self._some(self._suspect)} {what}")
+        if self._null.count and self.settings.nan == "null":
+            notes.append(f"the answer to {self._some(self._null)} holds null: NaN, an infinity or None (SCORING_NAN)")
         named = {output for outputs in self.settings.routes.values() for output in outputs}
         for output in sorted(self._outputs - named - {self.settings.errors_output, self.settings.nothing_output}):
             notes.append(f"the script names the output {output}: the deployment needs a route from it")
 
-    async def _compare(self, kept: Sequence[InputMessage]) -> None:
+    async def _compare(self, kept: Sequence[InputMessage], largest: int) -> None:
         """Score messages one at a time and in batches, as long as that finds nothing; measure each size."""
         answers = await self._answers(kept, 1)
         alone = {number: each for number, each in enumerate(answers, 1) if each.error is None}
@@ -132,12 +152,15 @@ class Passes:
         await self._measure(messages, 1)
         most = self.trial.max_size
         sizes = sorted({*(size for size in SIZES if size < most), most} - {1})
+        if too_slow := [size for size in sizes if size > largest]:
+            sizes = sizes[: -len(too_slow)]
+            self.trial.notes.append(f"batches of {too_slow[0]} and more were not compared: they take too long")
         again = await self._answers(messages, 1) if sizes else []
         if changed := next(
             (number for number, now in zip(alone, again, strict=False) if differ(alone[number], now)), 0
         ):
             note = "gives another answer each time (state, clock or chance): answers in batches were not compared"
-            self.trial.notes.append(f"{self._few([changed])} {note}")
+            self.trial.notes.append(f"{self._one(changed)} {note}")
         for size in sizes:
             if finding := await self._finding(messages, alone, size, compare=not changed):
                 self.trial.findings.append(finding)
@@ -148,14 +171,14 @@ class Passes:
         self, messages: Sequence[InputMessage], alone: Mapping[int, Answers], size: int, *, compare: bool
     ) -> str:
         """Say what is wrong with batches of a size, empty if nothing is."""
-        self._halved.why = ""
+        self.batcher.script.halved.clear()
         answers = await self._answers(list(islice(cycle(messages), max(size, len(messages)))), size)
         for number, now in zip(cycle(alone), answers, strict=False) if compare else ():
             if differ(alone[number], now):
                 each = f"{brief(now)} in a batch of {size} and {brief(alone[number])} alone"
-                return f"{self._few([number])} gives {each}: run() has to treat each request by itself"
-        why = self._halved.why
-        return why and f"run() fails with {size} requests together, not alone, and is called again with fewer: {why}"
+                return f"{self._one(number)} gives {each}: run() has to treat each request by itself"
+        what = f"run() fails with {size} requests together, not alone, and is called again with fewer"
+        return next((f"{what}: {why}" for why in self.batcher.script.halved), "")
 
     async def _answers(self, messages: Sequence[InputMessage], size: int) -> list[Answers]:
         """Score messages in batches of a size."""
@@ -168,11 +191,10 @@ class Passes:
     async def _measure(self, messages: Sequence[InputMessage], size: int) -> None:
         """Score messages until the time of a call of this size is known."""
         batch = list(islice(cycle(messages), size))
-        taken, end = self._taken, time.monotonic() + SECONDS
-        taken[size] = []
-        while len(taken[size]) < _MOST_CALLS and (time.monotonic() < end or not taken[size]):
+        taken = self._taken.setdefault(size, [])
+        while not taken or (len(taken) < _MOST_CALLS and sum(taken) < SECONDS):
             await self._answers(batch, size)
-        self.trial.milliseconds[size] = round(1e3 * sorted(taken[size])[len(taken[size]) // 2], 4)
+        self.trial.milliseconds[size] = round(1e3 * sorted(taken)[len(taken) // 2], 4)
 
     def _timed(self, requests: Sequence[Request]) -> list[Outcome]:
         """Score, and keep how long it took on the scoring thread itself."""
@@ -184,8 +206,11 @@ class Passes:
     def _named(self, first: int, last: int) -> str:
         return f"{self.noun} {first}" if first == last else f"{self.noun}s {first} to {last}"
 
-    def _few(self, numbers: Sequence[int]) -> str:
-        if self.trial.messages == 1:
-            return "the sample"
-        more = f" and {len(numbers) - _TOLD} more" if len(numbers) > _TOLD else ""
-        return f"{self.noun}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:_TOLD]))}{more}"
+    def _one(self, number: int) -> str:
+        return "the sample" if self.trial.messages == 1 else f"{self.noun} {number}"
+
+    def _some(self, found: _Found) -> str:
+        if found.count == 1:
+            return self._one(found.first[0])
+        more = f" and {found.count - _TOLD} more" if found.count > _TOLD else ""
+        return f"{self.noun}s {', '.join(map(str, found.first))}{more}"

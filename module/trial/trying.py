@@ -60,7 +60,8 @@ def _describe(trial: Trial, batcher: Batcher) -> None:
     script = batcher.script
     trial.script = script.name or script.models[-1].path.name
     trial.kind, trial.is_async, trial.replaced = script.kind, script.is_async, dict(script.replaced)
-    trial.max_size = batcher.limits.max_size if script.rows else 1
+    is_shared = script.rows or (script.merging is not None and script.merging.is_on)
+    trial.max_size = batcher.limits.max_size if is_shared else 1
     trial.model_dir = os.environ.get(VARIABLE, "")
     for each in script.models:
         told = {"path": str(each.path), "provider": each.provider, "sha256": each.sha256}

@@ -5,6 +5,7 @@ import inspect
 import itertools
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,7 @@ class Script:
         alone: why each request has a call of its own; empty where that is not certain.
         wants_context: whether run() is to be told what its requests came with.
         models: what is known of each OnnxModel that it has made, in order; grows.
+        halved: why the last batch failed that was called again in parts; empty if none was.
         probe: the request in sample.json, for finding out whether run() can succeed at all; None without one.
     """
 
@@ -77,6 +79,7 @@ class Script:
     probe: object = None
     models: list[LoadedModel] = field(default_factory=list)
     name: str = ""
+    halved: deque[str] = field(default_factory=lambda: deque(maxlen=1))
 
 
 def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
@@ -117,6 +120,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         probe=_probe(directory, kind.decode, rows=kind.rows),
         models=models,
         name="" if built_in else name,
+        halved=kind.halved,
     )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..bodies.codecs import Body
 from ..predictions import SAMPLE
 from .loading import Script
+from .mlflow_model import MlflowModel
 
 
 class Sample(NamedTuple):
@@ -30,6 +31,11 @@ def own_sample(script: Script, directory: Path) -> Sample:
         return Sample(SAMPLE, Body(file.read_bytes(), "application/json"))
     if script.sample is not None:
         return Sample("the input schema", Body(json.dumps(script.sample).encode(), "application/json"))
+    if script.kind == "mlflow":
+        mlflow = script.models[-1].model()
+        assert isinstance(mlflow, MlflowModel)  # noqa: S101 - the built-in script makes one
+        source, example = mlflow.example()
+        return Sample(source, Body(example, "application/json") if source else None, tuple(mlflow.describe()))
     if script.kind != "onnx":
         return Sample()
     from ..onnx.describe import describe  # noqa: PLC0415 - ONNX Runtime, for a bare model only

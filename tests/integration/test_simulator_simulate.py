@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -335,6 +336,23 @@ async def test_standard_input_and_tables_are_read_too(run: Simulate) -> None:
     shown, _ = await asyncio.wait_for(simulation.communicate(b'{"n": 3}\n{"n": 4}\n'), 30)
     assert simulation.returncode == 0
     assert b"outputs     amlOutput 1, 1 answered with NOTHING" in shown
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+def test_a_reader_that_goes_away_is_quiet(run: Simulate, shown: int) -> None:
+    """As in ``simulate … | head -1``: neither the simulation nor the module has more to say."""
+    options = ["--telemetry", str(run.folder / "telemetry.jsonl"), "--listen", free_address(), "--settle", "1"]
+    simulation = subprocess.Popen(
+        [PROGRAM, "simulate", *options, "--", *run.filters()], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    with simulation:
+        assert simulation.stdout is not None
+        assert simulation.stderr is not None
+        for _ in range(shown):
+            simulation.stdout.readline()
+        simulation.stdout.close()
+        assert simulation.stderr.read() == b""
+    assert simulation.returncode == 141
 
 
 def test_what_the_command_writes_stands_above_the_bar(run: Simulate) -> None:

@@ -4,7 +4,7 @@ A batch that fails is halved until only the requests that cause it are left; the
 script of a bare model is of this kind too.
 """
 
-import logging
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from inspect import signature
 from typing import ClassVar
@@ -20,8 +20,6 @@ from .run_function import Kind, RunFunction, contexts_of, settle, values_of
 PATIENT_AFTER = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
 
-_log = logging.getLogger(__name__)
-
 _NO_LIST = (str, bytes, bytearray, memoryview, Mapping, set, frozenset)
 
 
@@ -32,6 +30,7 @@ class Batched:
         run: as the script has it.
         wants_context: whether it is told what its requests came with.
         max_size: requests in one call at most.
+        halved: why the last batch failed that was called again in parts.
     """
 
     kind: ClassVar[Kind] = "batched"
@@ -51,6 +50,7 @@ class Batched:
         options = batch_options(run.function) or BatchOptions()
         self.max_size, self._bisect, self._check = options.max_size, options.bisect, options.check
         self._failed_whole = 0
+        self.halved: deque[str] = deque(maxlen=1)
         try:
             if self._check is not None:
                 signature(self._check).bind(None)
@@ -103,7 +103,7 @@ class Batched:
         except ScoringError as raised:
             error = raised
         if len(requests) > 1:
-            _log.debug("%s", error)
+            self.halved.append(str(error))
         if not self._bisect or len(requests) == 1 or (patient and isinstance(error, TransientError)):
             return [error] * len(requests)
         # Of a wrong number nothing can be believed but calls of one: halves might have the right one by chance.

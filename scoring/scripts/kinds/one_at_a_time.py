@@ -2,6 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -31,6 +32,7 @@ class OneAtATime(ABC):
         max_size: requests in one score() at most.
         merging: decides whether requests share calls; None where they never do.
         alone: why they never do; empty where they may.
+        halved: of batches that fail; here there are none.
     """
 
     kind: ClassVar[Kind]
@@ -38,6 +40,7 @@ class OneAtATime(ABC):
     max_size: ClassVar[int] = BatchOptions().max_size
     alone: str = ""
     is_text: ClassVar[bool] = False
+    halved: ClassVar[deque[str]] = deque(maxlen=1)
 
     def __init__(self, run: RunFunction, answering: Answering, merge_mode: str) -> None:
         """Take run(), what makes outcomes of what it gives or raises, and the mode; see Merging.

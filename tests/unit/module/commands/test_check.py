@@ -98,8 +98,10 @@ def test_a_sample_that_fails_is_named_with_the_users_line(tried: Any, scripts: P
 
 
 def test_a_swallowed_exception_is_noticed(tried: Any, scripts: Path) -> None:
-    """It works, and answers nonsense: people should know."""
-    assert "looks like an exception" in tried(scripts / "swallows_text", b"{").notes[0]
+    """It answers nonsense, which nobody may call good."""
+    said = tried(scripts / "swallows_text", b"{")
+    assert "looks like an exception" in said.findings[0]
+    assert not said.ok
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from command import run
 
+from module.trial import passes
+
 BATCHED = """
 from scoring import NOTHING, Prediction, RequestError, batched
 
@@ -59,6 +61,16 @@ def test_batches_give_what_each_request_gives_alone(tried: Any, tmp_path: Path, 
     assert re.search(finding, found), found
 
 
+def test_messages_that_are_merged_unproved_are_compared_too(tried: Any, tmp_path: Path) -> None:
+    """SCORING_MERGE=always trusts; check looks."""
+    run_body = "rows = json.loads(data); return [len(rows) for _ in rows]"
+    (tmp_path / "score.py").write_text(f"import json\ndef init(): pass\ndef run(data):\n    {run_body}\n")
+    bodies = [b"[[1]]", b"[[2]]", b"[[3]]"]
+    assert tried(tmp_path, *bodies, merge="off").ok
+    (finding,) = tried(tmp_path, *bodies, merge="always").findings
+    assert re.match(r"line 1 gives \[\d+\] in a batch of 8 and \[1\] alone: ", finding)
+
+
 def test_one_sample_is_given_several_times_at_once(tried: Any, tmp_path: Path) -> None:
     """Most folders have one."""
     said = tried(script(tmp_path, "return [sum(requests)] * len(requests)"), b"2")
@@ -103,6 +115,33 @@ def test_the_settings_are_those_of_the_module(tried: Any, tmp_path: Path) -> Non
     assert (said.max_size, list(said.milliseconds)) == (4, [1, 4])
     said = tried(script(tmp_path, "return ['x' * 300_000] * len(requests)"), b"1")
     assert "at most 250000 can be sent" in said.error
+
+
+def test_what_many_answers_have_is_said_once(tried: Any, tmp_path: Path) -> None:
+    """The first few lines, and how many more."""
+    said = tried(
+        script(tmp_path, "return [None if r % 2 else [None] for r in requests]"), *(b"%d" % n for n in range(20))
+    )
+    assert said.notes == [
+        "the answer to lines 1, 3, 5, 7, 9 and 5 more holds null: NaN, an infinity or None (SCORING_NAN)"
+    ]
+
+
+def test_answers_nested_as_deep_as_json_may_be_are_compared(tried: Any, tmp_path: Path) -> None:
+    """Deeper than Python itself compares."""
+    body = "return ['[' * 900 + ('' if len(requests) > 8 else '1') + ']' * 900] * len(requests)"
+    said = tried(script(tmp_path, body), b"1")
+    assert (said.error, said.scored, len(said.findings)) == ("", 1, 1)
+
+
+def test_batches_that_would_take_too_long_are_left_out_and_named(
+    tried: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check is to end within the minute."""
+    monkeypatch.setattr(passes, "_MOST_BATCH_S", 0.5)
+    said = tried(script(tmp_path, "import time; time.sleep(0.05 * len(requests)); return requests"), b"1")
+    assert (list(said.milliseconds), said.ok) == ([1, 8], True)
+    assert said.notes == ["batches of 32 and more were not compared: they take too long"]
 
 
 def test_what_fails_from_outside_is_not_waited_for(tried: Any, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`scoring-module replay`: what it says in the end, and what its exit code stands for."""
 
+import io
 import json
 import signal
 import subprocess
@@ -7,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from command import run, start
+
+from module.commands.replay import _score
+from module.offline import Tally
+from module.settings import Settings
+from module.transports.message_files import read_telemetry
 
 SCRIPT = """
 import json
@@ -91,3 +97,18 @@ def test_standard_input_is_scored_as_it_comes_and_an_interrupt_says_the_counts(
         process.send_signal(number)
         assert process.wait(20) == code
         assert process.stderr.read().decode().splitlines()[-1].startswith("1 of 1 messages scored in ")
+
+
+async def test_a_long_run_says_how_far_it_is(
+    folder: Path, process: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In lines, which a log can keep as well."""
+    process.setattr("module.commands.replay._SAY_EVERY", 0.02)
+    (folder / "score.py").write_text(
+        "import time\ndef init(): pass\ndef run(data):\n    time.sleep(0.05)\n    return data\n"
+    )
+    messages = read_telemetry(folder / "mixed.jsonl", "replay")
+    await _score(Settings(dir=folder), messages, io.BytesIO(), Tally(), wait=False)
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) > 2
+    assert shown[-1].startswith(("1 of 1", "2 of 2", "3 of 3"))

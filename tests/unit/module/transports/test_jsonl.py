@@ -185,6 +185,7 @@ def test_a_gz_that_is_broken_is_named_too(tmp_path: Path, content: bytes) -> Non
     ("body", "system", "field"),
     [
         (b'{"y":1.5}', JSON, {"body": {"y": 1.5}}),
+        (b"[" * 900 + b"1" + b"]" * 900, JSON, {"body": orjson.loads(b"[" * 900 + b"1" + b"]" * 900)}),
         (b'{"y":1.5}', {**JSON, "content_type": "Application/JSON"}, {"body": {"y": 1.5}}),
         (b'{"y":1.5}', {"content_type": "application/json"}, {"base64": "eyJ5IjoxLjV9"}),
         (b"{", JSON, {"base64": "ew=="}),

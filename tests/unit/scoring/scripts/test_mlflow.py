@@ -16,7 +16,6 @@ from scoring.errors import ModelError, RequestError, RunError, ScoringError, Scr
 from scoring.predictions import Request
 from scoring.scripts.loading import load
 from scoring.scripts.results import ResultOptions, joined
-from scoring.scripts.trial import try_script
 
 pytest.importorskip("pandas")
 pytest.importorskip("yaml")
@@ -239,7 +238,7 @@ def test_it_may_lie_in_a_folder_of_its_own_or_in_azureml_model_dir(
     assert load(tmp_path / "empty").kind == "classic"
 
 
-def test_mlflow_loads_it_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_loads_it_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tried: Any) -> None:
     """Any flavour then; what is not installed here is played by a package with the one function that is called."""
     package = tmp_path / "packages" / "mlflow"
     package.mkdir(parents=True)
@@ -251,24 +250,24 @@ def test_mlflow_loads_it_where_it_is_installed(tmp_path: Path, monkeypatch: pyte
     )
     try:
         assert outcomes(folder, [[1, 2, 3]]) == [6.0]
-        trial = try_script(folder, "score.py", [], ResultOptions())
+        trial = tried(folder)
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == "mlflow"]:
             del sys.modules[name]
     assert (trial.kind, trial.models[0]["provider"], trial.error) == ("mlflow", "mlflow 9.9", "")
 
 
-def test_check_shows_fields_and_scores_the_example_that_was_saved(tmp_path: Path) -> None:
+def test_check_shows_fields_and_scores_the_example_that_was_saved(tmp_path: Path, tried: Any) -> None:
     """Else zeros by the signature."""
     folder = told(tmp_path, COLUMNS)
-    trial = try_script(folder, "score.py", [], ResultOptions())
+    trial = tried(folder)
     assert (trial.kind, trial.max_size, trial.sample_from, trial.error) == ("mlflow", 64, "zeros", "")
     assert trial.described == ["field 'age': long", "field 'income': double", "field 'job': string, may be missing"]
     assert trial.sample == '{"age": 0, "income": 0, "job": ""}'
     with (folder / "MLmodel").open("a") as file:
         file.write("saved_input_example_info:\n  artifact_path: input_example.json\n  type: dataframe\n")
     (folder / "input_example.json").write_text('{"columns": ["age", "income", "job"], "data": [[1, 2.5, "x"]]}')
-    trial = try_script(folder, "score.py", [], ResultOptions())
+    trial = tried(folder)
     assert (trial.sample_from, trial.error) == ("input_example.json", "")
     assert trial.answers == ['[[1,"int64","float64","text","1","2.5","x"]]']
 
