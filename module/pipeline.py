@@ -222,4 +222,5 @@ def _context(accepted: Accepted) -> Context:
         system.get("creation_time", ""),
         message.properties,
         accepted.attempt,
+        system.get("content_type", ""),
     )

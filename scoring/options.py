@@ -131,6 +131,8 @@ def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[
     plain = next(iter(get_args(hint)), None)
     choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
     reason = f"expected one of {', '.join(choices)}" if choices else str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        reason = f"it is not JSON: {reason.removeprefix('JSON is malformed: ')}"
     for pattern, words in _WORDS.items():
         reason = reason.replace(pattern, words)
     return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)

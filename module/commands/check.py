@@ -172,7 +172,8 @@ def _try(
 
 def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
     """Give what people are told: a word, and the lines of what there is to say of it."""
-    yield "script", [f"{trial.directory}/{trial.script}"]
+    path = Path(trial.directory, trial.script)
+    yield "script", [str(path if path.is_file() else path.parent)]
     if trial.kind:
         form = _KINDS[trial.kind].format(max_size=trial.max_size)
         yield "kind", [f"{trial.kind}: {form}{', and is awaited' if trial.is_async else ''}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..transports import BODIES
-from . import Add, Commands, settings_of
+from . import Add, Commands, keep_stdout, settings_of
 
 if TYPE_CHECKING:
     from ..messages import InputMessage
@@ -49,6 +49,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     read = settings_of(arguments.scoring_dir)
     logs.configure(read.log_level, "text", sys.stderr)
+    keep_stdout()
     file, output = arguments.file, arguments.output
     messages = read_messages(file) if arguments.messages else read_telemetry(file, "replay")
     tally, wait = Tally(), may_wait(file)

@@ -58,8 +58,7 @@ async def try_out(
 def _describe(trial: Trial, batcher: Batcher) -> None:
     """Note what is known of a script right after its init()."""
     script = batcher.script
-    is_built_in = script.kind in ("onnx", "mlflow")
-    trial.script = script.models[-1].path.name if is_built_in and script.models else script.path.name
+    trial.script = script.name or script.models[-1].path.name
     trial.kind, trial.is_async, trial.replaced = script.kind, script.is_async, dict(script.replaced)
     is_shared = script.rows or (script.merging is not None and script.merging.is_on)
     trial.max_size = batcher.limits.max_size if is_shared else 1
@@ -75,7 +74,7 @@ def _merging(script: Script, messages: Sequence[InputMessage]) -> tuple[bool, st
     if script.rows:
         return True, f"run() takes lists, of {script.max_size} at most"
     if script.merging is None:
-        return False, f"a script of kind {script.kind} gets one request a call"
+        return False, script.alone
     requests = []
     for each in messages:
         kind, encoding = each.system.get("content_type", ""), each.system.get("content_encoding", "")

@@ -1,0 +1,168 @@
+"""Sentences whose premise is checked: a hint that fits, a name that the user knows, a count that is the count."""
+
+import pickle
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import command
+import pytest
+
+from module.trial.trial import Trial
+from scoring.scripts.loading import load
+
+pytestmark = pytest.mark.usefixtures("process")
+
+
+Try = Callable[..., Trial]
+
+
+@pytest.fixture
+def tell(tmp_path: Path, tried: Callable[..., Trial]) -> Try:
+    """Give what `check` finds out about a script, with some bodies."""
+
+    def tell_of(source: str, *bodies: str) -> Trial:
+        (tmp_path / "score.py").write_text(source)
+        return tried(tmp_path, *map(str.encode, bodies))
+
+    return tell_of
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("def init(): os.path.join(os.getenv('MODEL_HOME'), 'x')", "(MODEL_HOME is not set)"),
+        (
+            "def init(): os.path.join(os.environ.get('AZUREML_MODEL_DIR'), 'x')",
+            "(AZUREML_MODEL_DIR is not set: set it to the model's folder)",
+        ),
+        (
+            "DIR = os.path.join(os.getenv('AZUREML_MODEL_DIR'), 'x')\ndef init(): pass",
+            "(AZUREML_MODEL_DIR is not set: set it to the model's folder)",
+        ),
+        (
+            "A, B = os.getenv('MODEL_HOME'), os.getenv('AZUREML_MODEL_DIR')\ndef init(): os.path.join(B, A)",
+            "(AZUREML_MODEL_DIR and MODEL_HOME are not set)",
+        ),
+        ("def init(): os.environ['MODEL_HOME']", "KeyError: 'MODEL_HOME' (MODEL_HOME is not set)"),
+        ("def init(): os.environ['HOME']; {}['AZUREML_MODEL_DIR']", "KeyError: 'AZUREML_MODEL_DIR'"),
+        ("def init(): os.path.join(os.getenv('HOME'), None)", "not 'NoneType'"),
+        ("def init(): os.path.join(os.getenv('MODEL_HOME', ''), None)  # os.getenv('OTHER')", "not 'NoneType'"),
+        ("def init(): os.getenv('MODEL_HOME').strip()", "no attribute 'strip' (MODEL_HOME is not set)"),
+    ],
+)
+def test_a_hint_names_what_the_script_asks_for(tell: Try, source: str, hint: str) -> None:
+    """Only a variable that its own files read, that has no default there and is not set."""
+    said = tell(f"import os\n{source}\ndef run(data): return 1\n", "1").error
+    assert said.endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("from azureml.core import Model\ndef init(): Model(None, 'x')", "azureml.core.Model needs Azure Machine"),
+        ("from azureml.core import Model\ndef init(): Model.list(1)", "azureml.core.Model.list needs Azure Machine"),
+        ("from azureml.core.run import Run\ndef init(): Run()", "azureml.core.Run needs Azure Machine"),
+        (
+            "from azureml.core import Workspace\nclass Mine(Workspace): pass\ndef init(): Mine()",
+            "azureml.core.Workspace needs Azure Machine",
+        ),
+        (
+            "from azureml.automl.runtime.shared import Transform\ndef init(): Transform()",
+            "azureml.automl.runtime.shared.Transform is in the library azureml-automl-runtime, which is not installed",
+        ),
+        (
+            "from azureml.interpret.scoring import Explainer\ndef init(): Explainer()",
+            "azureml.interpret.scoring.Explainer is in the library azureml-interpret, which is not installed",
+        ),
+    ],
+)
+def test_what_is_not_here_goes_by_the_name_that_the_script_has_for_it(tell: Try, source: str, sentence: str) -> None:
+    """And says whether the service is missing or a library, and which."""
+    said = tell(f"{source}\ndef run(data): return 1\n", "1").error
+    assert f"RetiredError: {sentence}" in said
+    assert "scoring.compat" not in said
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 5])
+def test_a_model_of_automl_names_the_library_that_it_needs(tell: Try, tmp_path: Path, protocol: int) -> None:
+    """Whatever the pickle's protocol: some make an object without asking its class."""
+    fake = type("Voting", (), {"__module__": "fake_of_this_test"})
+    made = fake()
+    made.weights = [1]  # type: ignore[attr-defined]
+    module = ModuleType("fake_of_this_test")
+    module.Voting = fake  # type: ignore[attr-defined]
+    sys.modules["fake_of_this_test"] = module
+    text = pickle.dumps(made, protocol)
+    name = b"azureml.training.tabular.models"
+    if protocol < 4:
+        text = text.replace(b"fake_of_this_test", name)
+    else:
+        text = text.replace(b"\x8c\x11fake_of_this_test", b"\x8c" + bytes([len(name)]) + name)
+        text = text[:2] + b"\x94" + text[11:]  # without the frame, whose length is no longer right
+        text = b"\x80\x05" + text[3:]
+    (tmp_path / "model.pkl").write_bytes(text)
+    source = "import pickle\ndef init(): pickle.load(open('model.pkl', 'rb'))\ndef run(data): return 1\n"
+    assert (
+        "RetiredError: azureml.training.tabular.models.Voting is in the library azureml-training-tabular, which is not "
+        "installed: add it, or do without it"
+    ) in tell(source, "1").error
+
+
+SUM = "import json\ndef init(): pass\ndef run(data): return [sum(row) for row in json.loads(data)['data']]\n"
+NEEDED = "to be tried on live messages: 3 different samples of one shape, with 2 different results, are needed"
+
+
+@pytest.mark.parametrize(
+    ("bodies", "there"),
+    [
+        (['{"data": [[1, 2]]}'] * 3, "3 given: 1 different of one shape, 1 different results"),
+        (['{"data": [[1, 2]]}', '{"data": [[2, 1]]}', '{"data": [[3, 0]]}'], "3 given: 3 different of one shape, 1 "),
+        (['{"data": [[1, 2]]}', '{"data": [[2, 2]]}'], "2 given: 2 different of one shape, 2 different results"),
+        (['{"data": []}'] * 3, "3 given: none has rows that could be merged"),
+    ],
+)
+def test_what_a_trial_of_merging_lacks_is_counted(tell: Try, bodies: list[str], there: str) -> None:
+    """What is needed, and what was given of it."""
+    said = tell(SUM, *bodies)
+    assert said.why.startswith(f"{NEEDED} ({there}")
+
+
+def test_samples_of_several_shapes_are_sorted(tell: Try) -> None:
+    """Another shape between them does not make three samples one."""
+    bodies = ['{"data": [[1, 2]]}', '{"data": [[1, 2, 3]]}', '{"data": [[2, 2]]}', '{"data": [[3, 2]]}']
+    assert tell(SUM, *bodies).why.startswith("3 samples give the same merged and one by one")
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        ("def run(data, request_headers): return 1", "run() has request_headers, which is of one message"),
+        ("def run(data, context): return 1", "run() has context, which is of one message"),
+        (
+            "def run(data, context, request_headers): return 1",
+            "run() has request_headers and context, which is of one message",
+        ),
+    ],
+)
+def test_why_each_message_has_a_call_of_its_own(tell: Try, run: str, why: str) -> None:
+    """It is the parameter, not the kind of script."""
+    assert tell(f"def init(): pass\n{run}\n", "1").why == why
+
+
+def test_a_bare_model_has_no_script(models: Path, tmp_path: Path, tried: Callable[..., Trial]) -> None:
+    """The built-in one is a file that nobody has: the model is named; a script in a folder of its own with that."""
+    assert load(models / "affine").name == ""
+    assert tried(models / "affine").script == "model.onnx"
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.py").write_text("def init(): pass\ndef run(data): return 1\n")
+    assert tried(tmp_path, b"1", script="src/main.py").script == "src/main.py"
+
+
+def test_a_bare_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> None:
+    """No script is named for it."""
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    said = command.run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
+    assert b"model.onnx" in said.stderr
+    assert b"score.py" not in said.stderr + said.stdout
