@@ -54,9 +54,10 @@ def _replay(arguments: argparse.Namespace) -> int:
     tally, wait = Tally(), may_wait(file)
     if output and output.exists() and not wait and output.samefile(file):
         raise SettingsError(f"{output} is the file that is read: it would be written over")
+    own = _own_stdout()
     try:
         # Whoever waits for messages waits for their answers too.
-        with open(output or _own_stdout(), "wb", buffering=0 if wait else -1) as lines:
+        with open(output or own, "wb", buffering=0 if wait else -1) as lines:
             try:
                 run_to_end(_score(read, messages, lines, tally, wait=wait))
             finally:

@@ -107,14 +107,19 @@ def run(data):
 """
 
 
-@pytest.mark.parametrize("arguments", [("replay", "in.jsonl"), ("check", "--json", "--sample", "in.jsonl")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("replay", "in.jsonl"), ("replay", "in.jsonl", "-o", "out.jsonl"), ("check", "--json", "--sample", "in.jsonl")],
+)
 def test_nothing_that_a_script_says_is_in_a_commands_answer(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """By whatever way it goes there; it is on standard error."""
     (tmp_path / "score.py").write_text(PRINTS)
     (tmp_path / "in.jsonl").write_text("1\n")
     ended = command.run(*arguments, "--scoring-dir", tmp_path, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    answer = json.loads(ended.stdout)
+    if "-o" in arguments:
+        assert ended.stdout == b""
+    answer = json.loads((tmp_path / "out.jsonl").read_bytes() if "-o" in arguments else ended.stdout)
     assert answer.get("body", 1) == 1
     for text in ("at import", "past us", "by the system", "by another", "beside us"):
         assert f"said {text}".encode() in ended.stderr
