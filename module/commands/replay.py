@@ -26,7 +26,7 @@ def register(commands: Commands, add: Add) -> None:
         "replay",
         _replay,
         "score a file of messages through the same pipeline, without a hub",
-        "example: scoring-module replay --scoring-dir examples/turbofan examples/turbofan/telemetry.jsonl.gz",
+        "example:\n  scoring-module replay --scoring-dir examples/turbofan examples/turbofan/telemetry.jsonl.gz",
     )
     parser.add_argument("file", type=Path, metavar="FILE.jsonl[.gz]", help="a message body a line")
     parser.add_argument("--scoring-dir", type=Path, metavar="DIR", help="default: SCORING_DIR")
