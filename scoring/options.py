@@ -16,6 +16,11 @@ from msgspec import Meta
 
 from .errors import OptionsError
 
+NAME = r"\A(?!\s)[^\x00-\x1f\x7f]*(?<!\s)\Z"
+"""What the name of an output may be, or nothing: no control characters, no blanks at its ends."""
+
+_SOME = r"[^\s,]"
+
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What scoring may be told; ``SCORING_`` and the name in capitals is the environment variable.
@@ -30,7 +35,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
     ] = "prove"
     providers: Annotated[
-        str, Meta(description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`")
+        str,
+        Meta(
+            pattern=_SOME,
+            description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`",
+        ),
     ] = "auto"
     provider_policy: Annotated[
         Literal["degrade", "strict"],
@@ -56,6 +65,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 _WORDS = {
     ", got `str`": "",
+    f"`str` matching regex {NAME!r}": "a name without control characters, and without blanks at its ends",
+    f"`str` matching regex {_SOME!r}": "`auto` or a list such as `CUDA,CPU`",
+    "`str` of length >= 1": "a name that is not empty",
+    "`array` of length >= 1": "a JSON array with at least one name",
+    "Input data was truncated": "the JSON ends too early",
     "`int`": "a whole number",
     "`float`": "a number",
     "`object`": "a JSON object",
@@ -108,7 +122,7 @@ def hints(kind: type[Options]) -> dict[str, Any]:
 
 def _value(variable: str, text: str, hint: object) -> object:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise OptionsError(f"{variable} is {text!r}: it holds bytes that are no UTF-8")
+        raise OptionsError(f"{variable} is {text!r}: {_why_no_text(text)}")
     plain = get_args(hint)[0]
     try:
         if get_origin(plain) is dict:
@@ -120,5 +134,14 @@ def _value(variable: str, text: str, hint: object) -> object:
         reason = f"expected one of {', '.join(choices)}" if choices else str(error)
         for pattern, words in _WORDS.items():
             reason = reason.replace(pattern, words)
+        reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)
         reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
         raise OptionsError(f"{variable} is {text!r}: {reason}") from error
+
+
+def _why_no_text(text: str) -> str:
+    try:
+        os.fsencode(text).decode()
+    except UnicodeError:
+        return "it holds bytes that are no UTF-8"
+    return "this locale cannot read it: set LC_ALL=C.UTF-8"

@@ -15,7 +15,7 @@ from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants
 from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
-from ..errors import ModelError, ScoringError, ScriptError
+from ..errors import ModelError, ScoringError, ScriptError, meant
 from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
 from ..options import Options, current
@@ -152,7 +152,10 @@ def _enter(directory: Path, name: str) -> tuple[Path, bool]:
     if is_bare := not path.is_file():
         models = os.environ.get(VARIABLE)
         has_model = any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
-        if name != "score.py" or not has_model:
+        if name != "score.py":
+            near = meant(name, [each.name for each in directory.glob("*.py")])
+            raise ScriptError(f"SCORING_SCRIPT is {name!r}, and there is no such file in {directory}{near}")
+        if not has_model:
             raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
         path = Path(__file__).with_name("onnx_script.py")
     os.chdir(directory)
