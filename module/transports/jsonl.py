@@ -19,7 +19,8 @@ from ..errors import SettingsError
 from ..inbox import Inbox
 from ..messages import InputMessage, OutputMessage
 
-_JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
+JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
+"""System properties of a body of which nothing is said."""
 
 
 class _Line(msgspec.Struct):
@@ -61,7 +62,7 @@ def read_telemetry(path: Path, id_prefix: str) -> Iterator[InputMessage]:
     An empty line is a message with an empty body; only the newline that ends the file is none.
     """
     for number, line in _numbered_lines(path):
-        system = {"message_id": f"{id_prefix}-{number}", **_JSON}
+        system = {"message_id": f"{id_prefix}-{number}", **JSON}
         yield InputMessage(body=line.rstrip(b"\r\n"), input="", system=system)
 
 
@@ -78,8 +79,26 @@ def read_messages(path: Path) -> Iterator[InputMessage]:
         except msgspec.DecodeError as error:
             raise SettingsError(f"{path} line {number} is not a message: {error}") from error
         is_json = parsed.base64 is None and "content_type" not in parsed.system
-        system = {**_JSON, **parsed.system} if is_json else parsed.system
+        system = {**JSON, **parsed.system} if is_json else parsed.system
         yield InputMessage(body=body, input=parsed.input, system=system, properties=parsed.properties)
+
+
+def input_line(message: InputMessage) -> bytes:
+    """Give the line of a ``--messages`` file that is read as this very message, newline included.
+
+    The body is there as the JSON that it is, to be read and changed by people, if its content type says JSON; else as
+    ``base64``.
+    """
+    line: dict[str, object] = {"input": message.input, "system": message.system, "properties": message.properties}
+    body = message.body
+    is_json = message.system.get("content_type", "").lower() == JSON["content_type"] and body == body.strip()
+    with suppress(orjson.JSONDecodeError):
+        if is_json and b"\n" not in body and b"\r" not in body:
+            orjson.loads(body)
+            line["body"] = orjson.Fragment(body)  # as it came: numbers keep all their digits
+    if "body" not in line:
+        line["base64"] = b64encode(body).decode()
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def message_line(module: str, message: OutputMessage) -> bytes:
@@ -89,7 +108,7 @@ def message_line(module: str, message: OutputMessage) -> bytes:
     """
     line: dict[str, object] = {"module": module, "output": message.output}
     line |= {"system": message.system, "properties": message.properties}
-    if all(message.system.get(name, "").lower() == value for name, value in _JSON.items()):
+    if all(message.system.get(name, "").lower() == value for name, value in JSON.items()):
         with suppress(orjson.JSONDecodeError):
             line["body"] = orjson.loads(message.body)
     if "body" not in line:

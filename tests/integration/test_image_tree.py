@@ -57,8 +57,8 @@ async def test_the_module_runs_and_its_quarantine_is_listed(tree: Path, tmp_path
         assert await module.stop() == 0, module.log
     assert answers.firsts() == list(range(20))
     listed = command(tree, "quarantine", "list", "--journal-dir", tmp_path / "journal", cwd=tmp_path)
-    assert (listed.returncode, listed.stdout.count("\n"), listed.stderr) == (0, 1, "")
-    assert "m20" in listed.stdout
+    assert (listed.returncode, listed.stdout.count("  m20\n"), listed.stderr) == (0, 1, "")
+    assert "    body        {}" in listed.stdout
 
 
 def test_replay_and_check_work(tree: Path, tmp_path: Path, lines: Path) -> None:
