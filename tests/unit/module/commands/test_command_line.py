@@ -14,19 +14,8 @@ from command import run, start
 from module import __version__
 from module.commands import workshop
 
-EVERY = (
-    "run",
-    "simulate",
-    "replay",
-    "check",
-    "quarantine",
-    "models",
-    "build",
-    "push",
-    "manifest",
-    "deploy",
-    "completion",
-)
+DEVICE = ("replay", "check", "quarantine")
+EVERY = ("run", "simulate", *DEVICE, "init", "models", "build", "push", "manifest", "deploy", "completion")
 ECHO = "def init(): pass\ndef run(raw_data): return raw_data\n"
 
 
