@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from scoring.errors import meant
@@ -27,6 +28,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(formatter_class=_Formatter, **given)
+        self.register("type", Path, _path)
         if self.add_help:  # at any place of the line: where it is not, it says nothing
             said = "show the traceback of an error of ours"
             self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=said)
@@ -48,6 +50,13 @@ class Parser(argparse.ArgumentParser):
             offered = ", ".join(str(each) for each in action.choices if each not in self.absent)
             near = meant(str(value), [str(each) for each in action.choices])
             raise argparse.ArgumentError(action, f"invalid choice: {value!r}{near} (choose from {offered})")
+
+
+def _path(text: str) -> Path:
+    """Refuse what a variable of the shell leaves that is not set: it would mean the working directory."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty: name a file or folder")
+    return Path(text)
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -1,5 +1,6 @@
 """Environment → frozen Settings, read once; the README's table and ``run --help`` are printed from here."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -122,10 +123,9 @@ def read(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(str(error)) from error
     # A script's folder becomes the working directory: what is relative now would mean something else then.
     settings = structs.replace(settings, journal_dir=settings.journal_dir.absolute())
-    if not settings.dir.is_dir():
-        raise SettingsError(
-            f"SCORING_DIR is {str(settings.dir)!r}, which is no directory: set it to the one with score.py"
-        )
+    if not os.path.isdir(settings.dir):  # Path's own raises where the name is too long
+        said = f"SCORING_DIR is {str(settings.dir)[:200]!r}, which is no directory"
+        raise SettingsError(f"{said}: set it to the one with score.py")
     return settings
 
 

@@ -20,6 +20,8 @@ NAME = r"\A(?!\s)[^\x00-\x1f\x7f]*(?<!\s)\Z"
 """What the name of an output may be, or nothing: no control characters, no blanks at its ends."""
 
 _SOME = r"[^\s,]"
+_SHOWN = 200
+"""Characters of a value that a sentence quotes."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,8 @@ _WORDS = {
     "Input data was truncated": "the JSON ends too early",
     "`int`": "a whole number",
     "`float`": "a number",
+    "`bool`": "true or false",
+    "`null`": "null",
     "`object`": "a JSON object",
     "`array`": "a JSON array",
 }
@@ -121,13 +125,18 @@ def hints(kind: type[Options]) -> dict[str, Any]:
 
 
 def _value(variable: str, text: str, hint: object) -> object:
+    said = f"{variable} is {text[:_SHOWN]!r}{'…' if len(text) > _SHOWN else ''}"
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise OptionsError(f"{variable} is {text!r}: {_why_no_text(text)}")
+        raise OptionsError(f"{said}: {_why_no_text(text)}")
+    if not text.strip():
+        raise OptionsError(f"{said}: blanks are no value, leave it empty or write one")
     plain = get_args(hint)[0]
     try:
         if get_origin(plain) is dict:
             return msgspec.json.decode(text, type=hint)
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
+    except RecursionError as error:
+        raise OptionsError(f"{said}: it is nested too deep") from error
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
         # What msgspec says, in words of the environment, where everything is a text.
@@ -136,7 +145,7 @@ def _value(variable: str, text: str, hint: object) -> object:
             reason = reason.replace(pattern, words)
         reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)
         reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
-        raise OptionsError(f"{variable} is {text!r}: {reason}") from error
+        raise OptionsError(f"{said}: {reason}") from error
 
 
 def _why_no_text(text: str) -> str:

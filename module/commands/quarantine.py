@@ -54,7 +54,7 @@ def register(commands: Commands, add: Add) -> None:
     replay = verb("replay", _put_back, "put them back: the module scores them once more")
     drop = verb("drop", _drop, "delete them for good")
     show.add_argument("only", type=_seq, nargs=1, metavar="SEQ", help="its number in the list")
-    export.add_argument("file", metavar="FILE", help="a new one; -: standard output")
+    export.add_argument("file", type=Path, metavar="FILE", help="a new one; -: standard output")
     for each in (list_, export, replay, drop):
         each.add_argument("--only", type=_seq, nargs="+", metavar="SEQ", help="these alone (default: all)")
     for each in (list_, show):
@@ -155,15 +155,15 @@ def _export(arguments: argparse.Namespace) -> int:
     return _stay(damaged)
 
 
-def _opened(name: str) -> AbstractContextManager[BinaryIO]:
+def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
     from ..errors import SettingsError
 
-    if name == "-":
+    if str(file) == "-":
         return nullcontext(sys.stdout.buffer)
     try:
-        return Path(name).open("xb")
+        return file.open("xb")
     except OSError as error:
-        raise SettingsError(f"cannot write {name}: {error.strerror}") from error
+        raise SettingsError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _put_back(arguments: argparse.Namespace) -> int:

@@ -149,12 +149,12 @@ def _enter(directory: Path, name: str) -> tuple[Path, bool]:
                 raise ScriptError(f"rename {shadow}: the runtime's own package is called {package}")
     set_model_dir(directory)
     path = directory / name
-    if is_bare := not path.is_file():
+    if is_bare := not os.path.isfile(path):  # Path's own raises where the name is too long
         models = os.environ.get(VARIABLE)
         has_model = any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
         if name != "score.py":
             near = meant(name, [each.name for each in directory.glob("*.py")])
-            raise ScriptError(f"SCORING_SCRIPT is {name!r}, and there is no such file in {directory}{near}")
+            raise ScriptError(f"SCORING_SCRIPT is {name[:200]!r}, and there is no such file in {directory}{near}")
         if not has_model:
             raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
         path = Path(__file__).with_name("onnx_script.py")

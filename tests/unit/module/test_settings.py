@@ -135,8 +135,11 @@ def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
     """SCORING_DIR must be there."""
     with pytest.raises(SettingsError, match=r"SCORING_DIR is '.*/absent', which is no directory"):
         read({"SCORING_DIR": str(tmp_path / "absent")})
-    with pytest.raises(SettingsError, match=r"SCORING_DIR is ' \\n', which is no directory"):
-        read({"SCORING_DIR": " \n"})
+    with pytest.raises(SettingsError, match=r"SCORING_DIR is 'a\\n', which is no directory"):
+        read({"SCORING_DIR": "a\n"})
+    with pytest.raises(SettingsError, match=r"SCORING_DIR is 'x+', which is no directory") as raised:
+        read({"SCORING_DIR": "x" * 10_000})
+    assert len(str(raised.value)) < 400
 
 
 def test_every_setting_is_described() -> None:
@@ -166,10 +169,15 @@ def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkey
     ("variable", "text", "sentence"),
     [
         ("SCORING_MODEL_NAME", "pump\udcff", "it holds bytes that are no UTF-8"),
-        ("SCORING_ROUTES", " ", "the JSON ends too early"),
+        ("SCORING_ROUTES", " ", "blanks are no value, leave it empty or write one"),
+        ("SCORING_JOURNAL_DIR", "\n", "blanks are no value, leave it empty or write one"),
+        ("SCORING_ROUTES", '{"*"', "the JSON ends too early"),
+        ("SCORING_ROUTES", "true", "expected a JSON object, got true or false"),
+        ("SCORING_PROVIDER_OPTIONS", '{"a":' * 100_000, "it is nested too deep"),
+        ("SCORING_MERGE", "x" * 100_000, f"SCORING_MERGE is '{'x' * 200}'…: expected one of off, prove, always"),
         ("SCORING_ROUTES", '{"*":[]}', "expected a JSON array with at least one name, inside of it"),
         ("SCORING_ROUTES", '{"*":[""]}', "expected a name that is not empty, inside of it"),
-        ("SCORING_ERRORS_OUTPUT", " ", "expected a name without control characters, and without blanks at its ends"),
+        ("SCORING_ERRORS_OUTPUT", " a", "expected a name without control characters, and without blanks at its ends"),
         ("SCORING_PROVIDERS", ",", "expected `auto` or a list such as `CUDA,CPU`"),
         ("SCORING_ROUTES", "{x}", "JSON is malformed"),
         ("SCORING_UNWRAP", "yes", "expected one of 0, 1"),

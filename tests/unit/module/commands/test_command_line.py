@@ -99,6 +99,25 @@ def test_a_misspelt_word_is_told_the_nearest(tmp_path: Path, arguments: list[str
     assert ended.stderr.startswith(b"usage: scoring-module")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["replay", "--scoring-dir", "", "in.jsonl"],
+        ["replay", "--scoring-dir", ".", ""],
+        ["check", "--sample", " ", "--scoring-dir", "."],
+        ["quarantine", "drop", "--journal-dir="],
+        ["quarantine", "export", ""],
+        ["models", "list", "--store", ""],
+        ["simulate", "--telemetry", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_working_directory(echo: Path, line: list[str]) -> None:
+    """It is what is left of a variable that is not set."""
+    ended = run(*line, cwd=echo)
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert ended.stderr.decode().splitlines()[-1].endswith(": it is empty: name a file or folder")
+
+
 def test_the_version_names_what_it_runs_on(tmp_path: Path) -> None:
     """As others do: the program, its version, and what a report of a fault needs."""
     said = run("--version", cwd=tmp_path).stdout.decode()

@@ -89,7 +89,8 @@ def test_a_setting_that_does_not_fit_is_exit_2(scripts: Path, tmp_path: Path) ->
     ("script", "said"),
     [
         ("scroe.py", "SCORING_SCRIPT is 'scroe.py', and there is no such file in .*, did you mean score.py\\?"),
-        (" \n", r"SCORING_SCRIPT is ' \\n', and there is no such file in .*/in$"),
+        ("a\n", r"SCORING_SCRIPT is 'a\\n', and there is no such file in .*/in$"),
+        ("x" * 5000, "SCORING_SCRIPT is 'x{200}', and there is no such file in .*/in$"),
     ],
 )
 def test_a_script_that_is_not_there_is_named_by_its_variable(lines: Path, script: str, said: str) -> None:
