@@ -41,7 +41,9 @@ def register(commands: Commands, add: Add) -> None:
     verbs = add(commands, "quarantine", list_them, summary, _EXAMPLES).add_subparsers(required=True, metavar="VERB")
 
     def verb(name: str, command: Command, help_: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = verbs.add_parser(name, help=help_)
+        parser: argparse.ArgumentParser = verbs.add_parser(
+            name, help=help_, description=f"{help_[0].upper()}{help_[1:]}."
+        )
         parser.add_argument("--journal-dir", type=Path, metavar="DIR", help="default: SCORING_JOURNAL_DIR")
         parser.set_defaults(command=command)
         return parser
