@@ -65,17 +65,16 @@ def _make_streams_safe() -> None:
 
 def _say(error: Exception) -> int:
     """Say what went wrong, in one sentence if it is known to go wrong; gives the exit code."""
-    sentence, code = str(error), getattr(error, "exit_code", 1)
-    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
-        sentence = f"cannot write {error.filename or 'the output'}: {error.strerror}"
-    elif isinstance(error, ScoringError):
-        code = 3 if isinstance(error, ScriptError | ModelError) else code
-        if error.user_traceback:
-            print(error.user_traceback, file=sys.stderr)
-    elif not isinstance(error, ModuleError):
-        traceback.print_exception(error)
-        return 1
-    print(f"scoring-module: {sentence}", file=sys.stderr)
+    code = 3 if isinstance(error, ScriptError | ModelError) else getattr(error, "exit_code", 1)
+    if isinstance(error, ModuleError | ScoringError):
+        trace = getattr(error, "user_traceback", "")
+        said = f"{trace}\nscoring-module: {error}" if trace else f"scoring-module: {error}"
+    elif isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        said = f"scoring-module: cannot write {error.filename or 'the output'}: {error.strerror}"
+    else:
+        said = "".join(traceback.format_exception(error)).rstrip()
+    with suppress(OSError):  # nobody can be told: the code says it
+        print(said, file=sys.stderr)
     return code
 
 

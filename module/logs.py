@@ -77,9 +77,18 @@ class Sparsely:
         self._last[kind] = (now, 0)
 
 
+class _Stream(logging.StreamHandler[TextIO]):
+    """Drops what cannot be written, without a word: with a full disk, or nobody who reads, the module goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave the rest to logging: a record that has no form is a mistake that its author should see."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
 def configure(level: str, form: Form, to: TextIO | None = None) -> None:
     """Send every record of this process to a stream, by default stdout; the SDK's and paho's only from warnings on."""
-    stream = logging.StreamHandler(to or sys.stdout)
+    stream = _Stream(to or sys.stdout)
     stream.setFormatter(Formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
     for name in ("azure", "paho", "asyncio", "urllib3"):

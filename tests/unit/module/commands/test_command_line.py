@@ -53,6 +53,12 @@ def test_a_full_disk_is_a_sentence(echo: Path, line: str) -> None:
     )
 
 
+def test_the_code_is_right_even_if_nobody_can_be_told_why(echo: Path) -> None:
+    """Standard error may be full, too."""
+    for line, code in (("check --scoring-dir absent", 2), ("chek", 2), ("replay --scoring-dir / in.jsonl", 3)):
+        assert shell(f"scoring-module {line} 2>/dev/full", echo).returncode == code, line
+
+
 @pytest.mark.parametrize("line", ["check --scoring-dir . --sample in.jsonl", "run --help", "completion zsh"])
 def test_a_reader_that_has_gone_ends_it_quietly(echo: Path, line: str) -> None:
     """With the code of a program that SIGPIPE ended."""
