@@ -48,10 +48,8 @@ def register(commands: Commands, add: Add) -> None:
         parser.set_defaults(command=command)
         return parser
 
-    list_, show = (
-        verb("list", list_them, "each in a few lines"),
-        verb("show", partial(_print, _whole), "one as a whole"),
-    )
+    list_ = verb("list", list_them, "each in a few lines")
+    show = verb("show", partial(_print, _whole), "one as a whole")
     export = verb("export", _export, "into a file that scoring-module replay --messages reads")
     replay = verb("replay", _put_back, "put them back: the module scores them once more")
     drop = verb("drop", _drop, "delete them for good")
