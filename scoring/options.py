@@ -6,7 +6,7 @@ installed any, in a notebook say, the environment is read as it is when it is as
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -74,10 +74,11 @@ _WORDS = {
     "Input data was truncated": "the JSON ends too early",
     "`int`": "a whole number",
     "`float`": "a number",
-    "`bool`": "true or false",
     "`null`": "null",
     "`object`": "a JSON object",
     "`array`": "a JSON array",
+    "`str`": "a text",
+    "`bool`": "true or false",
 }
 
 T = TypeVar("T", bound=Options)
@@ -138,14 +139,24 @@ def _value(variable: str, text: str, hint: object) -> object:
     except RecursionError as error:
         raise OptionsError(f"{said}: it is nested too deep") from error
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
-        # What msgspec says, in words of the environment, where everything is a text.
-        reason = f"expected one of {', '.join(choices)}" if choices else str(error)
-        for pattern, words in _WORDS.items():
-            reason = reason.replace(pattern, words)
-        reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)
-        reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
-        raise OptionsError(f"{said}: {reason}") from error
+        raise OptionsError(f"{said}: {misfit(error, hint, ('0', '1'))}") from error
+
+
+def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[str] = ("true", "false")) -> str:
+    """Say in plain words why a value does not fit.
+
+    Args:
+        error: what msgspec says.
+        hint: the type of an option, whose choices are named then.
+        booleans: how those are written.
+    """
+    plain = next(iter(get_args(hint)), None)
+    choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
+    reason = f"expected one of {', '.join(choices)}" if choices else str(error)
+    for pattern, words in _WORDS.items():
+        reason = reason.replace(pattern, words)
+    reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)
+    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
 
 
 def _why_no_text(text: str) -> str:
