@@ -71,7 +71,7 @@ _WORDS = {
     f"`str` matching regex {_SOME!r}": "`auto` or a list such as `CUDA,CPU`",
     "`str` of length >= 1": "a name that is not empty",
     "`array` of length >= 1": "a JSON array with at least one name",
-    "Input data was truncated": "the JSON ends too early",
+    "Input data was truncated": "it ends too early",
     "`int`": "a whole number",
     "`float`": "a number",
     "`null`": "null",
@@ -153,6 +153,8 @@ def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[
     plain = next(iter(get_args(hint)), None)
     choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
     reason = f"expected one of {', '.join(choices)}" if choices else str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        reason = f"it is not JSON: {reason.removeprefix('JSON is malformed: ')}"
     for pattern, words in _WORDS.items():
         reason = reason.replace(pattern, words)
     reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)

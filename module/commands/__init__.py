@@ -21,6 +21,17 @@ Add = Callable[[Commands, str, Command, str, str], argparse.ArgumentParser]
 """The command line's ``add(commands, name, command, summary, epilog)``."""
 
 
+def keep_stdout() -> None:
+    """Keep standard output for what the command itself says.
+
+    What a script writes there goes to standard error, be it past Python's ``print()`` or from a process of its own.
+    """
+    sys.stdout.flush()
+    own = open(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = own
+
+
 def settings_of(scoring_dir: Path | None) -> "Settings":
     """Read the settings, with this directory in the place of SCORING_DIR if it is given, and say what is none.
 
