@@ -58,7 +58,9 @@ def _make_streams_safe() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - open to the end
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # which keeps it open when a command sets another one
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
