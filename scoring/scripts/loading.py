@@ -18,7 +18,7 @@ from ..compat.main_thread import current_loop, tolerate_signals
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..compat.service_schema import FILE, with_service_schema
-from ..errors import ModelError, ScoringError, ScriptError
+from ..errors import ModelError, ScoringError, ScriptError, meant
 from ..execution.model_registry import LoadedModel, new_registry
 from ..merging.merge_policy import Merging
 from ..options import Options, current
@@ -168,11 +168,14 @@ def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
     set_model_dir(directory)
     path = directory / name
     built_in: Kind | None = None
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path's own raises where the name is too long
         folder = find_mlflow(directory)
         models = os.environ.get(VARIABLE)
         has_model = any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
-        if name != "score.py" or not (folder or has_model):
+        if name != "score.py":
+            near = meant(name, [each.name for each in directory.glob("*.py")])
+            raise ScriptError(f"SCORING_SCRIPT is {name[:200]!r}, and there is no such file in {directory}{near}")
+        if not (folder or has_model):
             where = f"there is no {name}, no model.onnx and no MLmodel in {directory}"
             raise ScriptError(f"{where}: put one there or set SCORING_DIR")
         built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"

@@ -23,7 +23,7 @@ TO_GONE = 'FROM /messages/* INTO BrokeredEndpoint("/modules/gone/inputs/i")'
         ("batch.maxDelayMs", "60001", "batch.maxDelayMs of module scoring is 60001: expected a number <= 60000"),
         ("run.timeoutS", "0", "run.timeoutS of module scoring is 0: expected a number > 0"),
         ("unwrap", "yes", 'unwrap of module scoring is "yes": expected one of true, false'),
-        ("routes", '{"in": "out"}', 'routes of module scoring is {"in":"out"}: expected a JSON array - at `$[...]`'),
+        ("routes", '{"in": "out"}', 'routes of module scoring is {"in":"out"}: expected a JSON array, inside of it'),
         ("routes", "in", 'routes of module scoring is "in": expected a JSON object'),
         ("errorsOutput", "7", "errorsOutput of module scoring is 7: expected a text, got a whole number"),
         ("a b", "1", "a b of module scoring has a '.', '$', '#' or space in its name"),
