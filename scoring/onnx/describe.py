@@ -10,7 +10,9 @@ def describe(model: OnnxModel) -> list[str]:
     lines = [_input(model, spec) for spec in model.inputs]
     lines += [f"optional: field {spec.name!r}, {spec.describe(row=False)}" for spec in model.defaults]
     lines += [_output(model, spec) for spec in model.outputs]
-    if model.batches:
+    if model.batches and not model.shares:
+        lines.append("batch: each request is a call of its own: in one call they change each other's outputs")
+    elif model.batches:
         lines.append("batch: several requests share a call; a request has no batch axis")
     else:
         lines.append(

@@ -17,6 +17,7 @@ from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
+from ..execution.runtime_log import follow_our_log
 from ..merging.merge_policy import Merging
 from ..options import current
 from ..predictions import SAMPLE, Outcome, Request
@@ -161,6 +162,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> ModuleType:
     try:
         put_back(directory, stand_ins.say)
         spec.loader.exec_module(module)
+        follow_our_log()
     except (Exception, SystemExit) as error:
         raise ScriptError(
             f"the scoring script does not import: {blame(error, directory)}", own_traceback(error, directory)
