@@ -24,7 +24,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     body: Annotated[str, Meta(description="form of a body whose content type says nothing; `auto`: JSON")] = "auto"
-    max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
+    max_body_mb: Annotated[
+        float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB; a picture, in megapixels")
+    ] = 16.0
     merge: Annotated[
         Literal["off", "prove", "always"],
         Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),

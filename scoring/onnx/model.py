@@ -20,8 +20,9 @@ from ..execution.providers import mentions
 from ..execution.runner import Runner
 from ..execution.sessions import Feeds, FeedsMaker
 from ..options import current
-from .field_map import FieldMap, read_field_map
+from .field_map import FieldMap
 from .model_inputs import fed, rows, unpacked, value_of
+from .scoring_json import read_field_map
 from .specs import is_wide, spec_of
 from .tensors import shape_of, stack
 from .wide_values import from_ort, to_ort
@@ -67,6 +68,9 @@ class OnnxModel:
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
         self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
+        for picture in self.fields.pictures if self.fields else ():
+            self.loaded.pictures = True
+            self.inputs = [picture.spec if spec.name == picture.spec.name else spec for spec in self.inputs]
         tensors = bool(self.inputs) and all(spec.form == "tensor" and not spec.optional for spec in self.inputs)
         # LightGBM's converter declares a single label, whatever the rows.
         says_one = mentions(self.path, b"ai.onnx.ml")
@@ -98,9 +102,7 @@ class OnnxModel:
             RequestError: a request does not fit; the sentence names the field.
         """
         score = self._singles if not self.batches else self._by_shape if self._varies or self.defaults else self._batch
-        if self.fields is None:
-            return score(requests)
-        return self.fields.predictions(requests, score(self.fields.requests(requests)))
+        return score(requests) if self.fields is None else self.fields.predict(requests, score)
 
     def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
         if given := self._given_defaults(requests[0]):
