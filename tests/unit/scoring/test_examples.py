@@ -1,5 +1,6 @@
 """The examples do what their READMEs say: real data, real models, the public API."""
 
+import base64
 import gzip
 import importlib.util
 import json
@@ -15,11 +16,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from scoring import RequestError
+from scoring import OnnxModel, RequestError
 
 ROOT = Path(__file__).parents[3]
 TURBOFAN = ROOT / "examples" / "turbofan"
 ANOMALY = ROOT / "examples" / "anomaly"
+CAMERA = ROOT / "examples" / "camera"
 SENSORS = [f"Sensor{number}" for number in range(1, 22)]
 
 
@@ -138,6 +140,37 @@ def test_anomaly_script_is_a_classic_one(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {**json.loads(lines[0]), "anomaly": False, "score": predictions[0]["score"]} == predictions[0]
     assert all(p["anomaly"] is (p["score"] > 0.5) for p in predictions)
     assert sum(p["anomaly"] for p in predictions) == 101
+
+
+def test_camera_finds_the_parts_without_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most of them, in the frames' own pixels, counted by the report; a frame may be the body itself."""
+    pytest.importorskip("PIL", reason="needs the extra [images]")
+    requests = [json.loads(line) for line in telemetry(CAMERA)]
+    model = OnnxModel(CAMERA / "model.onnx")
+    predictions = model.predict(requests)
+    assert [list(each) for each in predictions] == [["camera", "frame", "parts"]] * 30
+    assert model.predict([base64.b64decode(requests[4]["image"])]) == [{"parts": predictions[4]["parts"]}]
+    picture = tmp_path / "camera.jpg"
+    upstream = write_upstream(tmp_path / "upstream.jsonl", predictions)
+    monkeypatch.setattr(sys, "argv", ["report.py", str(upstream), "-o", str(picture)])
+    load(CAMERA / "report.py").main()
+    found, there, frames, wrong = map(int, re.findall(r"\d+", capsys.readouterr().out.partition(", picture")[0]))
+    assert (there, frames) == (126, 30)
+    assert found >= 118
+    assert wrong <= 10
+    assert picture.read_bytes().startswith(b"\xff\xd8")
+
+
+def test_camera_truth_is_what_was_drawn() -> None:
+    """From its seeds, without training anew."""
+    pytest.importorskip("sklearn", reason="needs the extra [examples]")
+    train = load(CAMERA / "train.py")
+    scenes = [train.scene(np.random.default_rng(1000 + number)) for number in range(train.FRAMES)]
+    truth = json.loads((CAMERA / "truth.json").read_text())
+    drawn = [[(train.LABELS[label], *(round(edge, 1) for edge in box)) for label, *box in boxes] for _, boxes in scenes]
+    assert [[(each["label"], *each["box"]) for each in parts] for parts in truth] == drawn
 
 
 @pytest.mark.parametrize(("folder", "variable"), [(TURBOFAN, "TURBOFAN_DATA"), (ANOMALY, "ANOMALY_DATA")])
