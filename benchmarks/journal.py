@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from azure.iot.device import Message
@@ -131,7 +132,7 @@ async def receive(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[
         arrived()
 
     if is_tap:
-        Tap(client, offer, lambda: None)
+        Tap(client, SimpleNamespace(offer=offer), lambda: None)
     await client.connect()
     for n in range(count):
         await hub.send_telemetry(message(n))
@@ -142,7 +143,7 @@ async def receive(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[
 
 
 async def send(hub: EdgeHub, client: Any, count: int, is_tap: bool) -> tuple[float, float]:
-    tap = Tap(client, lambda messages, **_: len(messages), lambda: None) if is_tap else None
+    tap = Tap(client, SimpleNamespace(offer=lambda messages, **_: len(messages)), lambda: None) if is_tap else None
     await client.connect()
 
     def by_tap(number: int) -> Awaitable[None]:

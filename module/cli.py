@@ -11,13 +11,12 @@ if sys.argv[1:2] == ["run"] and os.path.basename(sys.argv[0]) in ("cli.py", "sco
 
 import argparse
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 
 from scoring.errors import ModelError, ScoringError, ScriptError
 
 from . import __version__
-from .commands import Commands, check, quarantine, replay, run, workshop
+from .commands import Command, Commands, check, quarantine, replay, run, workshop
 from .errors import ModuleError
 
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
@@ -67,9 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(
-    commands: Commands, name: str, command: Callable[[argparse.Namespace], int], summary: str, epilog: str
-) -> argparse.ArgumentParser:
+def _add(commands: Commands, name: str, command: Command, summary: str, epilog: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,

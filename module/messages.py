@@ -1,7 +1,4 @@
-"""The messages that pass through the module: what came in, offered and accepted, and what goes out."""
-
-from collections.abc import Sequence
-from typing import Protocol
+"""The messages that pass through the module: what came in and was accepted, and what goes out."""
 
 import msgspec
 
@@ -33,16 +30,6 @@ class OutputMessage(msgspec.Struct, frozen=True):
     output: str
     system: dict[str, str] = {}
     properties: dict[str, str] = {}
-
-
-class Offer(Protocol):
-    """The inbox's ``offer``, as a transport is given it."""
-
-    def __call__(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
-        """Take charge of messages that arrived together, as far as there is room; gives how many, from the first on.
-
-        ``maybe_again`` says that the hub may be sending some of them a second time.
-        """
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -11,7 +11,6 @@ from scoring.batcher import Batcher
 from scoring.bodies.codecs import Body, rows_of, unpacked, weight
 from scoring.errors import RunError, ScoringError
 from scoring.predictions import SUSPECT, Context, Outcome, Request
-from scoring.scripts.loading import Script
 
 from .errors import UnsendableError
 from .inbox import Inbox
@@ -44,6 +43,7 @@ class _Sent:
     reason: str | None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Pipeline:
     """Three coroutines, one after the other, with a bounded queue between each two.
 
@@ -51,51 +51,39 @@ class Pipeline:
     overlap: while one batch runs, the next one is decoded and the one before is sent.
 
     Attributes:
+        inbox, batcher, routes, publish, metrics: the parts that the way leads through.
+        read_ahead: messages that are decoded and not yet sent, at most.
+        max_unconfirmed: outputs that are sent and not yet confirmed, at most.
+        max_decoded: bytes that what is decoded and not yet sent takes, at most, unless it is one message alone.
+        rows: whether the rows of a body are requests of their own.
+        failed: told why a message was not scored.
         decoded: bytes of memory that decoded and not yet answered bodies take, estimated.
         on_idle: called when everything that was sent is done.
     """
 
-    def __init__(
-        self,
-        *,
-        inbox: Inbox,
-        script: Script,
-        batcher: Batcher,
-        routes: Routes,
-        publish: Publish,
-        metrics: Metrics,
-        read_ahead: int,
-        max_unconfirmed: int,
-        max_decoded: int = 256 << 20,
-        rows: bool,
-        failed: Callable[[str], None] = lambda sentence: None,
-    ) -> None:
-        """Take the parts that the way leads through, and the bounds.
+    inbox: Inbox
+    batcher: Batcher
+    routes: Routes
+    publish: Publish
+    metrics: Metrics
+    read_ahead: int
+    max_unconfirmed: int
+    max_decoded: int = 256 << 20
+    rows: bool
+    failed: Callable[[str], None] = lambda sentence: None
+    decoded: int = 0
+    on_idle: Callable[[], object] = lambda: None
 
-        At most ``read_ahead`` messages are decoded and not yet sent, and what they are decoded to takes ``max_decoded``
-        bytes at most, unless it is one alone. At most ``max_unconfirmed`` outputs are sent and not yet confirmed. With
-        ``rows`` the rows of a body are requests of their own. ``failed`` is told why a message was not scored.
-        """
-        self._inbox = inbox
-        self._script = script
-        self._batcher = batcher
-        self._routes = routes
-        self._publish = publish
-        self._metrics = metrics
-        self._read_ahead = read_ahead
-        self._max_unconfirmed = max_unconfirmed
-        self._max_decoded = max_decoded
-        self._failed = failed
-        self._rows = rows and script.rows
-        self._scored: asyncio.Queue[_Scored | None] = asyncio.Queue(read_ahead)
+    def __post_init__(self) -> None:
+        self._script = self.batcher.script
+        self.rows = self.rows and self._script.rows
+        self._scored: asyncio.Queue[_Scored | None] = asyncio.Queue(self.read_ahead)
         self._sent: asyncio.Queue[_Sent | None] = asyncio.Queue()  # bounded by _unconfirmed
         self._unconfirmed = 0
         self._unfinished = 0
         self._room = asyncio.Event()
         self._lighter = asyncio.Event()
-        self.decoded = 0
         self._sparsely = Sparsely(_log)
-        self.on_idle: Callable[[], object] = lambda: None
 
     async def serve(self) -> None:
         """Carry messages until the inbox is closed and everything taken from it is answered and done."""
@@ -105,8 +93,8 @@ class Pipeline:
             group.create_task(self._finish())
 
     async def _read(self) -> None:
-        while messages := await self._inbox.take(self._read_ahead):
-            self._metrics.received.inc(len(messages))
+        while messages := await self.inbox.take(self.read_ahead):
+            self.metrics.received.inc(len(messages))
             for accepted in messages:
                 await self._scored.put(await self._submit(accepted))
         await self._scored.put(None)
@@ -119,11 +107,11 @@ class Pipeline:
             kind, encoding = system.get("content_type", ""), system.get("content_encoding", "")
             body = unpacked(Body(message.body, kind, encoding, message.properties))
             weighs = weight(body)
-            while self.decoded and self.decoded + weighs > self._max_decoded:
+            while self.decoded and self.decoded + weighs > self.max_decoded:
                 self._lighter.clear()
                 await self._lighter.wait()
             request = self._script.decode(body)
-            rows = rows_of(request) if self._rows else None
+            rows = rows_of(request) if self.rows else None
         except ScoringError as error:
             return _Scored(accepted, error)
         except Exception as error:  # MemoryError too: the other bodies in memory are bounded, so it is this one
@@ -135,7 +123,7 @@ class Pipeline:
         values = [request] if rows is None else rows
         again = None if isinstance(request, str) else partial(self._script.decode, body)
         requests = [Request(value, context, is_rows, 0, again, row) for row, value in enumerate(values)]
-        outcomes = self._batcher.submit(requests, accepted.seq, alone=accepted.alone)
+        outcomes = self.batcher.submit(requests, accepted.seq, alone=accepted.alone)
         return _Scored(accepted, outcomes, is_rows, weighs)
 
     async def _send(self) -> None:
@@ -144,15 +132,15 @@ class Pipeline:
                 outcomes: list[Outcome] = [scored.outcomes]
             else:
                 outcomes = await scored.outcomes
-            answers = self._routes.answers(scored.accepted, outcomes, rows=scored.rows)
+            answers = self.routes.answers(scored.accepted, outcomes, rows=scored.rows)
             messages, error, _ = answers
             self._count(answers)
             # One message alone may have more answers than the bound.
-            while self._unconfirmed and self._unconfirmed + len(messages) > self._max_unconfirmed:
+            while self._unconfirmed and self._unconfirmed + len(messages) > self.max_unconfirmed:
                 await self._a_message_finished()
             self._unconfirmed += len(messages)
             self._unfinished += 1
-            confirmations = [self._publish(message) for message in messages]
+            confirmations = [self.publish(message) for message in messages]
             await self._sent.put(_Sent(scored.accepted, confirmations, None if error is None else str(error)))
             self.decoded -= scored.weight
             self._lighter.set()
@@ -162,14 +150,14 @@ class Pipeline:
         """Count what a message was answered with, and log what should not be."""
         messages, error, is_nothing = answers
         if error is not None:
-            self._metrics.errors.inc()
-            self._failed(str(error))
+            self.metrics.errors.inc()
+            self.failed(str(error))
             trace = f"\n{error.user_traceback}" if error.user_traceback else ""
             self._sparsely.warning(type(error).__name__, f"a message went to the errors output: {error}{trace}")
         elif is_nothing:
-            self._metrics.nothing.inc()
+            self.metrics.nothing.inc()
         elif any(SUSPECT in message.properties for message in messages):
-            self._metrics.suspect.inc()
+            self.metrics.suspect.inc()
             self._sparsely.warning("suspect", "a prediction looks like an exception that the script caught")
 
     async def _finish(self) -> None:
@@ -187,8 +175,8 @@ class Pipeline:
                     await confirmation
             except UnsendableError as error:
                 sent.reason = str(error)
-                self._metrics.errors.inc()
-                self._failed(sent.reason)
+                self.metrics.errors.inc()
+                self.failed(sent.reason)
                 self._sparsely.warning("unsendable", f"a message goes to the quarantine, not to an output: {error}")
             group.append(sent)
         self._done(group)
@@ -198,13 +186,13 @@ class Pipeline:
     def _done(self, group: list[_Sent]) -> list[_Sent]:
         """Say done to a group; gives an empty one."""
         reasons = {sent.accepted.seq: sent.reason for sent in group if sent.reason is not None}
-        forgotten = self._inbox.done([sent.accepted.seq for sent in group], reasons)
+        forgotten = self.inbox.done([sent.accepted.seq for sent in group], reasons)
         forgotten.add_done_callback(lambda _: self._forgotten(group))
-        self._metrics.published.inc(sum(len(sent.confirmations) for sent in group))
-        self._metrics.answered.inc(len(group))
+        self.metrics.published.inc(sum(len(sent.confirmations) for sent in group))
+        self.metrics.answered.inc(len(group))
         now = time.monotonic()
         for sent in group:
-            self._metrics.latency_seconds.observe(now - sent.accepted.at)
+            self.metrics.latency_seconds.observe(now - sent.accepted.at)
         return []
 
     def _forgotten(self, group: list[_Sent]) -> None:

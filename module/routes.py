@@ -1,16 +1,19 @@
 """Which messages leave for an input message: predictions on the outputs of its route, or one on the errors output."""
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import orjson
 
 from scoring.errors import RequestError, RunError, ScoringError
 from scoring.predictions import Leaving, Outcome
 from scoring.scripts.results import MOST, ResultOptions, joined
 
-from .error_body import error_body
-from .messages import Accepted, OutputMessage
+from .messages import Accepted, InputMessage, OutputMessage
 from .property_bag import MAX_BAG, bag_size, fitting
 
 MAX_SIZE = 250_000
@@ -19,7 +22,7 @@ MAX_SIZE = 250_000
 MAX_ANSWERS_SIZE = 64 << 20
 """Bytes of all that leaves for one message at most: it waits in memory until it is confirmed."""
 
-_MAX_ID, _MAX_CORRELATION = 128, 1024
+_MAX_ID, _MAX_CORRELATION, _MAX_SENTENCE = 128, 1024, 4_000
 
 
 class Answers(NamedTuple):
@@ -68,18 +71,13 @@ class Routes:
             messages = list(self._predictions(accepted, leaving))
             is_nothing = not messages
             if is_nothing and self.nothing:
-                said = {"AzureMLResponse": "NOTHING"}
-                messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), said)]
+                properties = {"AzureMLResponse": "NOTHING"}
+                messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), properties)]
             return Answers(messages, None, is_nothing)
         except ScoringError as error:
-            return Answers([self.error(accepted, error)], error)
-
-    def error(self, accepted: Accepted, error: ScoringError) -> OutputMessage:
-        """Give the message that says on the errors output why an input message could not be scored."""
-        message = accepted.message
-        properties = {**fitting(message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
-        body = error_body(message, type(error).__name__, str(error), MAX_SIZE - bag_size(properties))
-        return self._message(accepted, self.errors, 0, Leaving(body), properties)
+            properties = {**fitting(accepted.message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
+            body = _error_body(accepted.message, error, MAX_SIZE - bag_size(properties))
+            return Answers([self._message(accepted, self.errors, 0, Leaving(body), properties)], error)
 
     def _predictions(self, accepted: Accepted, leaving: Iterable[Leaving]) -> Iterator[OutputMessage]:
         count: dict[str, int] = {}
@@ -139,3 +137,37 @@ def _checked_size(message: OutputMessage) -> int:
     if topic > MAX_BAG:
         raise ScoringError(f"the properties of the prediction are {topic} bytes: at most {MAX_BAG} can be sent")
     return size
+
+
+def _error_body(message: InputMessage, failure: ScoringError, room: int) -> bytes:
+    """Give the body of an errors message, at most ``room`` bytes: what was wrong, and the original to try again with.
+
+    Args:
+        message: the input message.
+        failure: what was wrong; its sentence may quote the message.
+        room: in bytes; at least a quarter of a megabyte less the properties.
+    """
+    sentence = str(failure)[:_MAX_SENTENCE]
+    error = {"type": type(failure).__name__, "message": sentence, "input": message.input}
+    original: dict[str, object] = {"system": message.system, "properties": fitting(message.properties, MAX_BAG // 2)}
+    frame = len(orjson.dumps({"error": error, "original": {**original, "base64": "", "truncated": False}}))
+    original |= _carried(message.body, room - frame)
+    return orjson.dumps({"error": error, "original": original})
+
+
+def _carried(body: bytes, room: int) -> dict[str, object]:
+    """Give the original body as the JSON it is, as text or as base64; cut if it takes more than ``room`` bytes."""
+    is_json = False
+    with suppress(orjson.JSONDecodeError, TypeError):
+        orjson.loads(body)
+        is_json = True
+    if is_json and len(body) <= room:
+        return {"body": orjson.Fragment(body), "truncated": False}  # as it came: numbers keep all their digits
+    most = max(0, room) // 4 * 3
+    if not is_json and len(body) <= most:
+        return {"base64": b64encode(body).decode(), "truncated": False}
+    with suppress(UnicodeDecodeError):
+        text = body[: room // 2].decode()
+        if len(orjson.dumps(text)) <= room:
+            return {"body": text, "truncated": True}
+    return {"base64": b64encode(body[:most]).decode(), "truncated": True}

@@ -7,7 +7,6 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,7 +29,7 @@ from .operating.twin import Reporter
 from .pipeline import Pipeline, Publish
 from .process.ending import Ending
 from .process.gc_policy import GcPolicy
-from .process.watchdog import Watchdog, init_hangs, run_hangs
+from .process.watchdog import Watchdog, hangs
 from .process.watcher import Watcher
 from .routes import MAX_SIZE, Routes
 from .settings import Settings
@@ -43,15 +42,6 @@ _INSTANT = 0.0001
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Scoring:
-    """The scoring script, loaded and initialised, with the thread that it lives on."""
-
-    script: Script
-    thread: ScoringThread
-    batcher: Batcher
-
-
 async def run(settings: Settings) -> None:
     """Be the module: serve until SIGTERM or SIGINT, then drain.
 
@@ -60,8 +50,7 @@ async def run(settings: Settings) -> None:
         TransportError: the hub could not be reached for SCORING_HUB_TIMEOUT_S.
         RunHungError: run() took longer than SCORING_RUN_TIMEOUT_S.
     """
-    environment = check_environment(os.environ)
-    await _Module(settings, environment).live()
+    await _Module(settings, check_environment(os.environ)).live()
 
 
 class _Module:
@@ -100,30 +89,29 @@ class _Module:
             self._ending.at_once = False
             self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
-            self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, init_hangs(settings.init_timeout_s))
-            scoring = await start_scoring(settings, watchdog)
-            self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, run_hangs(settings.run_timeout_s))
+            self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, hangs("init", settings.init_timeout_s))
+            batcher = await start_scoring(settings, watchdog)
+            self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, hangs("run", settings.run_timeout_s))
             reporter = Reporter(self._status)
             hub = EdgeHub(
-                inbox.offer,
+                inbox,
                 self._environment,
                 hub_timeout=settings.hub_timeout_s,
                 stall_timeout=settings.stall_timeout_s,
-                begin=inbox.connected,
                 connected=reporter.connected,
-                is_instant=scoring.batcher.in_place,
+                is_instant=batcher.in_place,
             )
             inbox.on_room = hub.make_room
-            self._show(scoring.script, inbox, hub, watchdog)
+            self._show(batcher.script, inbox, hub, watchdog)
             pipeline = pipeline_of(
-                settings, scoring, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
+                settings, batcher, inbox, hub.publish, metrics=self._metrics, failed=self._status.failed
             )
             gauge = self._metrics.gauge
             gauge("scoring_decoded_bytes", "Memory of decoded bodies not yet answered", lambda: pipeline.decoded)
             await hub.start()
             self._status.not_ready = ""
-            _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.said())
-            watch = watchdog.watch(scoring.thread.stack)
+            _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.summary())
+            watch = watchdog.watch(batcher.thread.stack)
             await self._serve(hub, inbox, pipeline, watch, reporter.keep_reporting())
         except asyncio.CancelledError:
             if not self._stopping.is_set():
@@ -185,7 +173,6 @@ class _Module:
         watching = [asyncio.create_task(each) for each in (hub.gone(), self._stopping.wait(), *others)]
         ended, _ = await asyncio.wait((serving, *watching), return_when=asyncio.FIRST_COMPLETED)
         self._status.not_ready = "stopping"
-        hub.stop_taking()
         inbox.close()
         failure = next((error for task in ended if (error := task.exception())), None)
         if failure is None:
@@ -204,11 +191,11 @@ class _Module:
 
 def _max_size(settings: Settings, script: Script) -> int:
     """Give the most requests of a batch: what the script says; a bare model on a GPU says what pays."""
-    said = [most for model in script.models if (most := model.plan.max_rows)]
+    paying = [most for model in script.models if (most := model.plan.max_rows)]
     if settings.latency_target_ms:
-        return min([settings.max_batch_size or script.max_size, *said])
+        return min([settings.max_batch_size or script.max_size, *paying])
     if script.kind == "onnx":
-        return settings.max_batch_size or max([script.max_size, *said])
+        return settings.max_batch_size or max([script.max_size, *paying])
     return min(settings.max_batch_size or script.max_size, script.max_size)
 
 
@@ -235,7 +222,7 @@ def _inbox(settings: Settings) -> Inbox:
     return journal
 
 
-async def start_scoring(settings: Settings, watchdog: Watchdog) -> Scoring:
+async def start_scoring(settings: Settings, watchdog: Watchdog) -> Batcher:
     """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
     install(settings)
     thread = ScoringThread(asyncio.get_running_loop())
@@ -244,16 +231,16 @@ async def start_scoring(settings: Settings, watchdog: Watchdog) -> Scoring:
             script = await thread.call(load, settings.dir, settings.script, _result_options(settings))
             await thread.call(script.init)
     except TimeoutError:
-        raise ScriptError(init_hangs(settings.init_timeout_s), thread.stack()) from None
+        raise ScriptError(hangs("init", settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
     model = script.models[-1] if script.kind == "onnx" else None
     in_place = model is not None and not model.pictures and 0 < model.plan.seconds(limits.max_size) < _INSTANT
-    return Scoring(script, thread, Batcher(script, thread, limits, watchdog, in_place=in_place))
+    return Batcher(script, thread, limits, watchdog, in_place=in_place)
 
 
 def pipeline_of(
     settings: Settings,
-    scoring: Scoring,
+    batcher: Batcher,
     inbox: Inbox,
     publish: Publish,
     *,
@@ -264,8 +251,7 @@ def pipeline_of(
     stamp = {"model": settings.model_name, "modelVersion": settings.model_version}
     return Pipeline(
         inbox=inbox,
-        script=scoring.script,
-        batcher=scoring.batcher,
+        batcher=batcher,
         routes=Routes(
             settings.routes,
             settings.errors_output,
@@ -276,7 +262,7 @@ def pipeline_of(
         ),
         publish=publish,
         metrics=metrics,
-        read_ahead=2 * scoring.batcher.max_size,
+        read_ahead=2 * batcher.limits.max_size,
         max_unconfirmed=settings.max_unconfirmed,
         max_decoded=settings.max_decoded_mb << 20,
         rows=settings.rows == "auto",

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from scoring import options
-from scoring.bodies.forms import FORMS
+from scoring.bodies.forms import BodyOptions
 from scoring.errors import OptionsError
 from scoring.options import Options
 
@@ -20,7 +20,7 @@ Count = Annotated[int, Meta(ge=1, le=10**9)]
 Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 
 
-class Settings(Options, frozen=True, kw_only=True):
+class Settings(BodyOptions, frozen=True, kw_only=True):
     """Every setting of the module: what scoring may be told, and these; see there how the variables are named."""
 
     dir: Annotated[Path, Meta(description="directory with score.py or model.onnx")] = Path("/var/azureml-app")
@@ -39,10 +39,6 @@ class Settings(Options, frozen=True, kw_only=True):
     rows: Annotated[
         Literal["auto", "message"],
         Meta(description="`auto`: a JSON array of objects or arrays is a row each; `message`: one request"),
-    ] = "auto"
-    body: Annotated[
-        Literal["auto", *FORMS],  # type: ignore[valid-type]
-        Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
     ] = "auto"
     max_decoded_mb: Annotated[
         Count,
@@ -127,9 +123,9 @@ def read(environment: Mapping[str, str]) -> Settings:
 
 def describe() -> list[Described]:
     """Give name, default and meaning of every setting: the module's own, then those that scoring reads."""
-    defaults, shared = Settings(), Options.__struct_fields__
-    rows = []
-    for field, hint in sorted(options.hints(Settings).items(), key=lambda pair: pair[0] in shared):
+    defaults, rows = Settings(), []
+    shared = (*BodyOptions.__struct_fields__, *Options.__struct_fields__)
+    for field, hint in sorted(options.hints(Settings).items(), key=lambda pair: shared.count(pair[0])):
         meta = next(m for m in reversed(get_args(hint)) if isinstance(m, Meta) and m.description)
         default = getattr(defaults, field)
         text = msgspec.json.encode(default).decode() if isinstance(default, dict) else str(default)

@@ -1,4 +1,4 @@
-"""How batches are made: what ``@batched`` says of them, and when one is ready; no clock, no asyncio, no thread."""
+"""How batches are made: what ``@batched`` says of them, and their limits; no clock, no asyncio, no thread."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,16 +72,3 @@ class BatchLimits:
     max_size: int = 64
     max_delay: float = 0.0
     tries: int = 6
-
-
-def ready_in(waiting: int, oldest_waited: float, limits: BatchLimits) -> float | None:
-    """Say in how many seconds the waiting requests are a batch: 0 now, None when none is waiting.
-
-    By default whatever waits is a batch at once: while one runs the next one fills by itself, and a lone request
-    is never delayed for company that may not come.
-    """
-    if waiting == 0:
-        return None
-    if waiting >= limits.max_size:
-        return 0.0
-    return max(0.0, limits.max_delay - oldest_waited)

@@ -6,10 +6,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Protocol
 
-from .batch import BatchLimits, ready_in
+from .batch import BatchLimits
 from .errors import RunError, TransientError
 from .patience import SAMPLE, Patience
 from .predictions import Context, Outcome, Request
@@ -44,44 +44,35 @@ class Observer(Protocol):
         """Hear that a request failed for a reason outside of it and is tried again in ``pause`` seconds."""
 
 
+@dataclass(eq=False, repr=False)
 class Batcher:
     """Takes requests, gives outcomes; groups are answered in the order in which they were submitted.
 
     While a batch runs the next one fills. A group longer than a batch is split over several and rejoined.
 
     Attributes:
-        in_place: whether scoring happens on the event loop.
+        script: to score with.
+        thread: where it lives.
+        limits: of a batch.
+        observer: is told of every run().
+        in_place: score on the event loop: for a bare model that takes less time than waking a thread does.
     """
 
-    def __init__(
-        self, script: Script, thread: ScoringThread, limits: BatchLimits, observer: Observer, *, in_place: bool = False
-    ) -> None:
-        """Take the script with its thread, and who is told.
+    script: Script
+    thread: ScoringThread
+    limits: BatchLimits
+    observer: Observer
+    _: KW_ONLY
+    in_place: bool = False
 
-        Args:
-            script: to score with.
-            thread: where it lives.
-            limits: of a batch.
-            observer: is told of every run().
-            in_place: score on the event loop: for a bare model that takes less time than waking a thread does.
-        """
-        self._script = script
-        self.in_place = in_place
-        self._thread = thread
-        self._limits = limits
-        self._observer = observer
+    def __post_init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Request, _Group]] = deque()
         self._running: list[tuple[Request, _Group]] = []
         self._started = 0.0
         self._timer: asyncio.Handle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._patience = Patience(limits.tries, has_sample=script.probe is not None)
-
-    @property
-    def max_size(self) -> int:
-        """How many requests one batch holds at most."""
-        return self._limits.max_size
+        self._patience = Patience(self.limits.tries, has_sample=self.script.probe is not None)
 
     def submit(
         self, requests: Sequence[Request], owner: int = 0, *, alone: bool = False
@@ -106,33 +97,36 @@ class Batcher:
     def _wake(self) -> None:
         """Start a batch in the loop's next turn, unless a timer already waits for a fuller one."""
         if self._timer is not None:
-            if len(self._waiting) < self._limits.max_size:
+            if len(self._waiting) < self.limits.max_size:
                 return
             self._timer.cancel()
         self._timer = self._loop.call_soon(self._start_batch)
 
     def _start_batch(self) -> None:
+        """Start a batch of what waits: at once by default, for a lone request is not delayed for company.
+
+        With a delay only a full one, or one whose oldest request has waited so long; else a timer is set.
+        """
         self._timer = None
-        now = time.monotonic()
-        waited = now - self._waiting[0][1].since if self._waiting else 0.0
-        delay = ready_in(len(self._waiting), waited, self._limits)
-        if delay is None:
+        if not self._waiting:
             return
-        if delay > 0:
+        now = time.monotonic()
+        delay = self.limits.max_delay - (now - self._waiting[0][1].since)
+        if delay > 0 and len(self._waiting) < self.limits.max_size:
             self._timer = self._loop.call_later(delay, self._start_batch)
             return
         self._running = self._next_batch()
         self._started = now
-        self._observer.started(list(dict.fromkeys(group.owner for _, group in self._running if group.since)))
+        self.observer.started(list(dict.fromkeys(group.owner for _, group in self._running if group.since)))
         requests = [request for request, _ in self._running]
         if self.in_place:
             try:
-                outcomes = self._script.score(requests)
+                outcomes = self.script.score(requests)
             except Exception as error:
                 outcomes = self._failed(error)
             self._finish_batch(outcomes)
         else:
-            self._thread.call(self._script.score, requests).add_done_callback(self._scored)
+            self.thread.call(self.script.score, requests).add_done_callback(self._scored)
 
     def _scored(self, scored: asyncio.Future[list[Outcome]]) -> None:
         error = scored.exception()
@@ -149,8 +143,8 @@ class Batcher:
 
     def _next_batch(self) -> list[tuple[Request, _Group]]:
         place = self._patience.place()
-        if place == SAMPLE and self._script.probe is not None:
-            sample = Request(deepcopy(self._script.probe), Context() if self._script.wants_context else None)
+        if place == SAMPLE and self.script.probe is not None:
+            sample = Request(deepcopy(self.script.probe), Context() if self.script.wants_context else None)
             return [(sample, _Group(self._loop.create_future(), 1, 0.0, 0, alone=True))]
         if place is not None:
             lone = self._waiting[place]
@@ -158,7 +152,7 @@ class Batcher:
             return [lone]
         first = self._waiting[0][1]
         batch: list[tuple[Request, _Group]] = []
-        while self._waiting and len(batch) < self._limits.max_size:
+        while self._waiting and len(batch) < self.limits.max_size:
             group = self._waiting[0][1]
             if group is not first and (group.alone or first.alone):
                 break
@@ -174,7 +168,7 @@ class Batcher:
         elif self._patience.failed(running[len(outcomes)][0], len(self._waiting) + len(running) - len(outcomes)):
             outcomes.append(RunError(f"{stalled} (each time, while others are scored)"))
             stalled = None
-        self._observer.finished(len(outcomes), time.monotonic() - self._started)
+        self.observer.finished(len(outcomes), time.monotonic() - self._started)
         # A script that takes one request after another may answer only the first few: the rest stays in its place.
         for unanswered in reversed(running[len(outcomes) :]):
             if place != SAMPLE:
@@ -183,7 +177,7 @@ class Batcher:
             if self._waiting:
                 (self._wake if self.in_place else self._start_batch)()
         else:
-            self._observer.stalled(str(stalled), self._patience.pause)
+            self.observer.stalled(str(stalled), self._patience.pause)
             self._stalled = self._loop.call_later(self._patience.pause, self._go_on)
         for (_, group), outcome in zip(running, outcomes, strict=False):
             group.outcomes.append(outcome)

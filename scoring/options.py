@@ -20,10 +20,10 @@ from .errors import OptionsError
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What scoring may be told; ``SCORING_`` and the name in capitals is the environment variable.
 
-    In ``journal_dir`` it keeps what models cost; where there is no such folder, as on a laptop, it keeps nothing.
+    In ``journal_dir`` it keeps what models cost; where there is no such folder, as on a laptop, it keeps nothing. What
+    depends on the forms of bodies that there are is added where they are (``bodies/forms.py``).
     """
 
-    body: Annotated[str, Meta(description="form of a body whose content type says nothing; `auto`: JSON")] = "auto"
     max_body_mb: Annotated[
         float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB; a picture, in megapixels")
     ] = 16.0
@@ -74,13 +74,13 @@ def install(options: Options) -> None:
     _installed = options
 
 
-def current() -> Options:
+def current(kind: type[T]) -> T:
     """Give the options of the process: those installed, else what the environment says now.
 
     Raises:
         OptionsError: see read().
     """
-    return _installed or read(Options, os.environ)
+    return _installed if isinstance(_installed, kind) else read(kind, os.environ)
 
 
 def read(kind: type[T], environment: Mapping[str, str], synonyms: Mapping[str, str] | None = None) -> T:

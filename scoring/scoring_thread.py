@@ -39,14 +39,9 @@ class ScoringThread:
         """End the thread after the calls that it was given."""
         self._calls.put(None)
 
-    @property
-    def ident(self) -> int | None:
-        """The thread's identifier."""
-        return self._thread.ident
-
     def stack(self) -> str:
         """Give the stack of whatever the thread is at, its innermost frames."""
-        return "".join(traceback.format_stack(sys._current_frames().get(self.ident or 0), _MAX_FRAMES))
+        return "".join(traceback.format_stack(sys._current_frames().get(self._thread.ident or 0), _MAX_FRAMES))
 
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:

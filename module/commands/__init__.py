@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Commands = Any
 """What ``add_subparsers()`` gives: argparse has no public name for it."""
 
-Add = Callable[[Commands, str, Callable[[argparse.Namespace], int], str, str], argparse.ArgumentParser]
+Command = Callable[[argparse.Namespace], int]
+Add = Callable[[Commands, str, Command, str, str], argparse.ArgumentParser]
 """The command line's ``add(commands, name, command, summary, epilog)``."""
 
 

@@ -75,13 +75,13 @@ async def _score(settings: "Settings", messages: "Iterable[InputMessage]", out: 
 
     metrics = Metrics()
     inbox = MemoryInbox(settings.max_waiting, settings.max_waiting_mb << 20)
-    scoring = await start_scoring(settings, Watchdog(inbox, metrics, settings.run_timeout_s))
+    batcher = await start_scoring(settings, Watchdog(inbox, metrics, settings.run_timeout_s))
     arriving = (each if each.input else structs.replace(each, input=_INPUT) for each in messages)
     lines = JsonLines(arriving, inbox, out)
-    pipeline = pipeline_of(settings, scoring, inbox, lines.publish, metrics=metrics)
+    pipeline = pipeline_of(settings, batcher, inbox, lines.publish, metrics=metrics)
     try:
         count, _ = await asyncio.gather(lines.feed(), pipeline.serve())
     except BaseExceptionGroup as group:  # the pipeline's
         raise group.exceptions[0] from None
-    scoring.thread.stop()
+    batcher.thread.stop()
     return count

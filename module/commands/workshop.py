@@ -1,10 +1,11 @@
 """The sub-commands of the workshop, which a device's image does not carry: there each says so in one sentence."""
 
 import argparse
+from functools import partial
 from importlib.util import find_spec
 
 from ..errors import SettingsError
-from . import Add, Commands
+from . import Add, Command, Commands
 
 _ROOMS = ("module.packaging", "module.simulator")
 _COMMANDS = ("simulate", "models", "build", "push", "manifest", "deploy")
@@ -29,14 +30,27 @@ def register(commands: Commands, add: Add) -> None:
         from ..packaging import commands as package_commands
         from ..packaging import deploy_commands
 
-        package_commands.register(commands, add)
-        deploy_commands.register(commands, add)
+        package_commands.register(commands, partial(_add_with_extra, add))
+        deploy_commands.register(commands, partial(_add_with_extra, add))
         return
     for name in _COMMANDS:
         # No argument of theirs looks like an option, not even --help: all that is said is where the command is.
         parser = commands.add_parser(name, add_help=False, prefix_chars="\0")
         parser.add_argument("arguments", nargs=argparse.REMAINDER)
         parser.set_defaults(command=_refuse, name=name, debug=False, terminated=143)
+
+
+def _add_with_extra(add: Add, commands: Commands, name: str, command: Command, *words: str) -> argparse.ArgumentParser:
+    """Add a command that says in one sentence that a library is missing which comes with the extra."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            return command(arguments)
+        except ModuleNotFoundError as error:
+            needs = f"this command needs {error.name}, which is not installed"
+            raise SettingsError(f"{needs}: pip install 'iotedge-scoring-module[package]'") from error
+
+    return add(commands, name, run, *words)
 
 
 def _refuse(arguments: argparse.Namespace) -> int:

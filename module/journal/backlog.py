@@ -22,13 +22,17 @@ _log = logging.getLogger(__name__)
 
 
 class Backlog:
-    """The messages of a journal that are not done; safe to use from any thread."""
+    """The messages of a journal that are not done; safe to use from any thread.
+
+    Attributes:
+        bytes: encoded, of all that wait.
+    """
 
     def __init__(self, sizes: dict[int, int]) -> None:
         """Take the encoded sizes by seq, ascending: nothing of them is in memory yet."""
         self._lock = threading.Lock()
         self._sizes = sizes
-        self._bytes = sum(sizes.values())
+        self.bytes = sum(sizes.values())
         self._fresh: deque[Accepted] = deque()
         self._fresh_bytes = 0
         self._last = next(reversed(sizes), 0)
@@ -41,18 +45,13 @@ class Backlog:
         """Say whether a message waits that this process knows of."""
         return seq in self._sizes
 
-    @property
-    def bytes(self) -> int:
-        """Encoded bytes of all that wait."""
-        return self._bytes
-
     def room(self, sizes: Iterable[int], max_messages: int, max_bytes: int, together: int) -> int:
         """Say how many of these may come, in order, at most ``together`` bytes at once.
 
         One that is larger than a bound may when it is alone.
         """
         with self._lock:
-            count, total = len(self._sizes), self._bytes
+            count, total = len(self._sizes), self.bytes
         fitting = 0
         together += total
         for size in sizes:
@@ -66,7 +65,7 @@ class Backlog:
         """Count a message that is in the file, and keep it in memory if it is the next one and there is room."""
         with self._lock:
             self._sizes[accepted.seq] = size
-            self._bytes += size
+            self.bytes += size
             self._last = accepted.seq
             if self._given == accepted.seq - 1 and len(self._fresh) < MOST and self._fresh_bytes < MOST_BYTES:
                 self._keep(accepted)
@@ -75,7 +74,7 @@ class Backlog:
         """Count messages that somebody else has put into the file behind all others."""
         with self._lock:
             self._sizes |= sizes
-            self._bytes += sum(sizes.values())
+            self.bytes += sum(sizes.values())
             self._last = max(sizes)
 
     def unread(self) -> tuple[int, int] | None:
@@ -102,7 +101,7 @@ class Backlog:
                 if accepted.seq > self._given:
                     self._keep(accepted)
             self._given = max(self._given, up_to)
-            self._bytes -= sum(self._sizes.pop(seq) for seq in gone)
+            self.bytes -= sum(self._sizes.pop(seq) for seq in gone)
         return gone
 
     def take(self, count: int) -> list[Accepted]:
@@ -116,7 +115,7 @@ class Backlog:
         """Forget finished messages; gives how many bytes they took."""
         with self._lock:
             removed = sum(self._sizes.pop(seq, 0) for seq in seqs)
-            self._bytes -= removed
+            self.bytes -= removed
             return removed
 
     def _keep(self, accepted: Accepted) -> None:

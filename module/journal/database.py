@@ -151,11 +151,6 @@ def says(error: Exception | str, codes: Collection[int]) -> bool:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF in codes
 
 
-def sizes_after(connection: sqlite3.Connection, seq: int) -> dict[int, int]:
-    """Give the sizes of the messages behind this one, ascending by seq."""
-    return dict(connection.execute("SELECT seq, size FROM messages WHERE seq > ? ORDER BY seq", (seq,)))
-
-
 def last_given(connection: sqlite3.Connection) -> int:
     """Give the last seq that the file gave to a message, done or not; one that no journal gives does not count."""
     query = "SELECT max(seq) FROM (SELECT seq FROM sqlite_sequence UNION ALL SELECT max(seq) FROM messages)"
@@ -210,13 +205,13 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> int:
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     fact = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchone()
-    said = int(fact[0]) if fact and str(fact[0]).isdecimal() else 0
-    if min(version, said) > VERSION:
+    noted = int(fact[0]) if fact and str(fact[0]).isdecimal() else 0
+    if min(version, noted) > VERSION:
         raise JournalError(
             f"the journal {path} was written by a newer version of this module (format {version}, this one knows "
             f"{VERSION}): run that one, or set another SCORING_JOURNAL_DIR"
         )
-    return max(0, min(version, said))
+    return max(0, min(version, noted))
 
 
 def _prepare(path: Path) -> str:

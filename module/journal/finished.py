@@ -117,8 +117,8 @@ class Finished:
         row = self._connection.execute("SELECT message FROM messages WHERE seq = ?", (seq,)).fetchone()
         record = row[0] if row and isinstance(row[0], bytes) else b""
         # It may quote anything: nothing of a reason may keep what is done from being deleted.
-        said = reason[:_MOST_REASON].encode(errors="backslashreplace").decode()
-        return seq, said, len(record), record
+        kept = reason[:_MOST_REASON].encode(errors="backslashreplace").decode()
+        return seq, kept, len(record), record
 
     def cancel(self) -> None:
         """Cancel the futures of all that is not deleted; on the event loop."""

@@ -192,7 +192,7 @@ class Journal:
     @property
     def trouble(self) -> str:
         """Why nothing can be accepted or finished at present; empty if all is well."""
-        return self._troubles.said
+        return self._troubles.sentence
 
     @property
     def lost(self) -> int:
@@ -230,7 +230,8 @@ class Journal:
         """Take messages that another process has put back; without a look they would wait for the next one."""
         try:
             with self._appending:
-                sizes = database.sizes_after(self._reader, self._next - 1)
+                query = "SELECT seq, size FROM messages WHERE seq >= ? ORDER BY seq"
+                sizes: dict[int, int] = dict(self._reader.execute(query, (self._next,)))
                 if not sizes:
                     return
                 self._backlog.grow(sizes)
@@ -248,7 +249,7 @@ class Journal:
         self._take_what_was_put_back()
         self._delete()
         if self._upkeep.is_gone and not self._backlog:  # the next start makes a new one
-            self._troubles.damage = self._troubles.said
+            self._troubles.damage = self._troubles.sentence
         self._on_loop(self._wake_taker)
         self.on_room()
 

@@ -79,9 +79,8 @@ class Suspects:
         deaths = self._deaths.get(seq)
         if deaths is None:
             return False, ""
-        if deaths >= CONDEMNED:
-            return True, "the process died more than once while run() had only this message"
-        return True, ""
+        why = "the process died more than once while run() had only this message"
+        return True, why if deaths >= CONDEMNED else ""
 
     def explain(self, why: str) -> None:
         """Leave word of why the process is about to end, as a crash would."""

@@ -15,12 +15,12 @@ class Troubles:
     """What is wrong at present; told by whoever offers and by the journal's thread.
 
     Attributes:
-        said: in a sentence, empty if all is well.
+        sentence: what is wrong, empty if all is well.
         damage: in a sentence, why no retry will help; empty as long as one may.
     """
 
     def __init__(self) -> None:
-        self.said = self.damage = ""
+        self.sentence = self.damage = ""
         self._sentences: dict[str, str] = {}
         self._last: dict[str, float] = {}
         self._works: set[str] = set()
@@ -33,7 +33,7 @@ class Troubles:
         sentence = f"the journal cannot be {doing}: {error}"
         if doing not in self._sentences:
             _log.error("%s; nothing is acked until it can be", sentence)
-        self._sentences[doing] = self.said = sentence
+        self._sentences[doing] = self.sentence = sentence
         self._last[doing] = time.monotonic()
         self._works.discard(doing)
         if says(error, DAMAGE):
@@ -50,5 +50,5 @@ class Troubles:
         for doing in [doing for doing in self._works if time.monotonic() - self._last[doing] >= _QUIET]:
             self._works.remove(doing)
             del self._sentences[doing]
-            self.said = "; ".join(tuple(self._sentences.values()))
+            self.sentence = "; ".join(tuple(self._sentences.values()))
             _log.warning("the journal can be %s again", doing)

@@ -69,8 +69,8 @@ class Health:
     def _ready(self) -> tuple[int, str, bytes]:
         reason = self._status.why_not_ready()
         provider = self._status.report().get("provider")
-        said = "\n".join([reason or "ready", *([f"provider {provider}"] if provider else [])])
-        return (503 if reason else 200), "text/plain", f"{said}\n".encode()
+        lines = "\n".join([reason or "ready", *([f"provider {provider}"] if provider else [])])
+        return (503 if reason else 200), "text/plain", f"{lines}\n".encode()
 
     def _page(self) -> tuple[int, str, bytes]:
         rows = "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(v)}" for k, v in self._status.report().items())

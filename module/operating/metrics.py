@@ -49,11 +49,6 @@ class Metrics:
         """Add a gauge for each value of a label, read whenever somebody asks."""
         self._registry.register(_Gauges(name, help_text, self._labels, label, read))
 
-    def observe_batch(self, size: int, seconds: float) -> None:
-        """Count one run()."""
-        self.batch_size.observe(size)
-        self.run_seconds.observe(seconds)
-
     def render(self) -> bytes:
         """Give all metrics in the text format."""
         return generate_latest(self._registry)

@@ -33,6 +33,6 @@ class Status:
         facts = {name: visible(fact if isinstance(fact, str) else fact()) for name, fact in self.facts.items()}
         return {"status": self.why_not_ready() or "ready", **facts}
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """Give the facts in one line for the log."""
         return ", ".join(f"{name} {value}" for name, value in self.report().items() if value and name in self.facts)

@@ -35,7 +35,7 @@ def register(
     Raises:
         PackagingError: it cannot be registered; the sentence says why.
     """
-    from .models.stores import open_models  # noqa: PLC0415 - the command line imports this package for its sub-commands
+    from .models.azureml import open_models  # noqa: PLC0415 - the command line imports this package for its sub-commands
 
     models = open_models(workspace=Path(workspace) if workspace else None)
     return models.register(model_name, Path(model_path), tags, description)

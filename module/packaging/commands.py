@@ -5,11 +5,11 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import PackagingError, SettingsError
-from .extra import Add, with_extra
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -33,11 +33,11 @@ example: scoring-module push myregistry.azurecr.io/scoring:7
 """
 
 
-def register(commands: Any, add: Add) -> None:
+def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
-    _models_arguments(add(commands, "models", with_extra(_models), "a registry of models", _MODELS))
-    _build_arguments(add(commands, "build", with_extra(_build), "build an image without a container engine", _BUILD))
-    push = add(commands, "push", with_extra(_push), "push an image to its registry", _PUSH)
+    _models_arguments(add(commands, "models", _models, "a registry of models", _MODELS))
+    _build_arguments(add(commands, "build", _build, "build an image without a container engine", _BUILD))
+    push = add(commands, "push", _push, "push an image to its registry", _PUSH)
     push.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
     _registry_arguments(push)
 
@@ -94,7 +94,7 @@ def _registry_arguments(parser: argparse.ArgumentParser) -> None:
 def _models(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    from .models.stores import open_models
+    from .models.azureml import open_models
 
     models = open_models(arguments.store, arguments.workspace)
     if arguments.verb == "download":
@@ -150,10 +150,9 @@ def _push(arguments: argparse.Namespace) -> int:
 
 def _pushed(layout: Any, name: Any, access: Any) -> int:
     started = time.monotonic()
-    from .registry.push import progress_bars, push
+    from .registry.push import push
 
-    with progress_bars() as shown:
-        pushed = push(layout, name, access, shown)
+    pushed = push(layout, name, access)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
     return 0
@@ -161,9 +160,9 @@ def _pushed(layout: Any, name: Any, access: Any) -> int:
 
 def _model(arguments: argparse.Namespace, cache: Path) -> tuple[Any, Path | None]:
     """Give the registered model that is asked for and where it is, a workspace's downloaded first."""
+    from .models.azureml import open_models
     from .models.folder import FolderModels
     from .models.model import hash_of
-    from .models.stores import open_models
     from .models.trees import hash_tree
 
     if not arguments.model:

@@ -4,12 +4,13 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
-from .extra import Add, with_extra
+from ..errors import PackagingError, SettingsError
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -30,12 +31,12 @@ examples:
 """
 
 
-def register(commands: Any, add: Add) -> None:
+def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the two sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
     summary = "write the deployment of a template and an image"
-    _manifest_arguments(add(commands, "manifest", with_extra(_manifest), summary, _MANIFEST))
+    _manifest_arguments(add(commands, "manifest", _manifest, summary, _MANIFEST))
     summary = "roll a deployment out to a device or a fleet"
-    _deploy_arguments(add(commands, "deploy", with_extra(_deploy), summary, _DEPLOY))
+    _deploy_arguments(add(commands, "deploy", _deploy, summary, _DEPLOY))
 
 
 def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,16 +80,18 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _manifest(arguments: argparse.Namespace) -> int:
     from .manifest import create_options, manifest, placeholders
-    from .registry.image_pin import pin
+    from .registry import reference
 
     template = arguments.template
     values = {} if arguments.no_env else placeholders.read_env(arguments.env or template.with_name(".env"))
     values |= os.environ
     values |= placeholders.module_images(template.parent, arguments.platform, values)
-    pinned = pin(arguments.image, _asking(manifest.registry_entries(template, values), arguments), arguments.layout)
+    entries = manifest.registry_entries(template, values)
+    ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
+    image, note = manifest.pin(reference.parse(arguments.image), ask, arguments.layout)
     options = manifest.ManifestOptions(
         template=template,
-        image=pinned.image,
+        image=str(image),
         module=arguments.module,
         gpu=arguments.gpu,
         memory=create_options.memory_bytes(arguments.memory) if arguments.memory else None,
@@ -98,26 +101,23 @@ def _manifest(arguments: argparse.Namespace) -> int:
     deployment = manifest.build(options, values)
     manifest.write(deployment, arguments.output)
     print(f"{arguments.output}: module {deployment.module} is {options.image}, routes {', '.join(deployment.routes)}")
-    if pinned.note:
-        print(pinned.note, file=sys.stderr)
-    if pinned.registry not in deployment.registries:
-        print(f"no credentials for {pinned.registry} in it: devices can pull only if it is public", file=sys.stderr)
+    if note:
+        print(note, file=sys.stderr)
+    if image.host not in deployment.registries:
+        print(f"no credentials for {image.host} in it: devices can pull only if it is public", file=sys.stderr)
     return 0
 
 
-def _asking(entries: list[dict[str, str]], arguments: argparse.Namespace) -> Callable[[Any], str]:
-    """Give what asks the registry for a digest, with the credentials that the devices will use if there are any."""
+def _ask_registry(entries: list[dict[str, str]], ca_file: str, name: Any) -> str:
+    """Ask the registry for a tag's digest, with the credentials that the devices will use if there are any."""
     from .registry.credentials import Access, Credentials
     from .registry.registry import Registry
 
-    def ask(name: Any) -> str:
-        access = Access(ca_file=str(arguments.ca_file or ""))
-        for entry in entries:
-            if entry["address"] == name.host and entry["password"]:
-                access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
-        return Registry(name.host, name.repository, access).digest_of(name.tag)
-
-    return ask
+    access = Access(ca_file=ca_file)
+    for entry in entries:
+        if entry["address"] == name.host and entry["password"]:
+            access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
+    return Registry(name.host, name.repository, access).digest_of(name.tag)
 
 
 def _set(text: str) -> tuple[str, str]:
@@ -128,7 +128,7 @@ def _set(text: str) -> tuple[str, str]:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
-    from .deployment import deployment_file, watch
+    from .deployment import deployment_file
     from .deployment.device import DeviceRollout
     from .deployment.fleet import FleetRollout
     from .deployment.hub_access import HubAccess, access_from
@@ -152,8 +152,32 @@ def _deploy(arguments: argparse.Namespace) -> int:
         return 0
     print(rollout.roll_back() if arguments.rollback else rollout.start(), flush=True)
     if arguments.watch:
-        watch.until_done(rollout.look, timeout=arguments.timeout, every=arguments.every)
+        until_done(rollout.look, timeout=arguments.timeout, every=arguments.every)
     return 0
+
+
+def until_done(look: Callable[[], tuple[bool, str]], *, timeout: float, every: float) -> None:
+    """Follow a rollout until every device has arrived, for a limited time; prints a line for each change.
+
+    Args:
+        look: says whether it is done, and where it stands.
+        timeout: seconds.
+        every: seconds between two looks.
+
+    Raises:
+        PackagingError: it is not done in time; the sentence says where it stands.
+    """
+    end, last = time.monotonic() + timeout, ""
+    while True:
+        done, said = look()
+        if said != last:
+            print(said, flush=True)
+            last = said
+        if done:
+            return
+        if time.monotonic() + every > end:
+            raise PackagingError(f"not done within {timeout:g} s: {said}")
+        time.sleep(every)
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
+from typing import Literal
 
 from ..errors import RunHungError
 from ..inbox import Inbox
@@ -19,14 +20,9 @@ _CHECK = 1.0
 _log = logging.getLogger(__name__)
 
 
-def init_hangs(seconds: float) -> str:
-    """Say that init() hangs."""
-    return f"init() did not return within {seconds:g} s (SCORING_INIT_TIMEOUT_S)"
-
-
-def run_hangs(seconds: float) -> str:
-    """Say that run() hangs."""
-    return f"run() did not return within {seconds:g} s (SCORING_RUN_TIMEOUT_S)"
+def hangs(function: Literal["init", "run"], seconds: float) -> str:
+    """Say that a function of the script hangs."""
+    return f"{function}() did not return within {seconds:g} s (SCORING_{function.upper()}_TIMEOUT_S)"
 
 
 class Watchdog:
@@ -56,7 +52,8 @@ class Watchdog:
         self._inbox.running([])
         if size:
             self.trouble = ""
-            self._metrics.observe_batch(size, seconds)
+            self._metrics.batch_size.observe(size)
+            self._metrics.run_seconds.observe(seconds)
 
     def stalled(self, why: str, pause: float) -> None:
         """Hear that a message has to be tried again; nothing of it is acked off meanwhile."""
@@ -83,4 +80,4 @@ class Watchdog:
                 stack = stack_of_scoring()
                 _log.error("run() hangs with %d messages; the scoring thread is here:\n%s", len(self._running), stack)
                 self._inbox.explain(f"run() took longer than {self._run_timeout:g} s:\n{stack}")
-                raise RunHungError(run_hangs(self._run_timeout))
+                raise RunHungError(hangs("run", self._run_timeout))

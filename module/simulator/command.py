@@ -100,49 +100,32 @@ class Command:
 
     async def _live(self, process: asyncio.subprocess.Process) -> bool:
         """Wait for the end of one life; say whether it was killed."""
+        before = self.killed
+        async with asyncio.TaskGroup() as tasks:
+            killing = tasks.create_task(self._kill_in_time(process))
+            await process.wait()
+            killing.cancel()
+        return self.killed != before
+
+    async def _kill_in_time(self, process: asyncio.subprocess.Process) -> None:
+        """Kill the process at a moment drawn again until it may be, and once connected only with messages under way."""
         if self.kill_every is None:
-            await process.wait()
-            return False
+            return
         before = self.connects()
-        if not await self._comes(process, self.kill_every, before):
-            return False
-        await self.before_kill()
-        if self.connects() != before and not await _is_so(process, self.under_way):
-            return False
-        if process.returncode is not None:
-            return False
-        self.killed += 1
-        self.kills_under_way += self.connects() != before and self.under_way() > 0
-        _kill(process)
-        await process.wait()
-        return True
-
-    async def _comes(self, process: asyncio.subprocess.Process, every: float, before: int) -> bool:
-        """Wait for the moment of a kill, drawn again until it may be; say no if the process ends before."""
         early = random.random() < _EARLY  # noqa: S311 - no secret
-        if not early and not await _is_so(process, lambda: self.connects() != before):
-            return False
+        while not early and self.connects() == before:  # noqa: ASYNC110 - it is a count that others keep
+            await asyncio.sleep(_LOOK_EVERY)
         while True:
-            if await _ends(process, min(4 * every, random.expovariate(1 / every))):
-                return False
+            await asyncio.sleep(min(4 * self.kill_every, random.expovariate(1 / self.kill_every)))
             if self.may_kill():
-                return True
-
-
-async def _is_so(process: asyncio.subprocess.Process, condition: Callable[[], object]) -> bool:
-    """Wait until the condition is true; say no if the process ends before."""
-    while not condition():
-        if await _ends(process, _LOOK_EVERY):
-            return False
-    return True
-
-
-async def _ends(process: asyncio.subprocess.Process, seconds: float) -> bool:
-    """Wait this long at most for the end of the process; say whether it came."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await process.wait()
-    return process.returncode is not None
+                break
+        await self.before_kill()
+        while self.connects() != before and not self.under_way():  # noqa: ASYNC110 - another such count
+            await asyncio.sleep(_LOOK_EVERY)
+        if process.returncode is None:
+            self.killed += 1
+            self.kills_under_way += self.connects() != before and self.under_way() > 0
+            _kill(process)
 
 
 def _shell_code(code: int) -> int:

@@ -7,7 +7,6 @@ such messages are answered in the order in which they were sent. Nothing answers
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -142,13 +141,14 @@ class Ledger:
 
     def _answer_by_correlation(self, correlation_id: str, now: float) -> bool:
         """Answer the oldest message with this correlation id (or message id); say whether there was ever one."""
-        if (entries := self._by_correlation.get(correlation_id)) is not None:
-            while entries and entries[0].answered:
-                entries.popleft()
-            self._answer_first(entries, now, by_order=True)
-        elif (same_id := self._by_id.get(correlation_id)) is not None:
-            self._answer_first(same_id, now, by_order=len(same_id) > 1)
-        return entries is not None or correlation_id in self._by_id
+        named = self._by_correlation.get(correlation_id)
+        while named and named[0].answered:
+            named.popleft()
+        entries = self._by_id.get(correlation_id) if named is None else named
+        waiting = (entry for entry in entries or () if entry.delivered_at is not None and not entry.answered)
+        if entries and (first := next(waiting, None)) is not None:
+            self._answer(first, now, by_order=named is not None or len(entries) > 1)
+        return entries is not None
 
     def _answer_nameless(self, base: str, now: float) -> bool:
         """Answer the oldest message without ids, unless it is one more output of the message ``base`` stands for.
@@ -163,11 +163,6 @@ class Ledger:
         if base:
             self._bases[base] = belongs
         return belongs
-
-    def _answer_first(self, entries: Iterable[Entry], now: float, *, by_order: bool) -> None:
-        waiting = (entry for entry in entries if entry.delivered_at is not None and not entry.answered)
-        if (entry := next(waiting, None)) is not None:
-            self._answer(entry, now, by_order=by_order)
 
 
 def _base(name: str, message_id: str) -> str:

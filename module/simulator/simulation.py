@@ -14,7 +14,7 @@ from ..messages import OutputMessage
 from ..packaging.manifest.edge_manifest import read
 from ..transports.jsonl import message_line
 from .command import Command
-from .edge_hub.dispatch import Outcome
+from .edge_hub.dispatch import RoutingResult
 from .edge_hub.hub import EdgeHub
 from .edge_hub.session import Delivery
 from .files import cannot_write, messages_of, written
@@ -116,7 +116,7 @@ class Simulation:
         self._command = Command(
             argv=options.command,
             kill_every=options.kill_every,
-            connects=lambda: self._hub.connects,
+            connects=lambda: self._hub.session.connects,
             under_way=lambda: self._ledger.under_way,
             may_kill=lambda: monotonic() - self._moved_at < options.settle / 2,
             before_kill=self._scraper.poll,
@@ -168,7 +168,7 @@ class Simulation:
             out_of_order=ledger.out_of_order,
             by_order=ledger.by_order,
             crashes=command.crashes,
-            connects=self._hub.connects,
+            connects=self._hub.session.connects,
             stop_code=self._stop_code,
             kills=None if command.kill_every is None else command.killed,
             kills_under_way=command.kills_under_way,
@@ -183,10 +183,10 @@ class Simulation:
             self._read += 1
             if self._options.rate:
                 await asyncio.sleep(begin + number / self._options.rate - monotonic())
-            outcome = await self._hub.send_telemetry(message)
-            self._taken += outcome is not Outcome.REFUSED
-            self._refused += outcome is Outcome.REFUSED
-            self._unrouted += outcome is Outcome.UNROUTED
+            result = await self._hub.send_telemetry(message)
+            self._taken += result is not RoutingResult.REFUSED
+            self._refused += result is RoutingResult.REFUSED
+            self._unrouted += result is RoutingResult.UNROUTED
 
     async def _watch(self, running: asyncio.Task[int], feeding: asyncio.Task[None]) -> None:
         """Return when COMMAND ended, all is answered, or nothing moves any more.
@@ -210,8 +210,8 @@ class Simulation:
                     shown_at = now
                 if (moved := self._moves()) != before:
                     before, self._moved_at = moved, now
-                if self._hub.connects != connects:
-                    connects, began_at = self._hub.connects, now
+                if self._hub.session.connects != connects:
+                    connects, began_at = self._hub.session.connects, now
                 quiet = now - max(self._moved_at, began_at)
                 if self._ledger.missing:
                     ended = quiet > self._patience()

@@ -9,12 +9,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-from ..errors import SettingsError, TransportError, UnsendableError
-from ..messages import InputMessage, Offer, OutputMessage
+from ..errors import SettingsError, TransportError
+from ..inbox import Inbox
+from ..messages import OutputMessage
 from .edge_hub_tap import Tap
 from .sdk_client import ThreadForEach, never, new_client, reason, shut_down
 
@@ -36,48 +38,39 @@ _Pending = tuple[OutputMessage, asyncio.Future[None]]
 """An output message on its way, and its confirmation."""
 
 
+@dataclass(eq=False, repr=False)
 class EdgeHub:
-    """The transport between edgeHub and the inbox."""
+    """The transport between edgeHub and the inbox.
 
-    def __init__(
-        self,
-        offer: Offer,
-        environment: Mapping[str, str],
-        *,
-        hub_timeout: float,
-        stall_timeout: float,
-        begin: Callable[[], None],
-        connected: Callable[[Any], None],
-        is_instant: bool = False,
-    ) -> None:
-        """Take the inbox's offer and the limits.
+    Attributes:
+        inbox: gets the input messages; once it is closed, none: they stay un-acked with the hub.
+        environment: the variables by which the SDK finds edgeHub.
+        hub_timeout: seconds without a connection after which the hub is given up.
+        stall_timeout: seconds without a confirmation after which a connection counts as dead.
+        connected: told of the SDK's client after every connect, for twin and methods.
+        is_instant: answers follow in the same moment: an ack waits for the answer, to leave with it.
+        connects: how many connections were made.
+        trouble: why nothing can come or leave at present; empty if it can.
+    """
 
-        Args:
-            offer: the inbox's; called on the event loop with the input messages that arrived together.
-            environment: the variables by which the SDK finds edgeHub.
-            hub_timeout: seconds without a connection after which the hub is given up.
-            stall_timeout: seconds without a confirmation after which a connection counts as dead.
-            begin: called before every connect: the hub may send again what it sent on the last connection.
-            connected: told of the SDK's client after every connect, for twin and methods.
-            is_instant: answers follow in the same moment: an ack waits for the answer, to leave with it.
-        """
-        self._offer = offer
-        self._environment = environment
-        self._hub_timeout = hub_timeout
-        self._stall_timeout = stall_timeout
-        self._begin = begin
-        self._connected = connected
-        self._is_instant = is_instant
+    inbox: Inbox
+    environment: Mapping[str, str]
+    _: KW_ONLY
+    hub_timeout: float
+    stall_timeout: float
+    connected: Callable[[Any], None]
+    is_instant: bool = False
+    connects: int = 0
+    trouble: str = "not connected to edgeHub"
+
+    def __post_init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._tap: Tap | None = None
         self._client: Any = None
-        self._taking = True
         self._pending: deque[_Pending] = deque()  # some behind an unconfirmed one may be done
         self._lost = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
         self._pause = _PAUSE
-        self.connects = 0
-        self.trouble = "not connected to edgeHub"
 
     async def start(self) -> None:
         """Begin to connect, and stay connected until stop(); returns once the first connection stands.
@@ -107,7 +100,7 @@ class EdgeHub:
             client = await self._connect_patiently()
             if not first.done():
                 first.set_result(None)
-            self._connected(client)
+            self.connected(client)
             since = time.monotonic()
             await self._until_lost()
             self.trouble = "the connection to edgeHub is lost"
@@ -119,7 +112,7 @@ class EdgeHub:
             await asyncio.sleep(self._pause)
 
     async def _connect_patiently(self) -> Any:
-        left, pause = self._hub_timeout, _PAUSE
+        left, pause = self.hub_timeout, _PAUSE
         while True:
             began = time.monotonic()
             try:
@@ -132,7 +125,7 @@ class EdgeHub:
                 left -= min(time.monotonic() - began, 3 * _CALL_TIMEOUT) + pause
                 if left <= 0:
                     raise TransportError(
-                        f"edgeHub was not reached within {self._hub_timeout:g} s (SCORING_HUB_TIMEOUT_S), "
+                        f"edgeHub was not reached within {self.hub_timeout:g} s (SCORING_HUB_TIMEOUT_S), "
                         f"is it running and is its name right? {reason(error)}"
                     ) from error
                 _log.warning("edgeHub cannot be reached, next try in %.2g s: %s", pause, reason(error))
@@ -141,11 +134,11 @@ class EdgeHub:
 
     async def _connect(self) -> Any:
         async with asyncio.timeout(_CALL_TIMEOUT):
-            client = await asyncio.to_thread(new_client, self._environment)  # which asks the workload API
+            client = await asyncio.to_thread(new_client, self.environment)  # which asks the workload API
         try:
             self._lost = lost = asyncio.Event()  # a new one: an old client may report its end late
-            self._begin()
-            tap = Tap(client, self._offer_while_taking, lost.set, is_instant=self._is_instant)
+            self.inbox.connected()
+            tap = Tap(client, self.inbox, lost.set, is_instant=self.is_instant)
             async with asyncio.timeout(_CALL_TIMEOUT):
                 await client.connect()
                 # Makes the SDK subscribe, and waits for that: not on the event loop. The tap takes the messages.
@@ -157,7 +150,7 @@ class EdgeHub:
         self.trouble = ""
         self._tap, self._client = tap, client
         for message, confirmation in self._unconfirmed():
-            _publish(tap, message, confirmation)
+            tap.publish(message, confirmation)
         tap.make_room()  # what came before this was held if there was no room then
         return client
 
@@ -171,7 +164,7 @@ class EdgeHub:
         silent = 0
         while not self._lost.is_set():
             try:
-                async with asyncio.timeout(self._stall_timeout / _LOOKS):
+                async with asyncio.timeout(self.stall_timeout / _LOOKS):
                     await self._lost.wait()
             except TimeoutError:
                 if not waiting or any(confirmation.done() for _, confirmation in waiting):
@@ -179,7 +172,7 @@ class EdgeHub:
                     continue
                 silent += 1
                 if silent == _LOOKS:
-                    _log.warning("edgeHub has confirmed nothing for %g s", self._stall_timeout)
+                    _log.warning("edgeHub has confirmed nothing for %g s", self.stall_timeout)
                     return
 
     def publish(self, message: OutputMessage) -> asyncio.Future[None]:
@@ -189,7 +182,7 @@ class EdgeHub:
         confirmation: asyncio.Future[None] = self._loop.create_future()
         self._pending.append((message, confirmation))
         if self._tap is not None:
-            _publish(self._tap, message, confirmation)
+            self._tap.publish(message, confirmation)
         return confirmation
 
     def _unconfirmed(self) -> list[_Pending]:
@@ -207,13 +200,6 @@ class EdgeHub:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(tap.make_room)
 
-    def _offer_while_taking(self, messages: Sequence[InputMessage], *, maybe_again: bool = False) -> int:
-        return self._offer(messages, maybe_again=maybe_again) if self._taking else 0
-
-    def stop_taking(self) -> None:
-        """Accept no further message: it stays un-acked with the hub."""
-        self._taking = False
-
     async def stop(self) -> None:
         """Disconnect; what is not confirmed yet stays so."""
         if self._keeping is not None:
@@ -225,10 +211,3 @@ class EdgeHub:
                 await shut_down(client, _STOP_TIMEOUT)
             except TransportError as error:
                 _log.warning("%s", error)
-
-
-def _publish(tap: Tap, message: OutputMessage, confirmation: asyncio.Future[None]) -> None:
-    try:
-        tap.publish(message, confirmation)
-    except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
-        confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))

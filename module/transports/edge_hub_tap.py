@@ -22,11 +22,11 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from ..errors import SettingsError
-from ..messages import InputMessage, Offer, OutputMessage
+from ..errors import SettingsError, UnsendableError
+from ..inbox import Inbox
+from ..messages import InputMessage, OutputMessage
 from .mqtt_on_loop import MqttOnLoop
-from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, puback, publish, published
-from .topics import input_message, output_bag
+from .mqtt_packets import PUBACK, PUBLISH, Packet, acked, input_message, output_bag, puback, publish, published
 
 FITTING = ("2.14.", "2.15.")
 """Versions of azure-iot-device whose inside the tap knows."""
@@ -74,12 +74,12 @@ class _Held(msgspec.Struct):
 class Tap:
     """One connection's input and output messages; dead for good once the connection is lost."""
 
-    def __init__(self, client: Any, offer: Offer, lost: Callable[[], None], *, is_instant: bool = False) -> None:
+    def __init__(self, client: Any, inbox: Inbox, lost: Callable[[], None], *, is_instant: bool = False) -> None:
         """Attach to a client of the SDK that is not connected yet.
 
         Args:
             client: an ``IoTHubModuleClient``.
-            offer: the inbox's; called on the event loop.
+            inbox: is offered what arrives.
             lost: called on the event loop when the connection ends.
             is_instant: whether answers follow in the same moment, so that acks wait for them.
 
@@ -87,7 +87,7 @@ class Tap:
             SettingsError: the installed SDK is none that the tap knows.
         """
         self._paho, device, module = _inside(client)
-        self._offer = offer
+        self._offer = inbox.offer
         self._lost = lost
         self._ack_turns = _INSTANT_TURNS if is_instant else 1
         self._loop = asyncio.get_running_loop()
@@ -113,15 +113,19 @@ class Tap:
     def publish(self, message: OutputMessage, confirmation: asyncio.Future[None] | None = None) -> asyncio.Future[None]:
         """Send an output message at QoS 1; the future stays open if the connection is lost first.
 
-        Raises:
-            ValueError: the message cannot be sent.
+        It fails with an UnsendableError if no connection can carry the message.
         """
         confirmation = confirmation or self._loop.create_future()
         if not self._is_alive:
             return confirmation
         while (packet_id := self._paho._mid_generate()) in self._unconfirmed:
             pass
-        self._line.write(publish(self._events + output_bag(message), message.body, packet_id))
+        try:
+            packet = publish(self._events + output_bag(message), message.body, packet_id)
+        except ValueError as error:  # a topic with all its properties has room for 65,535 bytes
+            confirmation.set_exception(UnsendableError(f"a message cannot be sent: {error}"))
+            return confirmation
+        self._line.write(packet)
         self._unconfirmed[packet_id] = confirmation
         if self._settling is None:
             self._settling = self._loop.call_later(_SETTLE, self._settle, _SETTLE)

@@ -1,9 +1,16 @@
-"""MQTT's frame, and the three packets of every message as bytes: PUBLISH both ways and PUBACK, QoS 1.
+"""MQTT's frame, the three packets of every message as bytes: PUBLISH both ways and PUBACK, QoS 1; and its topics.
 
-Source: MQTT 3.1.1, sections 2.2, 3.3 and 3.4. All others the module leaves to paho; the local edgeHub knows them.
+Properties ride in the topic as a url-encoded bag. Sources: MQTT 3.1.1, sections 2.2, 3.3 and 3.4; iotedge ``edge-hub``
+topic templates and the SDK's ``mqtt_topic_iothub.py``. All other packets the module leaves to paho; the local edgeHub
+knows them.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import unquote
+
+from ..messages import InputMessage, OutputMessage
+from ..property_bag import SENDER, SYSTEM_PROPERTIES, decode_bag, encode_bag
 
 PUBLISH, PUBACK = 3, 4
 
@@ -15,6 +22,9 @@ _DUP, _QOS, _QOS1 = 0x08, 0x06, 0x02
 _MAX_LENGTH_BYTES = 4
 MAX_PACKET = 1 << 20
 """Bytes of a packet that is taken; edgeHub's largest has 262,144 of message, a whole twin fewer."""
+
+_SENT = {name: key for key, name in SYSTEM_PROPERTIES.items() if name not in SENDER}
+_unquoted = lru_cache(1024)(unquote)
 
 
 class Packet(NamedTuple):
@@ -113,3 +123,23 @@ def publish(topic: str, body: bytes, packet_id: int, *, dup: bool = False) -> by
 def puback(packet_id: int) -> bytes:
     """Give a PUBACK."""
     return b"\x40\x02" + packet_id.to_bytes(2)
+
+
+def input_message(topic: str, body: bytes) -> InputMessage:
+    """Read ``devices/{device}/modules/{module}/inputs/{input}/{properties}``; system properties get long names."""
+    parts = topic.split("/", 6)
+    system: dict[str, str] = {}
+    properties: dict[str, str] = {}
+    for key, value in decode_bag(parts[6]) if len(parts) > 6 else ():
+        if key.startswith("$."):
+            if key in SYSTEM_PROPERTIES:
+                system[SYSTEM_PROPERTIES[key]] = value
+        elif key:
+            properties[key] = value
+    return InputMessage(body, _unquoted(parts[5]), system, properties)
+
+
+def output_bag(message: OutputMessage) -> str:
+    """Give the property bag that follows ``devices/{device}/modules/{module}/messages/events/``."""
+    system = {_SENT[name]: value for name, value in message.system.items() if name in _SENT}
+    return encode_bag({"$.on": message.output, **system, **message.properties})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import RequestError
-from ..options import current
+from ..options import Options, current
 
 CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd"}
 """Content encodings that are compressions, by the names that senders use."""
@@ -21,7 +21,7 @@ def decompress(data: bytes, coding: str) -> bytes:
         RequestError: it is not compressed so, is cut off, or becomes larger than SCORING_MAX_BODY_MB.
     """
     make, failure = _zstd() if coding == "zstd" else (_zlib(data, coding), zlib.error)
-    limit = int(current().max_body_mb * 2**20)
+    limit = int(current(Options).max_body_mb * 2**20)
     parts: list[bytes] = []
     room, rest = limit + 1, data
     while rest:

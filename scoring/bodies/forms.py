@@ -6,12 +6,12 @@ To add a form, add it to FORMS: SCORING_BODY, content types and scripts that tak
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from ..errors import OptionsError, RequestError
-from ..options import current
+from ..errors import RequestError
+from ..options import Options, current
 from .csv_rows import csv_rows
 from .json_body import json_lines, json_value, text_of, text_or_json
 
@@ -93,6 +93,15 @@ FORMS: dict[str, Form] = {
 """Name → form. SCORING_BODY may name each for bodies whose content type says nothing; its default is json."""
 
 
+class BodyOptions(Options, frozen=True, kw_only=True):
+    """All that scoring may be told: the form of bodies too."""
+
+    body: Annotated[
+        Literal["auto", *FORMS],  # type: ignore[valid-type]
+        msgspec.Meta(description="form of a body whose content type says nothing; `auto`: JSON"),
+    ] = "auto"
+
+
 @lru_cache(maxsize=64)
 def read_content_type(text: str) -> ContentType:
     """Read a content type; one that says nothing of the form stands for SCORING_BODY's.
@@ -116,7 +125,5 @@ def default_form() -> str:
     Raises:
         OptionsError: SCORING_BODY is none of FORMS.
     """
-    form = current().body
-    if form not in ("auto", *FORMS):
-        raise OptionsError(f"SCORING_BODY is {form!r}: expected one of auto, {', '.join(FORMS)}")
+    form: str = current(BodyOptions).body
     return "json" if form == "auto" else form

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..bodies.plain_values import as_plain, encode
 from ..errors import ScoringError
-from ..options import current
+from ..options import Options, current
 
 __all__ = ["BasicCorrelationContext", "Collector", "ModelDataCollector"]
 
@@ -91,7 +91,7 @@ class _Lines:
 
     def write(self, data: object, correlation: str, names: object = None) -> Exception | None:
         """Append a line; gives what went wrong, which must not harm the scoring."""
-        directory = current().capture_dir
+        directory = current(Options).capture_dir
         if not directory:
             return None
         line = {"time": datetime.now(UTC).isoformat(), "id": correlation, "names": names, "data": data}

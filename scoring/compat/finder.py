@@ -6,6 +6,7 @@ Asked last: what is installed always wins. The importer decides: libraries that 
 import importlib
 import logging
 import sys
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +58,7 @@ _GO_BETWEENS = ("importlib", "_frozen_importlib", "pickle", "_pickle", "joblib",
 _log = logging.getLogger(__name__)
 
 
-class StandIns:
+class StandIns(Loader):
     """The finder for one script, at the end of ``sys.meta_path``.
 
     Attributes:
@@ -84,7 +85,9 @@ class StandIns:
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Give a stand-in for a module that nobody else has found; part of the protocol of ``sys.meta_path``."""
-        if not _is_ours(name) or not self._is_asked_by_the_user():
+        is_azures = name.partition(".")[0] == "azureml"
+        is_ours = is_azures or name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
+        if not is_ours or not self._is_asked_by_the_user():
             return None
         if name in _REFUSED:
             raise ImportError(_REFUSED[name])
@@ -94,11 +97,7 @@ class StandIns:
             self.say(name, f"{real} itself")
         elif not _is_package(name):
             self.say(name, "can be imported, fails when it is used")
-        return ModuleSpec(name, self, is_package=True)  # type: ignore[arg-type]
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Leave it to Python; part of the protocol of loaders."""
-        return None
+        return ModuleSpec(name, self, is_package=True)
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill a stand-in; part of the protocol of loaders."""
@@ -120,11 +119,6 @@ class StandIns:
                 return file.is_relative_to(self._directory) and "site-packages" not in file.parts
             frame = frame.f_back
         return False
-
-
-def _is_ours(name: str) -> bool:
-    is_azures = name.partition(".")[0] == "azureml"
-    return is_azures or name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
 
 
 def _is_package(name: str) -> bool:

@@ -2,19 +2,11 @@
 
 import base64
 import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 __all__ = ["AbstractParameterType", "NumpyParameterType", "StandardPythonParameterType"]
-
-
-@runtime_checkable
-class _Convertible(Protocol):
-    sample_input: Any
-
-    def deserialize_input(self, input_data: Any) -> Any:
-        """Give what the sample is."""
 
 
 class AbstractParameterType:
@@ -82,7 +74,7 @@ class NumpyParameterType(AbstractParameterType):
         return array
 
 
-def converted(value: Any, kind: _Convertible) -> Any:
+def converted(value: Any, kind: AbstractParameterType) -> Any:
     """Give a JSON value as what a parameter type's sample is, and what is nested in it likewise.
 
     Raises:
@@ -92,12 +84,12 @@ def converted(value: Any, kind: _Convertible) -> Any:
     if type(sample) is dict:
         if not isinstance(value, dict):
             raise ValueError(f"expected an object, got {_type_of(value)}")
-        nested = {name: inner for name, inner in sample.items() if isinstance(inner, _Convertible)}
+        nested = {name: inner for name, inner in sample.items() if isinstance(inner, AbstractParameterType)}
         return {name: converted(each, nested[name]) if name in nested else each for name, each in value.items()}
     if type(sample) in (list, tuple):
         if not isinstance(value, list | tuple):
             raise ValueError(f"expected an array, got {_type_of(value)}")
-        inner = next((each for each in sample if isinstance(each, _Convertible)), None)
+        inner = next((each for each in sample if isinstance(each, AbstractParameterType)), None)
         return value if inner is None else [converted(each, inner) for each in value]
     return value if isinstance(value, type(sample)) else kind.deserialize_input(value)
 

@@ -12,12 +12,14 @@ class Retired(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Refuse with a RetiredError."""
-        raise RetiredError(_sentence(cls))
+        raise RetiredError(
+            f"{cls.__module__}.{cls.__qualname__} needs Azure Machine Learning's service: score.py must do without it"
+        )
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):  # what Python itself looks for
             raise AttributeError(name)
-        raise RetiredError(_sentence(cls))
+        return cls()  # which refuses
 
 
 def retired(module: str, name: str) -> type:
@@ -25,7 +27,3 @@ def retired(module: str, name: str) -> type:
     if name.endswith(("Exception", "Error")):
         return type(name, (Exception,), {"__module__": module})
     return Retired(name, (), {"__module__": module})
-
-
-def _sentence(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__} needs Azure Machine Learning's service: score.py must do without it"

@@ -5,19 +5,18 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-from ..errors import ModelError, RunError
+from ..errors import ModelError, RunError, ScoringError
 from ..options import Options
 from .calibration import measure, repeated, setups
 from .calibration_cache import Cache
 from .cores import cpu_threads
-from .failover import Failover
 from .mixing import is_mixing
 from .model_registry import LoadedModel
 from .plan import CPU, Measurement, Plan, Setup, choose
@@ -26,6 +25,9 @@ from .sessions import Feeds, FeedsMaker, SessionRun, Sessions
 
 _ENOUGH = 500_000.0
 """Rows a second of one thread beyond which neither more of them nor a GPU gain anything: a message costs far more."""
+
+_PAUSE, _MAX_PAUSE = 60.0, 3600.0
+"""Seconds until a provider that failed is tried again: the first time, the longest."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Runner:
         if kept is not None and not kept:
             _log.warning("the last start ended while it measured %s: it is not measured again", loaded.path.name)
         self.is_ready, self.shares = False, True
+        self._pause, self._again_at = 0.0, 0.0
         if not self._use_best(kept or []):
             self._use_first()
 
@@ -94,7 +97,7 @@ class Runner:
         Raises:
             Exception: what ONNX Runtime raises if the model does not take a row.
         """
-        if is_mixing(lambda feeds: self._failover.run([lambda: feeds])[0], rows):
+        if is_mixing(lambda feeds: self.calls([lambda: feeds])[0], rows):
             self.shares = False
             _log.warning(
                 "%s changes what it gives for a request by those beside it, so that each is a call of its own: write "
@@ -103,8 +106,30 @@ class Runner:
             )
 
     def calls(self, calls: Sequence[FeedsMaker]) -> list[list[Any]]:
-        """Run calls; gives the outputs of each, in order."""
-        return self._failover.run(calls)
+        """Run calls; gives the outputs of each, in order.
+
+        While the provider fails they run on the CPU: out of memory passes, a lost device needs a restart. What fails
+        there too is not the provider's fault, and what the CPU says is raised.
+        """
+        if time.monotonic() < self._again_at:
+            return self._spare().run(calls)
+        provider = self.sessions.setup.provider
+        try:
+            outputs = self.sessions.run(calls)
+        except Exception as error:
+            if provider == CPU or isinstance(error, InvalidArgument | ScoringError):
+                raise
+            outputs = self._spare().run(calls)
+            self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
+            self._again_at = time.monotonic() + self._pause
+            self._loaded.provider = CPU
+            self._loaded.trouble = f"{provider} failed: {' '.join(str(error).split())[:300]}"
+            _log.warning("%s; the CPU is used, the next try is in %.0f s", self._loaded.trouble, self._pause)
+        else:
+            if self._pause:
+                self._pause, self._loaded.provider, self._loaded.trouble = 0.0, provider, ""
+                _log.warning("%s works again and is used", provider)
+        return outputs
 
     def rows(self, stacked: Callable[[slice], Feeds], count: int) -> list[Any]:
         """Run rows in as many calls as the plan says; gives the outputs as those of one call.
@@ -119,7 +144,7 @@ class Runner:
         sizes, pads = self._split(count) if self.shares else [1] * count, self._pads
         ends = accumulate(sizes)
         calls = [partial(filled, stacked, slice(end - size, end), pads) for size, end in zip(sizes, ends, strict=True)]
-        outputs = self._failover.run(calls)
+        outputs = self.calls(calls)
         for size, given in zip(sizes, outputs, strict=True):
             rows = padded(size, pads)
             for name, output in zip(self._names, given, strict=True):
@@ -132,7 +157,8 @@ class Runner:
         self.sessions = self._open(plan.setup)
         self._names = [output.name for output in self.sessions.first.get_outputs()]
         self._split, self._pads = lru_cache(1024)(plan.split), plan.pads
-        self._failover = Failover(self.sessions, lambda: self._open(Setup(CPU, self._threads)), self._loaded)
+        self._spare = cache(lambda: self._open(Setup(CPU, self._threads)))
+        self._pause = self._again_at = 0.0
         self._loaded.plan, self._loaded.provider = plan, plan.setup.provider
         self._loaded.nodes = nodes_on(self.sessions.first, plan.setup.provider)
 

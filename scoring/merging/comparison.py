@@ -23,14 +23,6 @@ SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A request, and the exact form of what it gives alone; None: that is not known yet."""
-
-    request: Mergeable
-    alone: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Scoring:
     """A script's ways to score.
 
@@ -71,7 +63,7 @@ def most_merged(seconds: float) -> int:
     return max((size for size in SIZES if size * seconds <= SECONDS), default=0)
 
 
-def differences(scoring: Scoring, samples: Sequence[Sample], most: int) -> Iterator[str]:
+def differences(scoring: Scoring, samples: Sequence[Mergeable], most: int) -> Iterator[str]:
     """Compare, one merged call after the other; gives what is different, empty for what is equal."""
     chance = random.Random(len(samples))  # noqa: S311 - reproducible, not secret
     sizes = [size for size in SIZES if size <= most]
@@ -86,10 +78,10 @@ def differences(scoring: Scoring, samples: Sequence[Sample], most: int) -> Itera
             yield difference(scoring, [_made_up(chance.choice(samples), few, extremes, chance) for _ in range(size)])
 
 
-def difference(scoring: Scoring, samples: Sequence[Sample]) -> str:
+def difference(scoring: Scoring, requests: Sequence[Mergeable]) -> str:
     """Say what is different if these requests are merged; empty if nothing is."""
-    alone = [each.alone or scoring.alone(each.request) for each in samples]
-    good = [(each.request, one) for each, one in zip(samples, alone, strict=True) if one is not None]
+    alone = [each.alone or scoring.alone(each) for each in requests]
+    good = [(each, one) for each, one in zip(requests, alone, strict=True) if one is not None]
     if len(good) < 2:
         return ""
     try:
@@ -103,11 +95,11 @@ def difference(scoring: Scoring, samples: Sequence[Sample]) -> str:
     return ""
 
 
-def _made_up(sample: Sample, few: Sequence[Sample], extremes: float, chance: random.Random) -> Sample:
+def _made_up(sample: Mergeable, few: Sequence[Mergeable], extremes: float, chance: random.Random) -> Mergeable:
     """Give a request whose values are in part those of a few others at the same place, in part extreme."""
-    donors = [chance.choice(few).request.rows for _ in range(2)]
-    rows = [_varied(row, [donor[n] for donor in donors], extremes, chance) for n, row in enumerate(sample.request.rows)]
-    return Sample(replace(sample.request, rows=rows))
+    donors = [chance.choice(few).rows for _ in range(2)]
+    rows = [_varied(row, [donor[n] for donor in donors], extremes, chance) for n, row in enumerate(sample.rows)]
+    return replace(sample, rows=rows, alone=None)
 
 
 def _varied(value: object, donors: Sequence[Any], extremes: float, chance: random.Random) -> object:

@@ -9,11 +9,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import TransientError
 from ..predictions import Outcome
-from .comparison import Sample, Scoring, differences, exact, is_good, most_merged
+from .comparison import Scoring, differences, exact, is_good, most_merged
 from .request_merge import Mergeable, Shape, mergeable
 
 LIVE = 64
@@ -45,7 +45,7 @@ class _Trial:
     """The trial of one shape.
 
     Attributes:
-        samples: exact request → sample.
+        samples: exact request → the request, with what it gives alone.
         steps: the comparisons that are left; None before they begin.
         taken, count: the seconds of requests alone, and how many they were.
         credit: seconds that comparisons may take.
@@ -54,7 +54,7 @@ class _Trial:
         most: requests in one merged call; 0 until the trial is passed.
     """
 
-    samples: dict[str, Sample] = field(default_factory=dict)
+    samples: dict[str, Mergeable] = field(default_factory=dict)
     steps: Iterator[str] | None = None
     taken: float = 0.0
     count: int = 0
@@ -99,7 +99,12 @@ class Merging:
             if not group:
                 self._lose_patience(len(requests))
                 return None
-            trial = self._trial_of(group[0].shape)
+            trial = self._trials.get(group[0].shape)
+            if trial is None:
+                if len(self._trials) >= _SHAPES:  # forget the one that has come least far
+                    come = {s: LIVE + t.most if t.steps or t.most else len(t.samples) for s, t in self._trials.items()}
+                    del self._trials[min(come, key=come.__getitem__)]
+                trial = self._trials[group[0].shape] = _Trial()
             if self._mode == "always" or trial.most:
                 return self._merged(requests, group[: trial.most or None])
             trial.looking += (time.perf_counter() - began) / len(group)
@@ -114,11 +119,11 @@ class Merging:
         """Say whether requests would be merged: what the reading says, then a trial of these."""
         if self._mode != "prove" or self._stands_against():
             return self.is_on, self.why
-        samples: dict[str, Sample] = {}
+        samples: dict[str, Mergeable] = {}
         group, began = _of_one_shape(requests), time.perf_counter()
         for request in group:
             if (alone := self._scoring.alone(request)) is not None:
-                samples[json.dumps(request.rows)] = Sample(request, alone)
+                samples[json.dumps(request.rows)] = replace(request, alone=alone)
         took = time.perf_counter() - began
         if len(samples) < _FEW or len({sample.alone for sample in samples.values()}) < 2:
             return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
@@ -130,21 +135,10 @@ class Merging:
     def _stands_against(self) -> bool:
         """Read the script once, and say whether something stands against its trial."""
         if self._mode == "prove" and not self._is_read:
-            self._is_read = True
+            self._is_read, self.why = True, "on trial"
             if against := self._read():
-                self._is_over, self.why = True, against
-                _log.info("requests are not merged: %s", against)
-            else:
-                self.why = "on trial"
+                self._stop(against)
         return self._is_over
-
-    def _trial_of(self, shape: Shape) -> _Trial:
-        if shape not in self._trials:
-            if len(self._trials) >= _SHAPES:  # forget the one that has come least far
-                come = {old: LIVE + t.most if t.steps or t.most else len(t.samples) for old, t in self._trials.items()}
-                del self._trials[min(come, key=come.__getitem__)]
-            self._trials[shape] = _Trial()
-        return self._trials[shape]
 
     def _lose_patience(self, count: int) -> None:
         """Give up looking for requests that could be merged, if none comes for long."""
@@ -161,7 +155,7 @@ class Merging:
             self._lose_patience(len(outcomes))
             for request, outcome in zip(group, outcomes, strict=False):
                 if is_good(outcome):
-                    trial.samples[json.dumps(request.rows)] = Sample(request, exact(outcome))
+                    trial.samples[json.dumps(request.rows)] = replace(request, alone=exact(outcome))
             if len(trial.samples) < LIVE:
                 return
             if len({sample.alone for sample in trial.samples.values()}) < 2:
@@ -183,7 +177,7 @@ class Merging:
 
     def _pass(self, trial: _Trial) -> None:
         """Merge from now on, if that is quicker."""
-        requests = [sample.request for sample in trial.samples.values()][: trial.tried]
+        requests = list(trial.samples.values())[: trial.tried]
         trial.samples, trial.steps = {}, None
         if not requests:
             self._stop("run() takes too long for it")

@@ -34,12 +34,17 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Mergeable:
-    """A request that holds rows: a text for a classic script, an object of arguments for one with a schema."""
+    """A request that holds rows: a text for a classic script, an object of arguments for one with a schema.
+
+    Attributes:
+        alone: the exact form of what it gives in a call of its own; None where that is not known yet.
+    """
 
     shape: Shape
     document: object
     rows: list[object]
     is_text: bool
+    alone: bytes | None = None
 
 
 def mergeable(request: object) -> Mergeable | None:
@@ -83,10 +88,8 @@ def split(result: Any, parts: int, rows: int) -> list[object] | None:
     if _is_list(result):
         starts = range(0, parts * rows, rows)
         return [result[start : start + rows] for start in starts] if len(result) == parts * rows else None
-    return _split_fields(result, parts, rows) if isinstance(result, dict) else None
-
-
-def _split_fields(result: dict[str, Any], parts: int, rows: int) -> list[object] | None:
+    if not isinstance(result, dict):
+        return None
     cut = {key: split(value, parts, rows) for key, value in result.items() if _is_list(value)}
     if not cut or any(pieces is None for pieces in cut.values()):
         return None

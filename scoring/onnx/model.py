@@ -19,7 +19,7 @@ from ..execution.model_registry import LoadedModel, register
 from ..execution.providers import mentions
 from ..execution.runner import Runner
 from ..execution.sessions import Feeds, FeedsMaker
-from ..options import current
+from ..options import Options, current
 from .field_map import FieldMap
 from .model_inputs import fed, rows, unpacked, value_of
 from .scoring_json import read_field_map
@@ -61,7 +61,7 @@ class OnnxModel:
         """
         self.path = _find(path)
         self.loaded = LoadedModel(self.path.resolve(), weakref.ref(self))
-        self._runner = Runner(self.loaded, current(), self._call)
+        self._runner = Runner(self.loaded, current(Options), self._call)
         register(self.loaded)
         session = self.session
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]

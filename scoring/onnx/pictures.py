@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from ..errors import ModelError, RequestError
 from ..execution.cores import cpu_threads
-from ..options import current
+from ..options import Options, current
 from .input_fields import MISSING, lookup, missing
 from .specs import TensorSpec
 from .tensors import Array
@@ -137,7 +137,7 @@ class PictureInput:
     def _decoded(self, data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], View]:
         """Give the pixels ``[height, width, channels]`` in the input's size."""
         pillow, channels, size = _pillow(), self.picture.channels, (self._width, self._height)
-        most = int(current().max_body_mb * 2**20)
+        most = int(current(Options).max_body_mb * 2**20)
         try:
             with pillow.Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
                 if image.width * image.height > most:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 import numpy as np
@@ -97,18 +98,11 @@ def spec_of(name: str, onnx_type: str, shape: Sequence[int | str | None]) -> Ten
     if element not in (_NUMPY | WIDE if form == "tensor" else _NUMPY):
         raise ModelError(f"the model's {name} has the type {onnx_type}, which has no place in a message")
     free = tuple(size if isinstance(size, int) and size >= 0 else None for size in shape)
-    return TensorSpec(name, _dtype(name, element), free, form, key, optional is not None)
-
-
-def _dtype(name: str, element: str) -> np.dtype[np.generic]:
-    if element in _NUMPY:
-        return np.dtype(_NUMPY[element])
     try:
-        import ml_dtypes  # noqa: PLC0415 - few models need it
-
-        dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, WIDE[element][0]))
+        wide = None if element in _NUMPY else import_module("ml_dtypes")  # few models need it
+        dtype = np.dtype(getattr(wide, WIDE[element][0]) if wide else _NUMPY[element])
     except (ImportError, AttributeError):
         raise ModelError(
             f"the model's {name} has the type {element}: pip install 'iotedge-scoring-module[types]' for it"
         ) from None
-    return dtype
+    return TensorSpec(name, dtype, free, form, key, optional is not None)

@@ -4,6 +4,7 @@ Anything that a user's object raises, while it is looked at or turned into bytes
 """
 
 from collections.abc import Callable
+from errno import EAGAIN, EHOSTUNREACH, EIO, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOMEM, ENOSPC
 from pathlib import Path
 
 from ..errors import RequestError, RunError, ScoringError, TransientError, WrongNumberError
@@ -12,9 +13,14 @@ from .responses import refused
 from .results import ResultOptions, encoded
 from .suspect_results import Swallowed
 from .traces import blame, own_traceback
-from .transient import is_transient
 
 _MOST_TEXT = 4000
+_ERRNOS = {ENOMEM, ENOSPC, EIO, EAGAIN, EMFILE, ENFILE, ENETDOWN, ENETUNREACH, EHOSTUNREACH}
+_NETWORK = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "Timeout", "TimeoutException", "URLError", "gaierror"}
+"""Names of exceptions by which urllib, requests, httpx and urllib3 say that the other side is not there."""
+
+_RUNTIME = ("out of memory", "failed to allocate", "bad allocation", "cuda failure", "cudnn failure", "device lost")
+"""What ONNX Runtime says when memory or a device is gone."""
 
 
 class Answering:
@@ -31,16 +37,13 @@ class Answering:
         except ScoringError as error:
             return self.error(error)
         except BaseException as error:  # whatever tolist(), __str__ or keys() of a user's class may raise
-            return RunError(
-                f"what run() gave cannot be sent: {blame(error, self._directory)}",
-                own_traceback(error, self._directory),
-            )
+            sentence = f"what run() gave cannot be sent: {blame(error, self._directory)}"
+            return RunError(sentence, own_traceback(error, self._directory))
 
     def _is_suspect(self, value: object) -> bool:
         """Say whether a value looks like a caught exception; raises the error that it stands for."""
-        if isinstance(value, ScoringError):
-            raise value
-        if (error := refused(value)) is not None:
+        error = value if isinstance(value, ScoringError) else refused(value)
+        if error is not None:
             raise error
         return not isinstance(value, Prediction | Nothing) and self._swallowed.is_in(value)
 
@@ -60,3 +63,15 @@ class Answering:
             return failed(f"{what} failed: {blame(raised, self._directory)}", own_traceback(raised, self._directory))
         except BaseException as error:  # the text of a user's exception is made by a user's code
             return RunError(f"{what} failed: {type(raised).__name__}, which cannot be read: {type(error).__name__}")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Say whether a failure has a cause outside of the message, so that the same call may succeed later."""
+    if isinstance(error, MemoryError | ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, OSError) and error.errno in _ERRNOS:
+        return True
+    if any(kind.__name__ in _NETWORK for kind in type(error).__mro__):
+        return True
+    is_onnx = type(error).__module__.startswith("onnxruntime")
+    return is_onnx and any(words in str(error).lower() for words in _RUNTIME)

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
+from ..batch import batch_options
 from ..bodies.codecs import Body, rows_of
-from ..compat.decorators import forget_rawhttp, schema_sample
+from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants_rawhttp
 from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
@@ -19,11 +19,14 @@ from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
 from ..execution.runtime_log import follow_our_log
 from ..merging.merge_policy import Merging
-from ..options import current
+from ..options import Options, current
 from ..predictions import SAMPLE, Outcome, Request
 from .answering import Answering
-from .kinds.choice import choose_kind
-from .kinds.run_function import Awaiting, Kind, read_run
+from .kinds.batched import Batched
+from .kinds.classic import Classic
+from .kinds.one_at_a_time import OneAtATime
+from .kinds.run_function import Awaiting, Kind, RunFunction, read_run
+from .kinds.schema import Schema
 from .results import ResultOptions
 from .traces import blame, own_traceback
 
@@ -78,24 +81,16 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         ScriptError: there is neither script nor model, the script does not import, or run() is missing or unfit.
     """
     directory = directory.resolve()
-    _refuse_shadows(directory)
-    set_model_dir(directory)
-    path = directory / name
-    bare = not path.is_file()
-    if bare and not (name == "score.py" and _has_model(directory)):
-        raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
-    path = Path(__file__).with_name("onnx_script.py") if bare else path
-    _enter(directory, path.parent)
+    path, is_bare = _enter(directory, name)
     models = new_registry()
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
-    module = _import(path, directory, stand_ins)
-    init, run = _functions(module, path)
+    init, run = _import(path, directory, stand_ins)
     answering = Answering(run, directory, options or ResultOptions())
-    kind = choose_kind(read_run(run, path), answering, current().merge)
+    kind = choose_kind(read_run(run, path), answering, current(Options).merge)
     return Script(
-        "onnx" if bare else kind.kind,
+        "onnx" if is_bare else kind.kind,
         path,
         lambda: _init(init, kind.run.awaiting, directory),
         kind.score,
@@ -112,15 +107,28 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     )
 
 
-def _functions(module: ModuleType, path: Path) -> tuple[Callable[[], object], Callable[..., object]]:
-    # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
-    inner = getattr(module, "driver_module", None)
-    run, init = getattr(inner, "run", None) or getattr(module, "run", None), getattr(module, "init", None)
-    if not callable(run):
-        raise ScriptError(f"{path.name} has no function run(): add def run(raw_data) or @batched def run(requests)")
-    if not callable(init):
-        raise ScriptError(f"{path.name} has no function init(): add def init() that loads the model")
-    return init, run
+def choose_kind(run: RunFunction, answering: Answering, merge_mode: str = "off") -> Batched | OneAtATime:
+    """Say what kind a run() is, by its decorators and its first parameter; see Merging for the mode.
+
+    The rules are those of azureml-inference-server-http 1.5.1 (`server/user_script.py`, `_analyze_run`), and ours for
+    batches.
+
+    Raises:
+        ScriptError: it is of two kinds, or has a parameter that no message fills.
+    """
+    schema, raw, batches = has_schema(run.function), wants_rawhttp(run.function), batch_options(run.function)
+    marks = {"@batched": batches, "@rawhttp": raw, "@input_schema": schema}
+    if len(both := [name for name, is_there in marks.items() if is_there][-2:]) > 1:
+        raise ScriptError(f"{run.where} has both {' and '.join(both)}: remove one of them")
+    if schema:
+        return Schema(run, answering, merge_mode)
+    if raw:
+        from .kinds.rawhttp import RawHttp  # noqa: PLC0415 - werkzeug, for such a script only
+
+        return RawHttp(run, answering, merge_mode)
+    if batches or run.name == "mini_batch":
+        return Batched(run, answering)
+    return Classic(run, answering, merge_mode)
 
 
 def _probe(directory: Path, decode: Callable[[Body], object], *, rows: bool) -> object:
@@ -131,28 +139,33 @@ def _probe(directory: Path, decode: Callable[[Body], object], *, rows: bool) -> 
         return None
 
 
-def _refuse_shadows(directory: Path) -> None:
-    for name in ("module", "scoring"):
-        for shadow in (directory / name / "__init__.py", directory / f"{name}.py"):
+def _enter(directory: Path, name: str) -> tuple[Path, bool]:
+    """Find the script, and say whether it is the built-in one for a bare model.
+
+    The directory becomes the working directory; it and the script's own folder are searched for imports first.
+    """
+    for package in ("module", "scoring"):
+        for shadow in (directory / package / "__init__.py", directory / f"{package}.py"):
             if shadow.exists():
-                raise ScriptError(f"rename {shadow}: the runtime's own package is called {name}")
-
-
-def _has_model(directory: Path) -> bool:
-    models = os.environ.get(VARIABLE)
-    return any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
-
-
-def _enter(directory: Path, folder: Path) -> None:
-    """Make the directory the working directory; it and the script's own folder are searched for imports first."""
+                raise ScriptError(f"rename {shadow}: the runtime's own package is called {package}")
+    set_model_dir(directory)
+    path = directory / name
+    if is_bare := not path.is_file():
+        models = os.environ.get(VARIABLE)
+        has_model = any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
+        if name != "score.py" or not has_model:
+            raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
+        path = Path(__file__).with_name("onnx_script.py")
     os.chdir(directory)
     os.environ.setdefault("AML_APP_ROOT", str(directory))
-    for path in {str(folder): None, str(directory): None}:
-        if path not in sys.path and folder != Path(__file__).parent:
-            sys.path.insert(0, path)
+    for folder in {} if is_bare else {str(path.parent): None, str(directory): None}:
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    return path, is_bare
 
 
-def _import(path: Path, directory: Path, stand_ins: StandIns) -> ModuleType:
+def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[[], object], Callable[..., object]]:
+    """Run the script's file, and give its init() and run()."""
     # A name of its own each time: inference_schema keeps global state by module name.
     spec = importlib.util.spec_from_file_location(f"scoring_script_{next(_serial)}", path)
     if spec is None or spec.loader is None:
@@ -164,10 +177,16 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> ModuleType:
         spec.loader.exec_module(module)
         follow_our_log()
     except (Exception, SystemExit) as error:
-        raise ScriptError(
-            f"the scoring script does not import: {blame(error, directory)}", own_traceback(error, directory)
-        ) from error
-    return module
+        sentence = f"the scoring script does not import: {blame(error, directory)}"
+        raise ScriptError(sentence, own_traceback(error, directory)) from error
+    # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
+    inner = getattr(module, "driver_module", None)
+    run, init = getattr(inner, "run", None) or getattr(module, "run", None), getattr(module, "init", None)
+    if not callable(run):
+        raise ScriptError(f"{path.name} has no function run(): add def run(raw_data) or @batched def run(requests)")
+    if not callable(init):
+        raise ScriptError(f"{path.name} has no function init(): add def init() that loads the model")
+    return init, run
 
 
 def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> None:

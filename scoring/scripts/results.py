@@ -6,6 +6,7 @@ message from the moment that run() returns.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,13 +123,11 @@ def _bodies(
 def _row(value: object, options: ResultOptions) -> bytes:
     """Give what stands for a row in the array: a response's body as the JSON or text it is."""
     if (response := response_of(value)) is not None:
-        try:
-            orjson.loads(response.body)
-            return response.body
-        except orjson.JSONDecodeError:
-            value = response.body
-    text = _json_text(value, options)
-    return encode(value, reject_nan=options.nan == "reject") if text is None else text
+        value = response[1].body
+        with suppress(orjson.JSONDecodeError):
+            orjson.loads(value)
+            return value
+    return _json(value, options)
 
 
 def _parts(value: object, options: ResultOptions) -> Sequence[object]:
@@ -137,10 +136,8 @@ def _parts(value: object, options: ResultOptions) -> Sequence[object]:
         return (value,)
     told: Any = value
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             told = json.loads(value)
-        except ValueError:
-            return (value,)
     elements = frame_records(told)
     if isinstance(told, list | tuple) or (hasattr(told, "tolist") and getattr(told, "ndim", None)):
         elements = list(told)
@@ -155,29 +152,21 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
     """Give the body of a message, its content type and its content encoding."""
     if value is None:
         return b"{}", _JSON, _UTF8
-    if isinstance(value, bytes | bytearray):
-        value = as_plain(value)
-    if (body := _json_text(value, options)) is not None:
-        return body, _JSON, _UTF8
     if (response := response_of(value)) is not None:
-        return response.body, response.content_type, response.encoding
-    return encode(value, reject_nan=options.nan == "reject"), _JSON, _UTF8
+        return response[1].body, response[1].content_type, response[1].content_encoding
+    return _json(as_plain(value) if isinstance(value, bytes | bytearray) else value, options), _JSON, _UTF8
 
 
-def _json_text(text: object, options: ResultOptions) -> bytes | None:
-    """Give a text that leaves as the JSON it is; None if it is none. Python writes NaN, which JSON has not."""
-    if not isinstance(text, str) or options.text == "exact":
-        return None
-    try:
-        body = text.encode()
-        orjson.loads(body)
-        return body
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        pass
-    if not text.lstrip().startswith(("{", "[")):  # NaN by itself is a text
-        return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _json(value: object, options: ResultOptions) -> bytes:
+    """Give a value as JSON, a text that is JSON as the JSON it is. Python writes NaN, which JSON has not."""
+    if isinstance(value, str) and options.text != "exact":
+        try:
+            body = value.encode()
+            orjson.loads(body)
+            return body
+        except (orjson.JSONDecodeError, UnicodeEncodeError):
+            pass
+        if value.lstrip().startswith(("{", "[")):  # NaN by itself is a text
+            with suppress(ValueError, RecursionError):
+                value = json.loads(value)
     return encode(value, reject_nan=options.nan == "reject")

@@ -23,6 +23,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 _NAMES = {"error", "errors", "exception", "err", "errormessage", "error_message", "errormsg", "error_msg", "errmsg"}
@@ -50,7 +51,12 @@ class Swallowed:
     """One script's memory of what its results look like."""
 
     def __init__(self, run: Callable[..., object]) -> None:
-        self._returns_caught = returns_caught(run)
+        """Look for an except clause that gives back the exception, in run() or what its file has beside init()."""
+        code = getattr(inspect.unwrap(run), "__code__", None)
+        tree = ast.Module([], [])
+        with suppress(OSError, SyntaxError, ValueError):
+            tree = ast.parse(Path(code.co_filename).read_bytes()) if code else tree
+        self._returns_caught = any(map(_gives_back, _handlers(tree)))
         self._gives_values = False
 
     def is_in(self, result: object) -> bool:
@@ -91,16 +97,6 @@ class Swallowed:
 def reads_like_an_error(text: str) -> bool:
     """Say whether a text is what Python's exceptions say."""
     return _ERRORS.search(text[:1000]) is not None
-
-
-def returns_caught(run: Callable[..., object]) -> bool:
-    """Say whether run(), or what its file has beside init(), has an except clause that gives back the exception."""
-    code = getattr(inspect.unwrap(run), "__code__", None)
-    try:
-        tree = ast.parse(Path(code.co_filename).read_bytes()) if code else None
-    except (OSError, SyntaxError, ValueError):
-        return False
-    return tree is not None and any(_gives_back(handler) for handler in _handlers(tree))
 
 
 def _handlers(node: ast.AST) -> Iterator[ast.ExceptHandler]:

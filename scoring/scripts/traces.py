@@ -7,7 +7,6 @@ the stack had, its causes no end. What is said of it here is bounded, and saying
 import traceback
 from functools import cache
 from pathlib import Path
-from types import CodeType
 
 _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 """What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
@@ -42,26 +41,17 @@ def own_traceback(error: BaseException, directory: Path) -> str:
         while following is not None and len(parts) < _MAX_CHAIN:
             frames = traceback.extract_tb(trace, -_MAX_FRAMES).format()
             head = ["Traceback (most recent call last):\n"] if frames else []
-            parts.append("".join([*head, *frames, _last_lines(following)]))
+            text = _text(following)
+            last = f"{type(following).__qualname__}: {text}" if text else type(following).__qualname__
+            if isinstance(following, SyntaxError):  # what Python prints has the line of it
+                last = "".join(traceback.format_exception_only(following)).rstrip()[: 2 * _MAX_TEXT]
+            parts.append("".join([*head, *frames, last]))
             cause = following.__cause__
             following = cause if cause is not None or following.__suppress_context__ else following.__context__
             trace = following.__traceback__ if following is not None else None
         return "\n\nwhich led to\n\n".join(reversed(parts))
     except BaseException:
         return ""
-
-
-def entered(error: BaseException, code: CodeType | None) -> bool:
-    """Say whether an error was raised inside a function, not on the way to it."""
-    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
-
-
-def _last_lines(error: BaseException) -> str:
-    """Give what Python prints below the frames; a syntax error's has the line of it."""
-    if isinstance(error, SyntaxError):
-        return "".join(traceback.format_exception_only(error)).rstrip()[: 2 * _MAX_TEXT]
-    text = _text(error)
-    return f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__
 
 
 def _text(error: BaseException) -> str:

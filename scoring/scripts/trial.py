@@ -136,7 +136,12 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
             rows = rows_of(request) if script.rows else None
             context = Context() if script.wants_context else None
             decoded = [Request(value, context, is_row=rows is not None) for value in rows or [request]]
-            left = _all_that_leaves(script, decoded)
+            left: list[tuple[Leaving, ...]] = []
+            while len(left) < len(decoded):
+                for outcome in script.score(decoded[len(left) : len(left) + script.max_size]):
+                    if isinstance(outcome, ScoringError):
+                        raise outcome
+                    left.append(outcome)
             answers = list(left[0]) if rows is None else list(joined(left, options))
         except ScoringError as error:
             sentence = f"the sample{f' in line {number}' if len(bodies) > 1 else ''} is not scored: {error}"
@@ -148,17 +153,6 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
             trial.notes.append(f"the answer to body {number} looks like an exception that the script caught")
         requests += decoded
     _measure(trial, script, requests)
-
-
-def _all_that_leaves(script: Script, requests: list[Request]) -> list[tuple[Leaving, ...]]:
-    """Score requests to the last one; raises the first error."""
-    left: list[tuple[Leaving, ...]] = []
-    while len(left) < len(requests):
-        for outcome in script.score(requests[len(left) : len(left) + script.max_size]):
-            if isinstance(outcome, ScoringError):
-                raise outcome
-            left.append(outcome)
-    return left
 
 
 def _measure(trial: Trial, script: Script, requests: Sequence[Request]) -> None:

@@ -140,12 +140,12 @@ def _push_base(name: str, base: str, registry: Registry) -> None:
     from module.packaging.registry import reference
     from module.packaging.registry.credentials import Access, Credentials
     from module.packaging.registry.oci import Layout
-    from module.packaging.registry.push import progress_bars, push
+    from module.packaging.registry.push import push
 
     layout = Layout()
-    layout.tag(name, base_files.from_file(layout, Path(base), base, "linux/amd64"))
+    layout.tag(name, base_files.from_file(layout, base, "linux/amd64"))
     access = Access(Credentials(USER, PASSWORD), registry.host, str(registry.ca))
-    push(layout, reference.parse(name), access, progress_bars())
+    push(layout, reference.parse(name), access)
 
 
 def _context(folder: Path, script: Path) -> Path:

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from addresses import free_address
 from module_process import Answers, Module, send
 
+from module.simulator.edge_hub.faults import Faults
 from module.simulator.edge_hub.hub import EdgeHub
 
 
@@ -40,10 +40,10 @@ async def _drop(hub: EdgeHub) -> None:
 
 async def _drop_while_connecting(hub: EdgeHub) -> None:
     for pause in (0.0, 0.01, 0.03):
-        connects = hub.connects
+        connects = hub.session.connects
         hub.drop_connections()
         async with asyncio.timeout(10):
-            while hub.connects == connects:  # noqa: ASYNC110
+            while hub.session.connects == connects:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         await asyncio.sleep(pause)
     hub.drop_connections()
@@ -111,7 +111,7 @@ async def test_nothing_is_lost_and_it_recovers(
         print(f"{fault.__name__}: {time.monotonic() - began:.1f} s")
         assert answers.firsts() == list(range(4000))
         assert answers.errors == []
-        assert answers.duplicates <= 64 * hub.connects
+        assert answers.duplicates <= 64 * hub.session.connects
         assert await module.stop() == 0
         assert module.codes == [0]
 
@@ -120,19 +120,19 @@ async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
     hub: EdgeHub, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten confirmations a second, the oldest publish waits four times the stall time-out: one connection serves all."""
-    confirm, free_at = hub._broker._confirm, time.monotonic()
+    free_at = time.monotonic()
 
-    def slowly(*what: Any) -> None:
+    def delay(_: Faults) -> float:
         nonlocal free_at
         free_at = max(free_at, time.monotonic()) + 0.1
-        asyncio.get_running_loop().call_later(free_at - time.monotonic(), confirm, *what)
+        return free_at - time.monotonic()
 
-    monkeypatch.setattr(hub._broker, "_confirm", slowly)
+    monkeypatch.setattr(Faults, "puback_delay", property(delay))
     async with Module(hub.environment, tmp_path, TEST_RUN_SECONDS=0, SCORING_STALL_TIMEOUT_S=1) as module:
         await send(hub, range(60))
         await answers.count(60)
         await asyncio.sleep(6.5)
-        assert (hub.connects, answers.duplicates) == (1, 0)
+        assert (hub.session.connects, answers.duplicates) == (1, 0)
         assert await module.metric("scoring_answered_total") == 60
         assert await module.stop() == 0
 

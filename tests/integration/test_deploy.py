@@ -9,7 +9,7 @@ from deployments import CONDITION, READY, deployment, written
 from hub_stub import SECRET, TOKEN, Fault, HubStub, serving
 
 from module.errors import PackagingError, SettingsError
-from module.packaging.deployment import watch
+from module.packaging.deploy_commands import until_done
 from module.packaging.deployment.deployment_file import DeploymentFile
 from module.packaging.deployment.device import DeviceRollout
 from module.packaging.deployment.fleet import FleetRollout
@@ -152,14 +152,14 @@ def test_a_wrong_key_is_refused_at_once(stub: HubStub, pauses: list[float], read
 def test_a_refusal_is_one_sentence(stub: HubStub, hub: IotHub, status: int, sentence: str) -> None:
     stub.faults = [Fault(status, {"Location": "https://elsewhere.invalid/"})]
     with pytest.raises(HubError, match=sentence) as caught:
-        hub.get("configurations")
+        hub.request("GET", "configurations")
     assert "\n" not in str(caught.value)
     assert len(stub.asked) == 1
 
 
 def test_a_throttled_request_waits_as_long_as_the_hub_says(stub: HubStub, hub: IotHub, pauses: list[float]) -> None:
     stub.faults = [Fault(429, {"Retry-After": "7"}), Fault(429, {"Retry-After": "9999"}), Fault(503)]
-    assert hub.get("configurations") == []
+    assert hub.request("GET", "configurations") == []
     assert pauses == [7, LONGEST_WAIT, PAUSES_S[2]]
 
 
@@ -167,7 +167,7 @@ def test_a_throttled_request_waits_as_long_as_the_hub_says(stub: HubStub, hub: I
 def test_trying_again_has_an_end(stub: HubStub, hub: IotHub, pauses: list[float], fault: Fault, sentence: str) -> None:
     stub.faults = [fault] * 100
     with pytest.raises(PackagingError, match=rf"{sentence} \(.*\), 5 times: try again later"):
-        hub.get("configurations")
+        hub.request("GET", "configurations")
     assert (len(stub.asked), pauses) == (5, [1, 2, 4, 8])
 
 
@@ -181,13 +181,13 @@ def test_a_lost_answer_does_not_make_a_second_deployment(stub: HubStub, hub: Iot
 def test_nobody_listens(stub: HubStub, pauses: list[float]) -> None:
     text = stub.connection_string().replace(stub.host, "localhost:1")
     with pytest.raises(PackagingError, match=r"localhost:1 cannot be reached \(Connection refused\), 5 times"):
-        IotHub(access_from({"IOTHUB_CONNECTION_STRING": text}, None), pauses.append).get("configurations")
+        IotHub(access_from({"IOTHUB_CONNECTION_STRING": text}, None), pauses.append).request("GET", "configurations")
 
 
 def test_a_host_that_does_not_exist_is_not_tried_again(pauses: list[float]) -> None:
     hub = IotHub(access_from({"IOTHUB_ACCESS_TOKEN": TOKEN}, "hub.invalid"), pauses.append)
     with pytest.raises(PackagingError, match=r"there is no host hub.invalid, or no name server is reached"):
-        hub.get("configurations")
+        hub.request("GET", "configurations")
     assert pauses == []
 
 
@@ -195,7 +195,7 @@ def test_an_untrusted_certificate(stub: HubStub, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("SSL_CERT_FILE")
     hub = IotHub(access_from({"IOTHUB_CONNECTION_STRING": stub.connection_string()}, None), pauses.append)
     with pytest.raises(PackagingError, match=r"certificate of .* is not trusted .*: set SSL_CERT_FILE"):
-        hub.get("configurations")
+        hub.request("GET", "configurations")
     assert pauses == []
 
 
@@ -206,17 +206,17 @@ def test_a_device_is_watched_until_its_module_says_ready(
     rollout = DeviceRollout(hub, "edge-1", ready)
     rollout.start()
     with pytest.raises(PackagingError, match=r"not done within 0.05 s: edge-1: edgeAgent has not taken it yet"):
-        watch.until_done(rollout.look, timeout=0.05, every=0.02)
+        until_done(rollout.look, timeout=0.05, every=0.02)
     failed = {"scoring": {"runtimeStatus": "failed", "statusDescription": "exit code 3"}}
     stub.report("edge-1", "$edgeAgent", **{**READY, "modules": failed})
     with pytest.raises(PackagingError, match="module scoring is failed, exit code 3"):
-        watch.until_done(rollout.look, timeout=0.01, every=0.02)
+        until_done(rollout.look, timeout=0.01, every=0.02)
     stub.report("edge-1", "$edgeAgent", **READY)
     stub.report("edge-1", "scoring", status="the journal cannot be written")
     with pytest.raises(PackagingError, match="running and says: the journal cannot be written"):
-        watch.until_done(rollout.look, timeout=0.01, every=0.02)
+        until_done(rollout.look, timeout=0.01, every=0.02)
     stub.report("edge-1", "scoring", status="ready")
-    watch.until_done(rollout.look, timeout=1, every=0.02)
+    until_done(rollout.look, timeout=1, every=0.02)
     assert capsys.readouterr().out.endswith("edge-1: module scoring is running and says: ready\n")
 
 
@@ -231,7 +231,7 @@ def test_a_fleet_is_watched_until_every_device_has_arrived(stub: HubStub, hub: I
     stub.report("edge-2", "$edgeAgent", **{**READY, "lastDesiredStatus": pulled, "modules": {}})
     expected = "2 targeted, 2 applied, 1 success, 1 failing, 0 ready; edge-2: image pull failed: 401, module scoring is"
     with pytest.raises(PackagingError, match=expected):
-        watch.until_done(fleet(hub, ready).look, timeout=0.01, every=0.02)
+        until_done(fleet(hub, ready).look, timeout=0.01, every=0.02)
     there["systemMetrics"] = {"results": {**counts, "reportedSuccessfulCount": 2, "reportedFailedCount": 0}}
     there["metrics"]["results"] = {"scoringReady": 2}
-    watch.until_done(fleet(hub, ready).look, timeout=1, every=0.02)
+    until_done(fleet(hub, ready).look, timeout=1, every=0.02)

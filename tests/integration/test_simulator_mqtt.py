@@ -15,7 +15,7 @@ from module.errors import SettingsError
 from module.messages import InputMessage
 from module.packaging.manifest.edge_manifest import RouteSpec
 from module.property_bag import decode_bag
-from module.simulator.edge_hub.dispatch import Outcome
+from module.simulator.edge_hub.dispatch import RoutingResult
 from module.simulator.edge_hub.hub import EdgeHub
 from module.simulator.edge_hub.packets import PubAck
 from module.simulator.routing.messages import RoutedMessage
@@ -132,8 +132,8 @@ async def test_routes_have_priorities_and_a_time_to_live(start: Start) -> None:
     }
     hub = await start(routes=routes)
     for number, kind in enumerate(("rest", "short", "urgent", "other")):
-        outcome = await hub.send_telemetry(telemetry(number, kind=kind))
-        assert (outcome is Outcome.UNROUTED) == (kind == "other")
+        result = await hub.send_telemetry(telemetry(number, kind=kind))
+        assert (result is RoutingResult.UNROUTED) == (kind == "other")
     await asyncio.sleep(1.05)
     async with Client(hub) as client:
         for number in (2, 0):
@@ -184,18 +184,19 @@ async def test_a_message_that_is_too_large_with_its_properties_is_dropped_but_ac
 
 async def test_telemetry_over_the_limit_is_refused(start: Start) -> None:
     hub = await start()
-    assert await hub.send_telemetry(InputMessage(b"x" * 262_145, "")) is Outcome.REFUSED
+    assert await hub.send_telemetry(InputMessage(b"x" * 262_145, "")) is RoutingResult.REFUSED
 
 
 async def test_properties_that_no_topic_holds_are_refused_and_nothing_else_waits_for_them(start: Start) -> None:
     hub = await start(routes={"loop": RouteSpec(f"FROM /messages/* {INTO_OURS}")})
     async with Client(hub) as client:
-        assert await hub.send_telemetry(InputMessage(b"", "", properties={"k": "v" * 65_536})) is Outcome.REFUSED
-        assert await hub.send_telemetry(InputMessage(b"", "in", properties={"k": "ä" * 11_000})) is Outcome.REFUSED
+        for name, value in (("", "v" * 65_536), ("in", "ä" * 11_000)):
+            message = InputMessage(b"", name, properties={"k": value})
+            assert await hub.send_telemetry(message) is RoutingResult.REFUSED
         bag = f"{EVENTS}%24.on=out&k="
         client.publish(bag + "v" * (65_500 - len(bag)), b"x")
         assert await client.receive() == PubAck(1)
-        assert await hub.send_telemetry(telemetry(1)) is Outcome.ROUTED
+        assert await hub.send_telemetry(telemetry(1)) is RoutingResult.ROUTED
         assert (await client.input()).body == b'{"n": 1}'
     assert hub.counts.too_large == 1
 
@@ -293,7 +294,7 @@ async def test_sending_waits_while_the_queue_is_full(start: Start) -> None:
         assert hub.session.waiting < 10
         for _ in range(10):
             client.ack(await client.input())
-        assert await asyncio.gather(*sending) == [Outcome.ROUTED] * 10
+        assert await asyncio.gather(*sending) == [RoutingResult.ROUTED] * 10
 
 
 async def test_a_taken_port_is_a_sentence(start: Start) -> None:

@@ -90,7 +90,7 @@ async def test_the_twin(hub: EdgeHub, connect: Connect) -> None:
     twin = await client.get_twin()
     assert twin["desired"] == {"batch": {"maxSize": 8}, "$version": 1}
     await client.patch_twin_reported_properties({"model": {"name": "m", "gone": None}})
-    assert hub.reported == {"model": {"name": "m"}}
+    assert hub.twin.reported == {"model": {"name": "m"}}
     hub.set_desired({"batch": {"maxSize": None, "maxDelayMs": 5}})
     await until(lambda: bool(patches))
     assert patches == [{"batch": {"maxSize": None, "maxDelayMs": 5}, "$version": 2}]
@@ -103,7 +103,7 @@ async def test_reports_over_the_limits_are_refused(hub: EdgeHub, connect: Connec
     with pytest.raises(exceptions.ClientError) as caught:
         await client.patch_twin_reported_properties(patch)
     assert "400" in repr(caught.value.__cause__)
-    assert hub.reported == {}
+    assert hub.twin.reported == {}
 
 
 async def test_direct_methods(hub: EdgeHub, connect: Connect) -> None:
@@ -113,10 +113,10 @@ async def test_direct_methods(hub: EdgeHub, connect: Connect) -> None:
             await client.send_method_response(answer)
 
     client = await connect()
-    assert (await hub.invoke_method("add", [1, 2])).status == 404
+    assert (await hub.methods.invoke("add", [1, 2])).status == 404
     await listen(client, "on_method_request_received", on_method)
-    assert await hub.invoke_method("add", [1, 2]) == (200, 3)
-    assert (await hub.invoke_method("deaf", timeout=0.2)).status == 504
+    assert await hub.methods.invoke("add", [1, 2]) == (200, 3)
+    assert (await hub.methods.invoke("deaf", limit=0.2)).status == 504
 
 
 async def test_the_client_comes_back_after_a_restart_and_loses_nothing(hub: EdgeHub, connect: Connect) -> None:
@@ -131,14 +131,14 @@ async def test_the_client_comes_back_after_a_restart_and_loses_nothing(hub: Edge
         if number == 25:
             await hub.restart(away=0.2)
     await until(lambda: len(seen) == 50, limit=20)
-    assert hub.connects == 2
+    assert hub.session.connects == 2
 
 
 async def test_a_refused_connect_is_a_credential_error(hub: EdgeHub, connect: Connect) -> None:
     hub.faults.refuse_connects, hub.faults.refuse_code = 1, 5
     with pytest.raises(exceptions.CredentialError):
         await connect()
-    assert hub.connects == 0
+    assert hub.session.connects == 0
 
 
 async def test_a_failing_workload_api_is_seen(hub: EdgeHub, connect: Connect) -> None:
@@ -146,4 +146,4 @@ async def test_a_failing_workload_api_is_seen(hub: EdgeHub, connect: Connect) ->
     with pytest.raises(OSError, match="failure in IoTEdge"):
         await connect()
     await connect()
-    assert hub.connects == 1
+    assert hub.session.connects == 1

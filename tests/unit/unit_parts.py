@@ -164,7 +164,6 @@ def line(
     memory = Memory(confirm=confirm)
     pipeline = Pipeline(
         inbox=inbox,
-        script=script,
         batcher=Batcher(script, thread, limits or BatchLimits(), seen),
         routes=Routes(routes or {"*": ["amlOutput"]}, "errors", inbox.uuid),
         publish=memory.publish,

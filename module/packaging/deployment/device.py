@@ -92,7 +92,7 @@ class DeviceRollout:
         }
 
     def _send(self, content: dict[str, Any]) -> None:
-        self._hub.post("devices", self._name, "applyConfigurationContent", body={"modulesContent": content})
+        self._hub.request("POST", "devices", self._name, "applyConfigurationContent", body={"modulesContent": content})
 
 
 def state(hub: IotHub, name: str, file: DeploymentFile) -> tuple[bool, str]:

@@ -55,7 +55,7 @@ class FleetRollout:
         there = self._hub.find("configurations", name)
         if there is None:
             try:
-                self._hub.put("configurations", name, body=self._configuration())
+                self._hub.request("PUT", "configurations", name, body=self._configuration())
             except HubError as error:
                 # A lost answer to the first attempt, or somebody else: look what is there now.
                 if error.status not in {409, 412} or not self._same(self._hub.find("configurations", name)):
@@ -68,7 +68,7 @@ class FleetRollout:
         if (there["targetCondition"], there["priority"]) == (self._condition, self._priority):
             return f"deployment {name} is there already, unchanged"
         changed = {**there, "targetCondition": self._condition, "priority": self._priority}
-        self._hub.put("configurations", name, body=changed, etag=there["etag"])
+        self._hub.request("PUT", "configurations", name, body=changed, etag=there["etag"])
         return f"changed deployment {name}: {goal}"
 
     def roll_back(self) -> str:
@@ -81,12 +81,12 @@ class FleetRollout:
         there = hub.find("configurations", name)
         if there is None:
             raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
-        others = [other for other in hub.get("configurations") if other["id"] != name and _is_base(other)]
+        others = [other for other in hub.request("GET", "configurations") if other["id"] != name and _is_base(other)]
         if _is_base(there) and not others:
             raise PackagingError(
                 f"{name} is the only base deployment of {hub.host}: without it devices would stay as they are"
             )
-        hub.delete("configurations", name, etag=there["etag"])
+        hub.request("DELETE", "configurations", name, etag=there["etag"])
         others.sort(key=lambda other: (other["priority"], other.get("createdTimeUtc", "")), reverse=True)
         candidates = ", ".join(f"{other['id']} (priority {other['priority']})" for other in others[:_SHOWN])
         return f"deleted deployment {name}; each device goes back to the first that selects it of: {candidates}"
@@ -104,8 +104,17 @@ class FleetRollout:
             name: int(there.get(metrics, {}).get("results", {}).get(result, 0))
             for name, (metrics, result) in _COUNTED.items()
         }
-        said = ", ".join(f"{count} {name}" for name, count in counts.items())
-        return arrived(counts), "; ".join([said, *(self._failures() if counts["failing"] else [])])
+        said = [", ".join(f"{count} {name}" for name, count in counts.items())]
+        if counts["failing"]:
+            query = (
+                f"{_APPLIED.format(self._name)}"
+                " AND properties.desired.$version = properties.reported.lastDesiredVersion"
+                " AND properties.reported.lastDesiredStatus.code != 200"
+            )
+            few = {"x-ms-max-item-count": str(_SHOWN)}
+            rows = self._hub.request("POST", "devices", "query", body={"query": query}, headers=few)
+            said += [f"{row['deviceId']}: {state(self._hub, row['deviceId'], self._file)[1]}" for row in rows[:_SHOWN]]
+        return arrived(counts), "; ".join(said)
 
     def az_commands(self, *, roll_back: bool) -> list[str]:
         """Give the Azure CLI's commands for the same; nothing secret is in them."""
@@ -118,15 +127,6 @@ class FleetRollout:
         create += ["--target-condition", self._condition, "--priority", str(self._priority), "--metrics", queries]
         show = [*deployment, "show", *common, "--query", "systemMetrics.results"]
         return [shlex.join([*create, *(["--layered"] if self._file.layered else [])]), shlex.join(show)]
-
-    def _failures(self) -> list[str]:
-        """Say why, for the first few devices that fail: the device and what its twins report."""
-        query = (
-            f"{_APPLIED.format(self._name)} AND properties.desired.$version = properties.reported.lastDesiredVersion"
-            " AND properties.reported.lastDesiredStatus.code != 200"
-        )
-        rows = self._hub.post("devices", "query", body={"query": query}, headers={"x-ms-max-item-count": str(_SHOWN)})
-        return [f"{row['deviceId']}: {state(self._hub, row['deviceId'], self._file)[1]}" for row in rows[:_SHOWN]]
 
     def _configuration(self) -> dict[str, Any]:
         return {

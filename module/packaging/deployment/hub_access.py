@@ -37,29 +37,15 @@ def access_from(environment: Mapping[str, str], hub: str | None) -> HubAccess:
     Raises:
         SettingsError: no hub is named, or the connection string has another form.
     """
+    hub = hub or ""
+    named = hub if "." in hub or ":" in hub else f"{hub}.azure-devices.net"
     text = environment.get(CONNECTION_STRING, "")
-    if text:
-        return _from_connection_string(text, hub)
-    if not hub:
-        raise SettingsError(f"no IoT Hub is named: set {CONNECTION_STRING}, or give --hub NAME and log in with az")
-    token = environment.get(TOKEN, "")
-    ask = cache(_ask_az)
-    return HubAccess(host_name(hub), lambda: f"Bearer {token or ask()}")
-
-
-def host_name(hub: str) -> str:
-    """Give the host of a hub that is named with or without its domain."""
-    return hub if "." in hub or ":" in hub else f"{hub}.azure-devices.net"
-
-
-def signature(host: str, policy: str, key: bytes, expiry: int) -> str:
-    """Give a shared access signature for all of a hub, until ``expiry`` in seconds since the epoch."""
-    resource = quote(host, safe="")
-    digest = b64encode(hmac.digest(key, f"{resource}\n{expiry}".encode(), "sha256"))
-    return f"SharedAccessSignature sr={resource}&sig={quote(digest, safe='')}&se={expiry}&skn={quote(policy, safe='')}"
-
-
-def _from_connection_string(text: str, hub: str | None) -> HubAccess:
+    if not text:
+        if not hub:
+            raise SettingsError(f"no IoT Hub is named: set {CONNECTION_STRING}, or give --hub NAME and log in with az")
+        token = environment.get(TOKEN, "")
+        ask = cache(_ask_az)
+        return HubAccess(named, lambda: f"Bearer {token or ask()}")
     parts = dict(part.split("=", 1) for part in text.strip().split(";") if "=" in part)
     host, policy = parts.get("HostName", ""), parts.get("SharedAccessKeyName", "")
     try:
@@ -70,9 +56,16 @@ def _from_connection_string(text: str, hub: str | None) -> HubAccess:
         raise SettingsError(
             f"{CONNECTION_STRING} is not HostName=…;SharedAccessKeyName=…;SharedAccessKey=…, with the key in base64"
         )
-    if hub and host_name(hub).lower() != host.lower():
+    if hub and named.lower() != host.lower():
         raise SettingsError(f"--hub {hub} is not the hub of {CONNECTION_STRING}, {host}: leave one of them out")
     return HubAccess(host, lambda: signature(host, policy, key, int(time.time()) + _LIFETIME))
+
+
+def signature(host: str, policy: str, key: bytes, expiry: int) -> str:
+    """Give a shared access signature for all of a hub, until ``expiry`` in seconds since the epoch."""
+    resource = quote(host, safe="")
+    digest = b64encode(hmac.digest(key, f"{resource}\n{expiry}".encode(), "sha256"))
+    return f"SharedAccessSignature sr={resource}&sig={quote(digest, safe='')}&se={expiry}&skn={quote(policy, safe='')}"
 
 
 def _ask_az() -> str:

@@ -44,32 +44,29 @@ class IotHub:
         trust_by = "set SSL_CERT_FILE if it is signed by a company's own authority"
         self._client = HttpClient(access.host, named_by="the hub's name", trust_by=trust_by, timeout=_TIMEOUT_S)
 
-    def get(self, *path: str) -> Any:
-        """Give the JSON document at a path, written as its parts."""
-        return self._ask("GET", path)
-
     def find(self, *path: str) -> Any:
         """Give the JSON document at a path; None if the hub does not have it."""
         try:
-            return self._ask("GET", path)
+            return self.request("GET", *path)
         except HubError as error:
             if error.status == 404:
                 return None
             raise
 
-    def post(self, *path: str, body: object, headers: Mapping[str, str] | None = None) -> Any:
-        """Send a document; only for requests that may be made twice."""
-        return self._ask("POST", path, body, headers or {})
+    def request(
+        self, method: str, *path: str, body: object = None, etag: str = "", headers: Mapping[str, str] = {}
+    ) -> Any:
+        """Make a request that may be made twice, and give the JSON document of the answer.
 
-    def put(self, *path: str, body: object, etag: str = "") -> Any:
-        """Create something or, with its etag, replace it."""
-        return self._ask("PUT", path, body, _if_match(etag))
-
-    def delete(self, *path: str, etag: str) -> Any:
-        """Delete what has this etag."""
-        return self._ask("DELETE", path, None, _if_match(etag))
-
-    def _ask(self, method: str, path: tuple[str, ...], body: object = None, headers: Mapping[str, str] = {}) -> Any:
+        Args:
+            method: of HTTP.
+            path: written as its parts.
+            body: the document to send.
+            etag: of what is replaced or deleted; without one a PUT creates something.
+            headers: beside those that every request has.
+        """
+        if etag:
+            headers = {**headers, "If-Match": f'"{etag.strip(chr(34))}"'}
         data = None if body is None else orjson.dumps(body)
         url = f"https://{self.host}/{'/'.join(quote(part, safe='') for part in path)}?api-version={API_VERSION}"
 
@@ -80,24 +77,19 @@ class IotHub:
                 "Authorization": self._authorization(),
             }
             # IoT Hub never redirects; whoever does must not get the signature.
-            return self._read(self._client.ask(method, url, headers=signed, data=data, redirects=False))
+            answer = self._client.ask(method, url, headers=signed, data=data, redirects=False)
+            status = answer.status_code
+            if status in AGAIN:
+                raise BusyError(_refusal(self.host, answer), answer)
+            if status >= 300:
+                raise HubError(_refusal(self.host, answer), status)
+            try:
+                return orjson.loads(answer.content) if answer.content else None
+            except orjson.JSONDecodeError as error:
+                where = f"what answers at {self.host} is no IoT Hub"
+                raise HubError(f"{where}: it does not answer in JSON", status) from error
 
         return tried(attempt, PAUSES_S, self._pause)
-
-    def _read(self, answer: requests.Response) -> Any:
-        status = answer.status_code
-        if status in AGAIN:
-            raise BusyError(_refusal(self.host, answer), answer)
-        if status >= 300:
-            raise HubError(_refusal(self.host, answer), status)
-        try:
-            return orjson.loads(answer.content) if answer.content else None
-        except orjson.JSONDecodeError as error:
-            raise HubError(f"what answers at {self.host} is no IoT Hub: it does not answer in JSON", status) from error
-
-
-def _if_match(etag: str) -> dict[str, str]:
-    return {"If-Match": f'"{etag.strip(chr(34))}"'} if etag else {}
 
 
 def _refusal(host: str, answer: requests.Response) -> str:

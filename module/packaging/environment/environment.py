@@ -1,8 +1,8 @@
 """``myenv.yml`` or ``requirements.txt`` → pip requirements; each line that changes is named."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,7 +15,8 @@ _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)
 _PYTHON = re.compile(r"\d+(?:\.\d+)?")
 
 
-class Environment(NamedTuple):
+@dataclass(slots=True)
+class Environment:
     """What a scoring script needs beside the runtime.
 
     Attributes:
@@ -24,8 +25,8 @@ class Environment(NamedTuple):
         python: the Python that it asks for, such as ``3.11``; empty if it does not say.
     """
 
-    requirements: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    requirements: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     python: str = ""
 
 
@@ -55,7 +56,7 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
     reading = _Reading(file, gpu)
     for kind, line in lines:
         reading.add(kind, line)
-    return Environment(tuple(reading.requirements), tuple(reading.notes), reading.python)
+    return reading.found
 
 
 def _pip_lines(text: str) -> list[tuple[str, str]]:
@@ -84,10 +85,7 @@ class _Reading:
     """One file being read, line by line."""
 
     def __init__(self, file: Path, gpu: bool) -> None:
-        self.file, self.gpu = file, gpu
-        self.requirements: list[str] = []
-        self.notes: list[str] = []
-        self.python = ""
+        self.file, self.gpu, self.found = file, gpu, Environment()
 
     def add(self, kind: str, line: str) -> None:
         wanted = self._from_conda(line) if kind == "conda" else self._checked(line, line)
@@ -106,10 +104,10 @@ class _Reading:
             self.note(line, f"became {wanted}")
         elif kind == "conda" and str(wanted) != line.replace(" ", ""):
             self.note(line, f"became {wanted}")
-        self.requirements.append(str(wanted))
+        self.found.requirements.append(str(wanted))
 
     def note(self, line: str, what: str) -> None:
-        self.notes.append(f"{self.file.name}: {line!r} {what}")
+        self.found.notes.append(f"{self.file.name}: {line!r} {what}")
 
     def refuse(self, line: str, why: str) -> PackagingError:
         return PackagingError(f"{self.file}: {line!r} {why}")
@@ -133,7 +131,7 @@ class _Reading:
         name, version = match["name"].lower(), match["version"].strip()
         if name == "python":
             found = _PYTHON.search(version)
-            self.python = found[0] if found else ""
+            self.found.python = found[0] if found else ""
             return None
         if remedy := conda_names.CONDA_ONLY.get(name):
             raise self.refuse(line, f"exists in conda only: {remedy}")

@@ -40,11 +40,6 @@ class Lock(NamedTuple):
         """Give the SHA-256 of the pins."""
         return hashlib.sha256(self.pins.encode()).hexdigest()
 
-    def write(self) -> None:
-        """Write the file, whole or not at all."""
-        content = f"{_HEAD}{_INPUTS}{self.inputs}\n{_BASE}{self.base}\n{self.pins}"
-        write_whole(self.file, content.encode(), 0o644)
-
 
 def read(file: Path) -> Lock:
     """Read a lock file; an empty one if it is not there or says nothing of what it was made from."""
@@ -80,11 +75,11 @@ def bring_up_to_date(lock: Lock, requirements: list[str], target: Target, base: 
     if inputs == lock.inputs and not upgrade:
         fresh = lock._replace(base=base)
     else:
-        pins = _compile(requirements, target, "" if upgrade else lock.pins)
-        fresh = Lock(lock.file, inputs, base, pins)
+        fresh = Lock(lock.file, inputs, base, _compile(requirements, target, "" if upgrade else lock.pins))
     if fresh != lock:
+        content = f"{_HEAD}{_INPUTS}{fresh.inputs}\n{_BASE}{fresh.base}\n{fresh.pins}"
         try:
-            fresh.write()
+            write_whole(lock.file, content.encode(), 0o644)
         except OSError as error:
             raise PackagingError(f"cannot write {lock.file}: {error.strerror}") from error
     return fresh

@@ -11,7 +11,7 @@ from ..registry import reference
 from ..registry.credentials import Access
 from ..registry.oci import LAYER, Descriptor, Layout
 from ..registry.pull import pull
-from .base_files import from_file, local_path
+from .base_files import from_file
 from .base_info import BaseImageInfo, look
 
 _OCI = {"application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER}
@@ -51,16 +51,13 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     Raises:
         PackagingError: it is not there, or has no such platform, no Python or no glibc.
     """
-    path = local_path(name)
-    if path is not None:
-        return _opened(layout, from_file(layout, path, name, platform), name, platform, remote=False)
-    wanted = reference.parse(name)
-    before, _, digest = pinned.partition("@")
-    exact = wanted._replace(digest=digest) if before == str(wanted) else wanted
-    return _opened(layout, pull(layout, exact, platform, access), str(wanted), platform, remote=True)
-
-
-def _opened(layout: Layout, manifest: Descriptor, name: str, platform: str, *, remote: bool) -> Base:
+    manifest = from_file(layout, name, platform)
+    remote = manifest is None
+    if manifest is None:
+        wanted = reference.parse(name)
+        name = str(wanted)
+        before, _, digest = pinned.partition("@")
+        manifest = pull(layout, wanted._replace(digest=digest) if before == name else wanted, platform, access)
     document = layout.read(manifest.digest)
     config = layout.read(document["config"]["digest"])
     have = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"

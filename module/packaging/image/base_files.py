@@ -17,21 +17,17 @@ _CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
 
 
-def local_path(name: str) -> Path | None:
-    """Give the path that a base image's name means; None if it is one in a registry."""
-    for prefix in _PREFIXES:
-        if name.startswith(prefix):
-            return Path(name.removeprefix(prefix))
-    return Path(name) if name.startswith((".", "/", "~")) or Path(name).is_file() else None
-
-
-def from_file(layout: Layout, path: Path, name: str, platform: str) -> Descriptor:
-    """Import a local base image, once for each state of it, and give its manifest.
+def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
+    """Import a local base image, once for each state of it, and give its manifest; None if it is one in a registry.
 
     Raises:
         PackagingError: it cannot be read, or has no such platform.
     """
-    file, _, tag = str(path).partition(":") if name.startswith("oci:") else (str(path), "", "")
+    prefix = next((each for each in _PREFIXES if name.startswith(each)), "")
+    if not (prefix or name.startswith((".", "/", "~")) or Path(name).is_file()):
+        return None
+    rest = name.removeprefix(prefix)
+    file, _, tag = rest.partition(":") if prefix == "oci:" else (rest, "", "")
     path = Path(file).expanduser()
     try:
         state = (path / "index.json" if path.is_dir() else path).stat()

@@ -99,12 +99,10 @@ def runtime() -> list[Entry]:
 
 def key_of(entries: Sequence[Entry]) -> str:
     """Give a text that is the same for the same layer: paths, modes, owners and contents."""
-    lines = (
-        f"{each.path} {each.mode:o} {each.owner} "
-        + (hash_file(each.source) if isinstance(each.source, Path) else repr(each.source))
-        for each in sorted(entries)
+    return "\n".join(
+        f"{path} {mode:o} {owner} {hash_file(source) if isinstance(source, Path) else repr(source)}"
+        for path, source, mode, owner in sorted(entries)
     )
-    return "\n".join(lines)
 
 
 def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:

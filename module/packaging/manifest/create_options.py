@@ -15,9 +15,6 @@ _PIECES = 8
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LEAST_MEMORY = 6 << 20  # what Docker takes at least
 
-GPUS = [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}]
-"""``HostConfig.DeviceRequests`` for every GPU of the device."""
-
 
 def join(module: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Give a module's createOptions as one object, written as an object or as text in pieces.
@@ -82,7 +79,7 @@ def for_scoring(
     if journal_dir not in mounted:
         host["Mounts"] = [*mounts, {"Type": "volume", "Source": f"{module}-journal", "Target": journal_dir}]
     if gpu and "Runtime" not in host:
-        host.setdefault("DeviceRequests", GPUS)
+        host.setdefault("DeviceRequests", [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}])
     if memory is not None:
         host["Memory"] = memory
     return {"StopTimeout": math.ceil(float(stop_timeout)) + 2, **options, "HostConfig": host}

@@ -1,6 +1,6 @@
 """Turns a deployment template into a deployment: values in place, the image pinned, everything checked by name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from ...errors import SettingsError
+from ...errors import PackagingError, SettingsError
 from ..models.trees import write_whole
+from ..registry.oci import Layout
+from ..registry.reference import ImageReference
 from . import checks, create_options, edge_manifest, layered, module_twin
 from .placeholders import Expansion
 
@@ -56,6 +58,40 @@ class Deployment:
     registries: tuple[str, ...]
 
 
+def pin(
+    name: ImageReference, ask: Callable[[ImageReference], str], layout: Path | None = None
+) -> tuple[ImageReference, str]:
+    """Pin a tag by the registry's word, else by the image that ``build`` left in a layout on this machine.
+
+    What the tag means when the deployment is written is what every device runs.
+
+    Args:
+        name: of the image; a digest in it stays and nothing is asked.
+        ask: gives the digest that the registry has for a tag, empty if it has none; raises PackagingError.
+        layout: the OCI layout's folder; None: the one that ``build`` uses by default.
+
+    Returns:
+        the image by digest, and why the registry has not confirmed it; empty if it has, or if it was given.
+
+    Raises:
+        PackagingError: neither knows it; why the registry does not is in the sentence.
+    """
+    if name.digest:
+        return name, ""
+    try:
+        digest = ask(name)
+        trouble = f"{name.host} has no {name.repository}:{name.tag}, push it"
+    except PackagingError as error:
+        digest, trouble = "", str(error)
+    if digest:
+        return name._replace(digest=digest), ""
+    try:
+        digest = Layout(layout).find(str(name)).digest
+    except PackagingError as error:
+        raise PackagingError(f"{trouble}; {error}") from error
+    return name._replace(digest=digest), f"pinned by what build left here: {trouble}"
+
+
 def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     """Make the deployment; ``values`` is what its placeholders stand for.
 
@@ -65,8 +101,14 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     document = edge_manifest.document(options.template)
     ours = edge_manifest.parse(options.template, document).our_module(options.module)
     _use_image(options, document, ours)
-    document = _expanded(options.template, document, values)
-    content = document["modulesContent"]
+    expand = Expansion(values)
+    content = expand(document["modulesContent"])
+    if expand.missing:
+        missing = "; ".join(dict.fromkeys(expand.missing))
+        raise SettingsError(
+            f"placeholders in {options.template} have no value, set them in .env or the environment: {missing}"
+        )
+    document = {"modulesContent": content}
     manifest = edge_manifest.parse(options.template, document)
     checks.check_schema_versions(options.template, content)
     _fill_modules(options, content, ours)
@@ -118,17 +160,6 @@ def _use_image(options: ManifestOptions, document: dict[str, Any], ours: str) ->
             f"module {ours}, which routes in {options.template} lead to, is not among the modules of $edgeAgent"
         )
     module.setdefault("settings", {})["image"] = options.image
-
-
-def _expanded(template: Path, document: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    expand = Expansion(values)
-    expanded: dict[str, Any] = {"modulesContent": expand(document["modulesContent"])}
-    if expand.missing:
-        raise SettingsError(
-            f"placeholders in {template} have no value, set them in .env or the environment: "
-            + "; ".join(dict.fromkeys(expand.missing))
-        )
-    return expanded
 
 
 def _fill_modules(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:

@@ -93,8 +93,8 @@ _TOKENS = {
     "ID": _NAME,
     "QUERY": _QUERY,
 }
-_PATTERNS = [(name, re.compile(pattern)) for name, pattern in _TOKENS.items()]
-_SPACE = re.compile(r"(?:[ \t\r\n]+|/\*.*?\*/)*", re.DOTALL)
+_SPACE = r"(?:[ \t\r\n]|/\*(?s:.*?)\*/)+"
+_PATTERNS = [(name, re.compile(pattern)) for name, pattern in {"SPACE": _SPACE, **_TOKENS}.items()]
 
 
 class RouteSyntaxError(ValueError):
@@ -134,19 +134,15 @@ class _LongestMatch(Lexer):
 
     def lex(self, data: str) -> Iterator[Token]:  # type: ignore[override] # lark calls a custom lexer with the text
         text = str(data)
-        at = _skip(text, 0)
+        at = 0
         while at < len(text):
             ends = [(match.end(), name) for name, pattern in _PATTERNS if (match := pattern.match(text, at))]
             if not ends:
                 raise RouteSyntaxError(f"{text[at]!r} at character {at + 1} is not understood")
             end, name = max(ends, key=lambda found: found[0])
-            yield Token(name, text[at:end], start_pos=at)
-            at = _skip(text, end)
-
-
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+            if name != "SPACE":
+                yield Token(name, text[at:end], start_pos=at)
+            at = end
 
 
 @cache

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import PackagingError
+from .folder import FolderModels
 from .model import Model, ModelReference, check_name, hash_of
 from .trees import draft_folder, hash_tree
 
@@ -23,24 +24,6 @@ class WorkspaceModels:
     def __init__(self, client: Any) -> None:
         """Use an ``azure.ai.ml.MLClient``."""
         self._client = client
-
-    @classmethod
-    def open(cls, config: Path) -> "WorkspaceModels":
-        """Log in as the Azure CLI, the environment or the machine's identity says, to the workspace of a config.json.
-
-        Raises:
-            PackagingError: the client is not installed or the file cannot be read.
-        """
-        try:
-            from azure.ai.ml import MLClient  # noqa: PLC0415 - an extra, and seconds to import
-            from azure.identity import DefaultAzureCredential  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise PackagingError(
-                "a workspace needs its client: pip install 'iotedge-scoring-module[azureml]'"
-            ) from error
-        logging.getLogger("azure").setLevel(logging.ERROR)
-        with _asking(f"read the workspace in {config}"):
-            return cls(MLClient.from_config(DefaultAzureCredential(), path=str(config), enable_telemetry=False))
 
     def register(self, name: str, path: Path, tags: Mapping[str, str] | None = None, description: str = "") -> Model:
         """Upload a file or folder as the next version of a name.
@@ -109,6 +92,27 @@ class WorkspaceModels:
             if wanted.exists():
                 raise PackagingError(f"{wanted} exists: give another folder with --to, or delete it")
             return came.rename(wanted)
+
+
+def open_models(folder: Path | None = None, workspace: Path | None = None) -> FolderModels | WorkspaceModels:
+    """Open the Azure ML workspace of a config.json if one is given, else the folder store.
+
+    The login is the one that the Azure CLI, the environment or the machine's identity says.
+
+    Raises:
+        PackagingError: the workspace's client is not installed or its file cannot be read.
+    """
+    if not workspace:
+        return FolderModels(folder)
+    try:
+        from azure.ai.ml import MLClient  # noqa: PLC0415 - an extra, and seconds to import
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise PackagingError("a workspace needs its client: pip install 'iotedge-scoring-module[azureml]'") from error
+    logging.getLogger("azure").setLevel(logging.ERROR)
+    with _asking(f"read the workspace in {workspace}"):
+        client = MLClient.from_config(DefaultAzureCredential(), path=str(workspace), enable_telemetry=False)
+        return WorkspaceModels(client)
 
 
 def _read(found: Any) -> Model:

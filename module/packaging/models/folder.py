@@ -56,7 +56,16 @@ class FolderModels:
         Raises:
             PackagingError: there is none, or its files are no longer those that were registered.
         """
-        model = self._find(ModelReference.parse(reference))
+        wanted = ModelReference.parse(reference)
+        versions = self._versions(wanted.name)
+        for number in reversed(versions):
+            if wanted.version in {None, number}:
+                model = self._read(wanted.name, number)
+                if model.sha256.startswith(wanted.sha256):
+                    break
+        else:
+            known = ", ".join(map(str, versions)) or "none"
+            raise PackagingError(f"there is no model {reference} in {self.folder} (versions of {wanted.name}: {known})")
         if hash_tree(self.path(model)) != model.files:
             raise PackagingError(f"{model} in {self.folder} is damaged: its files are not those that were registered")
         return model
@@ -103,18 +112,6 @@ class FolderModels:
                     continue
                 raise
             return model
-
-    def _find(self, reference: ModelReference) -> Model:
-        versions = self._versions(reference.name)
-        if reference.version is not None and reference.version in versions:
-            return self._read(reference.name, reference.version)
-        if reference.version is None:
-            for number in reversed(versions):
-                model = self._read(reference.name, number)
-                if model.sha256.startswith(reference.sha256):
-                    return model
-        known = ", ".join(map(str, versions)) or "none"
-        raise PackagingError(f"there is no model {reference} in {self.folder} (versions of {reference.name}: {known})")
 
     def _versions(self, name: str) -> list[int]:
         return sorted(int(each.name) for each in _folders(self.folder / name) if each.name.isdigit())

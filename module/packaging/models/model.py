@@ -59,11 +59,6 @@ class ModelReference(NamedTuple):
             raise PackagingError(f"{text!r} names no model: write name, name:3 or name@sha256:…")
         return cls(match[1], int(match[2]) if match[2] else None, match[3] or "")
 
-    def __str__(self) -> str:
-        if self.version is not None:
-            return f"{self.name}:{self.version}"
-        return f"{self.name}@sha256:{self.sha256}" if self.sha256 else self.name
-
 
 def check_name(name: str) -> None:
     """Refuse a name that a folder or a workspace could not have.

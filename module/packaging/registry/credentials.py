@@ -86,18 +86,20 @@ def _from_stores(host: str) -> Credentials | None:
 def _from_store(store: dict[str, Any], key: str, file: Path) -> Credentials | None:
     helper = store.get("credHelpers", {}).get(key) or store.get("credsStore")
     said = _output([f"docker-credential-{helper}", "get"], key) if helper else {}
-    if said.get("Secret"):
-        return _login(said.get("Username", ""), said["Secret"])
-    entry = store.get("auths", {}).get(key) or {}
-    if token := entry.get("identitytoken"):
-        return Credentials(refresh_token=token)
-    if not entry.get("auth"):
-        return None
-    try:
-        username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
-    except ValueError as error:
-        raise PackagingError(f"{file} has unreadable credentials for {key}: docker login {key} again") from error
-    return _login(username, password)
+    username, password = said.get("Username", ""), said.get("Secret", "")
+    if not password:
+        entry = store.get("auths", {}).get(key) or {}
+        if token := entry.get("identitytoken"):
+            return Credentials(refresh_token=token)
+        if not entry.get("auth"):
+            return None
+        try:
+            username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+        except ValueError as error:
+            raise PackagingError(f"{file} has unreadable credentials for {key}: docker login {key} again") from error
+    if username in _TOKEN_USERS:
+        return Credentials(refresh_token=password)
+    return Credentials(username, password)
 
 
 def _from_az(host: str) -> Credentials | None:
@@ -119,9 +121,3 @@ def _output(command: list[str], text: str) -> dict[str, str]:
     except (OSError, subprocess.SubprocessError, orjson.JSONDecodeError):
         return {}
     return said if isinstance(said, dict) else {}
-
-
-def _login(username: str, password: str) -> Credentials:
-    if username in _TOKEN_USERS:
-        return Credentials(refresh_token=password)
-    return Credentials(username, password)

@@ -160,27 +160,16 @@ class Layout:
             make: makes it.
             blobs: gives the blobs that it stands for.
         """
-        remembered = self.note(key)
-        if remembered is not None:
-            made = msgspec.json.decode(remembered, type=kind)
+        note = self._notes / hashlib.sha256(key.encode()).hexdigest()
+        if note.is_file():
+            os.utime(note)
+            made = msgspec.json.decode(note.read_bytes(), type=kind)
             if all(self.has(blob) for blob in blobs(made)):
                 return made
         made = make()
-        self.remember(key, msgspec.json.encode(made))
-        return made
-
-    def note(self, key: str) -> bytes | None:
-        """Give what was remembered under a key."""
-        path = self._note(key)
-        if not path.is_file():
-            return None
-        os.utime(path)
-        return path.read_bytes()
-
-    def remember(self, key: str, value: bytes) -> None:
-        """Remember a value: what was made from the inputs that a key names."""
         with self._explained():
-            write_whole(self._note(key), value)
+            write_whole(note, msgspec.json.encode(made))
+        return made
 
     def tag(self, name: str, manifest: Descriptor) -> None:
         """Let a name mean a manifest from now on."""
@@ -223,9 +212,6 @@ class Layout:
             return {}
         except (OSError, KeyError, ValueError) as error:
             raise PackagingError(f"{self.folder / 'index.json'} is damaged: delete it and build again") from error
-
-    def _note(self, key: str) -> Path:
-        return self._notes / hashlib.sha256(key.encode()).hexdigest()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

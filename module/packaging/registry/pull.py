@@ -39,7 +39,7 @@ def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) 
     manifest = _manifest(layout, registry, image, platform)
     missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda blob: _blob(layout, registry, blob), missing))
+        list(threads.map(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing))
     return manifest
 
 
@@ -49,15 +49,14 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
     Raises:
         PackagingError: there is none.
     """
-    have = {
+    have: dict[str, dict[str, Any]] = {
         f"{each['platform']['os']}/{each['platform']['architecture']}": each
         for each in reversed(manifests)
         if "platform" in each
     }
     if platform not in have:
         raise PackagingError(f"the base image {name} has no {platform} (it has {', '.join(sorted(have))}): see --base")
-    chosen: dict[str, Any] = have[platform]
-    return chosen
+    return have[platform]
 
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
@@ -80,19 +79,16 @@ def _checked(registry: Registry, reference: str) -> requests.Response:
     return answer
 
 
-def _blob(layout: Layout, registry: Registry, blob: Descriptor) -> None:
-    def fetch() -> None:
-        answer = registry.request(
-            "GET",
-            f"blobs/{blob.digest}",
-            expected={200},
-            headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
-            stream=True,
-            again=False,
-            doing=f"pull the blob {blob.digest}",
-        )
-        with layout.writing(blob.digest) as new:
-            for chunk in registry.client.chunks(answer):
-                new.write(chunk)
-
-    tried(fetch, PAUSES_S)
+def _fetch(layout: Layout, registry: Registry, blob: Descriptor) -> None:
+    answer = registry.request(
+        "GET",
+        f"blobs/{blob.digest}",
+        expected={200},
+        headers={"Accept-Encoding": "identity"},  # or the digest would be of something unpacked
+        stream=True,
+        again=False,
+        doing=f"pull the blob {blob.digest}",
+    )
+    with layout.writing(blob.digest) as new:
+        for chunk in registry.client.chunks(answer):
+            new.write(chunk)

@@ -39,14 +39,8 @@ class Pushed(NamedTuple):
     mounted: int
 
 
-def progress_bars() -> Progress:
-    """Give a bar a blob with bytes and rate on standard error; nothing where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
-
-
-def push(layout: Layout, name: ImageReference, access: Access, progress: Progress) -> Pushed:
-    """Push an image to the registry in its name.
+def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
+    """Push an image to the registry in its name, with a bar a blob on standard error if that is a terminal.
 
     Raises:
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
@@ -60,8 +54,10 @@ def push(layout: Layout, name: ImageReference, access: Access, progress: Progres
     if registry.digest_of(name.tag) == manifest.digest:
         return Pushed(manifest.digest, 0, 0)
     blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
-    pushing = _Pushing(layout, registry, mounts, progress)
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    bars = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    pushing = _Pushing(layout, registry, mounts, bars)
+    with bars, ThreadPoolExecutor(_AT_ONCE) as threads:
         results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
     registry.request(
         "PUT",

@@ -9,7 +9,7 @@ import requests
 from ...errors import PackagingError
 from ..http_client import AGAIN, BusyError, HttpClient, NotTlsError, tried
 from .credentials import Access
-from .registry_auth import Authorization, read_challenge, reason_of
+from .registry_auth import Authorization, reason_of
 
 _LOOPBACK = ("localhost", "127.", "[::1]")
 PAUSES_S = (0.5, 1.0, 2.0, 4.0)
@@ -42,13 +42,13 @@ class Registry:
         """
         self.host, self.repository = host, repository
         scopes = [f"repository:{repository}:{'pull,push' if push else 'pull'}"]
-        self._scopes = (*scopes, *([f"repository:{mounts}:pull"] if mounts else []))
+        scopes += [f"repository:{mounts}:pull"] if mounts else []
         trust_by = "give its issuer's with --ca-file"
         self.client = HttpClient(
             host, named_by="the image's name", trust_by=trust_by, timeout=_TIMEOUT_S, ca_file=access.ca_file
         )
         self._scheme = "https"
-        self._authorization = Authorization(host, lambda: access.credentials(host), self._ask)
+        self._authorization = Authorization(host, scopes, lambda: access.credentials(host), self._ask)
 
     def url(self, path: str) -> str:
         """Give the address of a path in this repository."""
@@ -118,13 +118,13 @@ class Registry:
                 file.seek(start)
             url = path if "://" in path else self.url(path)
             ours = urlsplit(url).hostname == urlsplit(self.url("")).hostname
-            sent = self._authorization.header(self._scopes) if ours else ""
+            sent = self._authorization.header if ours else ""
             answer = self._ask(method, url, headers={**headers, "Authorization": sent}, data=body, stream=stream)
             challenge = answer.headers.get("WWW-Authenticate")
             basic_refused = sent.startswith("Basic ")
             if answer.status_code != 401 or not challenge or not ours or basic_refused or attempt == 2:
                 return answer
-            self._authorization.answer(read_challenge(challenge), self._scopes, sent)
+            self._authorization.answer(challenge, sent)
         raise AssertionError
 
     def _ask(self, method: str, url: str, **more: Any) -> requests.Response:

@@ -7,8 +7,8 @@ exchanged for one at ``/oauth2/exchange``.
 import base64
 import re
 import threading
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -20,47 +20,35 @@ Ask = Callable[..., requests.Response]
 """``requests.request`` with certificates, retries and the words for a host that is not there."""
 
 
-class Challenge(NamedTuple):
-    """What a registry's ``WWW-Authenticate`` asks for."""
-
-    scheme: str
-    realm: str = ""
-    service: str = ""
-
-
-def read_challenge(header: str) -> Challenge:
-    """Read a ``WWW-Authenticate`` header; its own scope is not kept, ours is asked for."""
-    scheme, _, rest = header.partition(" ")
-    fields = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-    return Challenge(scheme.lower(), fields.get("realm", ""), fields.get("service", ""))
-
-
 class Authorization:
-    """The ``Authorization`` header for one registry and a set of scopes; asked for anew when it is refused."""
+    """The ``Authorization`` header for one registry and a set of scopes; asked for anew when it is refused.
 
-    def __init__(self, host: str, credentials: Callable[[], Credentials], ask: Ask) -> None:
+    Attributes:
+        header: its value; empty as long as the registry has not asked for one.
+    """
+
+    def __init__(self, host: str, scopes: Sequence[str], credentials: Callable[[], Credentials], ask: Ask) -> None:
         """Ask nothing yet; credentials are looked up when the registry first wants some."""
-        self._host, self._look_up, self._ask = host, credentials, ask
+        self.header = ""
+        self._host, self._scopes, self._look_up, self._ask = host, scopes, credentials, ask
         self._known: Credentials | None = None
-        self._headers: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
 
-    def header(self, scopes: tuple[str, ...]) -> str:
-        """Give the header for these scopes; empty as long as the registry has not asked for one."""
-        return self._headers.get(scopes, "")
-
-    def answer(self, challenge: Challenge, scopes: tuple[str, ...], refused: str) -> None:
-        """Get a header for these scopes in place of the one that was refused.
+    def answer(self, challenge: str, refused: str) -> None:
+        """Get a header in place of the one that was refused with this ``WWW-Authenticate``.
 
         Raises:
             PackagingError: there are no credentials, or they are not accepted.
         """
+        scheme, _, rest = challenge.partition(" ")
+        fields = dict(re.findall(r'(\w+)="([^"]*)"', rest))  # its own scope is not kept, ours is asked for
         with self._lock:
-            if self._headers.get(scopes, "") != refused:
+            if self.header != refused:
                 return  # another thread has
             if self._known is None:
                 self._known = self._look_up()
-            self._headers[scopes] = self._basic() if challenge.scheme == "basic" else self._bearer(challenge, scopes)
+            basic = scheme.lower() == "basic"
+            self.header = self._basic() if basic else self._bearer(fields.get("realm", ""), fields.get("service", ""))
 
     def _basic(self) -> str:
         known = self._known or Credentials()
@@ -70,31 +58,29 @@ class Authorization:
             )
         return "Basic " + base64.b64encode(f"{known.username}:{known.password}".encode()).decode()
 
-    def _bearer(self, challenge: Challenge, scopes: tuple[str, ...]) -> str:
-        realm = urlsplit(challenge.realm)
-        if realm.scheme != "https" and realm.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise PackagingError(
-                f"{self._host} asks for a password at {challenge.realm or 'no address'}: not over https"
-            )
+    def _bearer(self, realm: str, service: str) -> str:
+        address = urlsplit(realm)
+        if address.scheme != "https" and address.hostname not in {"localhost", "127.0.0.1", "::1"}:
+            raise PackagingError(f"{self._host} asks for a password at {realm or 'no address'}: not over https")
         known = self._known or Credentials()
         if known.entra_token and not known.refresh_token:
-            form = {"grant_type": "access_token", "service": challenge.service, "access_token": known.entra_token}
-            exchange = realm._replace(path="/oauth2/exchange", query="").geturl()
+            form = {"grant_type": "access_token", "service": service, "access_token": known.entra_token}
+            exchange = address._replace(path="/oauth2/exchange", query="").geturl()
             exchanged = self._json(self._ask("POST", exchange, data=form), known=True)
             known = self._known = known._replace(refresh_token=str(exchanged.get("refresh_token", "")))
         if known.refresh_token:
             form = {
                 "grant_type": "refresh_token",
-                "service": challenge.service,
-                "scope": " ".join(scopes),
+                "service": service,
+                "scope": " ".join(self._scopes),
                 "refresh_token": known.refresh_token,
                 "client_id": "scoring-module",
             }
-            answer = self._ask("POST", challenge.realm, data=form)
+            answer = self._ask("POST", realm, data=form)
         else:
-            query = [("service", challenge.service), *(("scope", scope) for scope in scopes)]
+            query = [("service", service), *(("scope", scope) for scope in self._scopes)]
             headers = {"Authorization": self._basic()} if known.username else {}
-            answer = self._ask("GET", challenge.realm, params=query, headers=headers)
+            answer = self._ask("GET", realm, params=query, headers=headers)
         said = self._json(answer, bool(any(known)))
         token = said.get("access_token") or said.get("token")
         if not token:

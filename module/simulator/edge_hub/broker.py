@@ -15,9 +15,8 @@ from ...transports.mqtt_packets import Publish, puback
 from . import packets, sas
 from .connection import Connection
 from .faults import Faults
-from .identity import Identity
 from .methods import Methods
-from .packets import Connect, PubAck, Subscribe, Unsubscribe
+from .packets import Connect, Packet, PingRequest, PubAck, Subscribe, Unsubscribe
 from .session import Session
 from .twin import Twin
 
@@ -36,13 +35,12 @@ class ModuleBroker:
         output: takes body and property bag of each message that the module publishes.
     """
 
-    identity: Identity
     session: Session
     twin: Twin
+    methods: Methods
     faults: Faults
     token_grace: float
     output: Callable[[bytes, str], None]
-    methods: Methods = field(default_factory=Methods)
     _connections: set[Connection] = field(default_factory=set)
 
     def tick(self, now: float) -> None:
@@ -69,24 +67,8 @@ class ModuleBroker:
         self._connections.discard(connection)
         self.session.detach(connection)
 
-    def on_connect(self, connection: Connection, packet: Connect) -> None:
-        """Let the module in, or refuse; a second connection of the module ends the first."""
-        code, expires = self._admit(packet)
-        if code:
-            connection.send(packets.connack(code))
-            connection.close()
-            return
-        if (before := self.session.link) is not None:
-            _log.warning("a second connection of %s ends the first", self.identity.client_id)
-            before.close()
-            self.on_close(before)
-        session_present = self.session.persistent and not packet.clean_session
-        connection.accept(packet, session_present=session_present, expires=expires)
-        self.session.attach(connection, clean=packet.clean_session)
-        self.session.pump()
-
-    def on_packet(self, connection: Connection, packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
-        """Do what a packet of the connected module asks for."""
+    def on_packet(self, connection: Connection, packet: Packet) -> None:
+        """Do what a packet asks for: a CONNECT, or another one of the module that is connected."""
         if isinstance(packet, PubAck):
             self.session.ack(packet.packet_id)
         elif isinstance(packet, Publish):
@@ -95,19 +77,42 @@ class ModuleBroker:
             granted = [self._subscribe(topic, qos) for topic, qos in packet.filters]
             connection.send(packets.suback(packet.packet_id, granted))
             self.session.pump()
-        else:
+        elif isinstance(packet, Unsubscribe):
             self.session.subscriptions.difference_update(packet.filters)
             connection.send(packets.unsuback(packet.packet_id))
+        elif isinstance(packet, Connect):
+            self._connect(connection, packet)
+        elif isinstance(packet, PingRequest):
+            connection.send(packets.PINGRESP)
+        else:
+            connection.close()
+
+    def _connect(self, connection: Connection, packet: Connect) -> None:
+        """Let the module in, or refuse; a second connection of the module ends the first."""
+        code, expires = self._admit(packet)
+        if code:
+            connection.send(packets.connack(code))
+            connection.close()
+            return
+        if (before := self.session.link) is not None:
+            _log.warning("a second connection of %s ends the first", packet.client_id)
+            before.close()
+            self.on_close(before)
+        session_present = self.session.persistent and not packet.clean_session
+        connection.accept(packet, session_present=session_present, expires=expires)
+        self.session.attach(connection, clean=packet.clean_session)
+        self.session.pump()
 
     def _admit(self, packet: Connect) -> tuple[int, float | None]:
         """Give the CONNACK code, 0 for yes, and when the connection must end (monotonic seconds)."""
-        if self.faults.refuses_connect():
+        if self.faults.refuse_connects > 0:
+            self.faults.refuse_connects -= 1
             return self.faults.refuse_code, None
         if packet.level != 4:
             return packets.CONNACK_REFUSED_PROTOCOL, None
         now = time.time()
         try:
-            left = self.identity.token_expiry(packet, now) - now + self.token_grace
+            left = self.session.identity.token_expiry(packet, now) - now + self.token_grace
         except sas.TokenError as error:
             _log.warning("CONNECT refused: %s", error)
             return packets.CONNACK_NOT_AUTHORIZED, None
@@ -115,33 +120,29 @@ class ModuleBroker:
         return 0, time.monotonic() + (left if lifetime is None else min(left, lifetime))
 
     def _subscribe(self, topic: str, qos: int) -> int:
-        if not topic.startswith((self.identity.topics, f"devices/{self.identity.device}/messages/", "$iothub/")):
+        identity = self.session.identity
+        if not topic.startswith((identity.topics, f"devices/{identity.device}/messages/", "$iothub/")):
             return packets.SUBACK_FAILURE
         self.session.subscriptions.add(topic)
         return min(qos, 1)
 
     def _take_publish(self, connection: Connection, packet: Publish) -> None:
-        topic, events = packet.topic, f"{self.identity.topics}/messages/events"
+        """Take a message or a request and confirm it; with messages this goes as wrong as a test has said."""
+        topic, events = packet.topic, f"{self.session.identity.topics}/messages/events"
+        delay = 0.0
         if topic.startswith(events):
             self.output(packet.body, topic[len(events) :].strip("/"))
-            self._confirm(connection, packet.packet_id)
-            return
-        if topic.startswith("$iothub/"):
+            if self.faults.withhold_pubacks:
+                return
+            delay = self.faults.puback_delay
+        elif topic.startswith("$iothub/"):
             self._take_request(topic, packet.body)
         else:
             _log.warning("a message on the unknown topic %s is dropped", topic)
-        if packet.packet_id:
+        if delay and packet.packet_id:
+            asyncio.get_running_loop().call_later(delay, connection.send, puback(packet.packet_id))
+        elif packet.packet_id:
             connection.send(puback(packet.packet_id))
-
-    def _confirm(self, connection: Connection, packet_id: int) -> None:
-        """Send the PUBACK of a message, with the faults that a test switched on."""
-        if not packet_id or self.faults.withhold_pubacks:
-            return
-        data = puback(packet_id)
-        if self.faults.puback_delay:
-            asyncio.get_running_loop().call_later(self.faults.puback_delay, connection.send, data)
-        else:
-            connection.send(data)
 
     def _take_request(self, topic: str, body: bytes) -> None:
         """Answer a twin request, or take the answer to a direct method."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from time import monotonic
-from typing import Protocol, cast
+from typing import cast
 
 from ...messages import OVERSIZE
-from ...transports.mqtt_packets import Publish
 from . import packets
-from .packets import Connect, Disconnect, Packet, ProtocolError, PubAck, Subscribe, Unsubscribe
+from .packets import Connect, Packet, ProtocolError
 
 _log = logging.getLogger(__name__)
 
@@ -16,29 +16,19 @@ _CONNECT_LIMIT = 60.0
 """Seconds until CONNECT must have come (`ConnectArrivalTimeout` in edgeHub's `appsettings_hub.json`)."""
 
 
-class Owner(Protocol):
-    """Who is told of a connection's life and packets, so that a connection knows nothing of the broker."""
-
-    def on_open(self, connection: "Connection") -> None:
-        """Take note of a new one."""
-
-    def on_close(self, connection: "Connection") -> None:
-        """Forget it."""
-
-    def on_connect(self, connection: "Connection", packet: Connect) -> None:
-        """Answer its CONNECT."""
-
-    def on_packet(self, connection: "Connection", packet: Publish | PubAck | Subscribe | Unsubscribe) -> None:
-        """Act on any other packet."""
-
-
 class Connection(asyncio.Protocol):
     """One client; a packet over 262,144 bytes closes it (`MaxInboundMessageSize`)."""
 
-    def __init__(self, broker: Owner) -> None:
+    def __init__(
+        self,
+        on_open: Callable[["Connection"], None],
+        on_packet: Callable[["Connection", Packet], None],
+        on_close: Callable[["Connection"], None],
+    ) -> None:
+        """Take who is told of its begin, of each packet that may come now, and of its end."""
         self.connected = False
         self.expires: float | None = None
-        self._broker = broker
+        self._on_open, self._on_packet, self._on_close = on_open, on_packet, on_close
         self._decoder = packets.Decoder(OVERSIZE)
         self._transport: asyncio.Transport
         self._out: list[bytes] = []
@@ -49,11 +39,11 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the transport."""
         self._transport = cast(asyncio.Transport, transport)
-        self._broker.on_open(self)
+        self._on_open(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the hub."""
-        self._broker.on_close(self)
+        self._on_close(self)
 
     def pause_writing(self) -> None:
         """Read nothing while the client does not read: that bounds what is written."""
@@ -112,19 +102,13 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _take(self, packet: Packet) -> None:
-        if isinstance(packet, Connect):
-            if self.connected:
-                raise ProtocolError("a second CONNECT on one connection")
-            self._broker.on_connect(self, packet)
-        elif not self.connected:
-            if not self._transport.is_closing():
-                raise ProtocolError("the first packet is not CONNECT")
-        elif isinstance(packet, Publish | PubAck | Subscribe | Unsubscribe):
-            self._broker.on_packet(self, packet)
-        elif isinstance(packet, Disconnect):
-            self.close()
-        else:
-            self.send(packets.PINGRESP)
+        is_connect = isinstance(packet, Connect)
+        if is_connect and self.connected:
+            raise ProtocolError("a second CONNECT on one connection")
+        if is_connect or self.connected:
+            self._on_packet(self, packet)
+        elif not self._transport.is_closing():
+            raise ProtocolError("the first packet is not CONNECT")
 
     def _flush(self) -> None:
         if self._out and not self._transport.is_closing():

@@ -5,7 +5,7 @@ confirmed all the same.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -17,15 +17,14 @@ from ...packaging.manifest.edge_manifest import DEFAULT_PRIORITY
 from ...packaging.manifest.route_language import UPSTREAM
 from ...transports.mqtt_packets import MAX_TOPIC
 from ..routing.messages import RoutedMessage, bag_for_module, from_device, from_module
-from ..routing.routes import Router
-from .identity import Identity
+from ..routing.routes import Route, routes_of
 from .session import Delivery, Session
 
 _MAX_QUEUE = 100_000
 """Messages of the module to itself that may wait at most; more are dropped."""
 
 
-class Outcome(Enum):
+class RoutingResult(Enum):
     """What became of a message that was sent to the hub."""
 
     ROUTED = auto()
@@ -56,9 +55,8 @@ class Counts:
 class Dispatcher:
     """Routes messages; the arguments are those of ``EdgeHub``."""
 
-    identity: Identity
     leaf_device: str
-    router: Router
+    routes: Sequence[Route]
     session: Session
     counts: Counts
     on_routed: Callable[[Delivery], object]
@@ -66,24 +64,24 @@ class Dispatcher:
     on_upstream: Callable[[RoutedMessage], object]
     private_output: str = ""
 
-    async def send(self, message: InputMessage) -> Outcome:
+    async def send(self, message: InputMessage) -> RoutingResult:
         """Take a message of a leaf device: for the input that it names, else for its routes; waits for room."""
         await self.session.room()
         routed = from_device(message, self.leaf_device, _now())
         if routed.oversize:
-            outcomes = [Outcome.REFUSED]
+            results = [RoutingResult.REFUSED]
         elif message.input:
-            outcomes = [self._queue(routed, message.input, DEFAULT_PRIORITY, 0, announce=True)]
+            results = [self._queue(routed, message.input, DEFAULT_PRIORITY, 0, announce=True)]
         else:
-            outcomes = self._route(routed, announce=True)
-        if Outcome.ROUTED in outcomes:
-            return Outcome.ROUTED
+            results = self._route(routed, announce=True)
+        if RoutingResult.ROUTED in results:
+            return RoutingResult.ROUTED
         await asyncio.sleep(0)  # what fills no queue never waits for room
-        return Outcome.REFUSED if Outcome.REFUSED in outcomes else Outcome.UNROUTED
+        return RoutingResult.REFUSED if RoutingResult.REFUSED in results else RoutingResult.UNROUTED
 
     def take_output(self, body: bytes, bag: str) -> None:
         """Take a message that the module published with this property bag."""
-        message = from_module(body, bag, self.identity.device, self.identity.module, _now())
+        message = from_module(body, bag, self.session.identity.device, self.session.identity.module, _now())
         self.counts.outputs += 1
         if message.oversize:
             self.counts.too_large += 1
@@ -91,39 +89,39 @@ class Dispatcher:
         self.on_output(message)
         if self.private_output and message.system.get("output_name") == self.private_output:
             return
-        outcomes = self._route(message, announce=False)
-        self.counts.no_route += not outcomes
-        self.counts.too_large += Outcome.REFUSED in outcomes
+        results = self._route(message, announce=False)
+        self.counts.no_route += not results
+        self.counts.too_large += RoutingResult.REFUSED in results
 
-    def _route(self, message: RoutedMessage, *, announce: bool) -> list[Outcome]:
+    def _route(self, message: RoutedMessage, *, announce: bool) -> list[RoutingResult]:
         """Send a message where its routes lead; give for each of them what became of it on the way to the module."""
-        outcomes = []
-        for route in self.router.routes_of(message):
-            outcome = Outcome.UNROUTED
+        results, module = [], self.session.identity.module
+        for route in routes_of(message, self.routes):
+            result = RoutingResult.UNROUTED
             if route.endpoint is UPSTREAM:
                 self.counts.upstream += 1
                 self.on_upstream(message)
-            elif route.endpoint.module == self.identity.module and self.session.waiting >= _MAX_QUEUE:
+            elif route.endpoint.module == module and self.session.waiting >= _MAX_QUEUE:
                 self.counts.overflow += 1
-            elif route.endpoint.module == self.identity.module:
-                outcome = self._queue(
+            elif route.endpoint.module == module:
+                result = self._queue(
                     message, route.endpoint.input, route.priority, route.time_to_live, announce=announce
                 )
-            outcomes.append(outcome)
-        return outcomes
+            results.append(result)
+        return results
 
     def _queue(
         self, message: RoutedMessage, input_name: str, priority: int, time_to_live: int, *, announce: bool
-    ) -> Outcome:
-        topic = f"{self.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
+    ) -> RoutingResult:
+        topic = f"{self.session.identity.topics}/inputs/{input_name}/{bag_for_module(message)}"
         if len(topic.encode()) > MAX_TOPIC:
-            return Outcome.REFUSED
+            return RoutingResult.REFUSED
         expires = monotonic() + time_to_live if time_to_live else inf
         delivery = Delivery(message, topic, priority, expires)
         if announce:
             self.on_routed(delivery)
         self.session.enqueue(delivery)
-        return Outcome.ROUTED
+        return RoutingResult.ROUTED
 
 
 def _now() -> str:

@@ -22,13 +22,3 @@ class Faults:
     withhold_pubacks: bool = False
     workload_failures: int = 0
     token_lifetime: float | None = None
-
-    def refuses_connect(self) -> bool:
-        """Say whether this CONNECT is refused, and count it."""
-        self.refuse_connects -= (refused := self.refuse_connects > 0)
-        return refused
-
-    def fails_workload_call(self) -> bool:
-        """Say whether this call of the workload API fails, and count it."""
-        self.workload_failures -= (fails := self.workload_failures > 0)
-        return fails

@@ -12,19 +12,18 @@ from typing import Any, Self
 from ...messages import InputMessage
 from ...packaging.manifest.edge_manifest import RouteSpec
 from ..routing.messages import RoutedMessage
-from ..routing.routes import Router, built_in_routes
+from ..routing.routes import built_in_routes, compile_route
 from .broker import ModuleBroker
 from .connection import Connection
-from .dispatch import Counts, Dispatcher, Outcome
+from .dispatch import Counts, Dispatcher, RoutingResult
 from .faults import Faults
-from .identity import Identity
 from .listener import Listener
-from .methods import MethodResult
+from .methods import Methods
+from .sas import Identity
 from .session import Delivery, Session
 from .twin import Twin
-from .workload import WorkloadApi
+from .workload import GENERATION, WorkloadApi
 
-_GENERATION = "1"
 _API_VERSION = "2018-06-28"
 
 
@@ -56,6 +55,7 @@ class EdgeHub:
     Attributes:
         session: what is kept for the module: its queue, what is not acked yet, and counts of deliveries.
         counts, faults: what it saw; what a test lets go wrong.
+        twin, methods: its desired and reported properties; its direct methods.
         key, trust_bundle: the module's key; the authority's certificate as PEM text.
         connected, disconnected: events; one of them is set.
     """
@@ -83,19 +83,18 @@ class EdgeHub:
         self.counts, self.faults = Counts(), Faults()
         self.key = secrets.token_bytes(32)
         self._gateway = "127.0.0.1" if listen == "0.0.0.0" else listen  # noqa: S104 - only compared
-        self._identity = Identity(iothub, device, module, self.key)
-        self._twin = Twin(desired or {})
+        self.twin = Twin(desired or {})
         self.session = Session(
-            inputs=f"{self._identity.topics}/inputs/#",
+            identity=Identity(iothub, device, module, self.key),
             max_in_flight=max_in_flight,
             ack_timeout=ack_timeout,
             bound=queue_bound,
             delivered=on_delivered,
         )
+        specs = built_in_routes(module) if routes is None else routes
         self._dispatcher = Dispatcher(
-            identity=self._identity,
             leaf_device=leaf_device,
-            router=Router(built_in_routes(module) if routes is None else routes),
+            routes=[compile_route(name, spec) for name, spec in specs.items()],
             session=self.session,
             counts=self.counts,
             on_routed=on_routed,
@@ -103,17 +102,18 @@ class EdgeHub:
             on_upstream=on_upstream,
             private_output=private_output,
         )
-        self._broker = ModuleBroker(
-            identity=self._identity,
+        self.methods = Methods(self.session.send)
+        self._broker = broker = ModuleBroker(
             session=self.session,
-            twin=self._twin,
+            twin=self.twin,
+            methods=self.methods,
             faults=self.faults,
             token_grace=token_grace,
             output=self._dispatcher.take_output,
         )
         self.connected, self.disconnected = self.session.connected, self.session.disconnected
         self._tick = min(1.0, ack_timeout / 5)
-        self._listener = Listener(listen, lambda: Connection(self._broker))
+        self._listener = Listener(listen, lambda: Connection(broker.on_open, broker.on_packet, broker.on_close))
         self.trust_bundle = self._listener.trust_bundle
         self._workload_socket: Path | None = None
         self._ticking: asyncio.TimerHandle
@@ -128,14 +128,7 @@ class EdgeHub:
         await self._listener.open()
         folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="edgehub-", ignore_cleanup_errors=True))
         self._workload_socket = Path(folder, "workload.sock")
-        workload = WorkloadApi(
-            path=self._workload_socket,
-            trust_bundle=self.trust_bundle,
-            key=self.key,
-            module=self._identity.module,
-            generation=_GENERATION,
-            fails=self.faults.fails_workload_call,
-        )
+        workload = WorkloadApi(self._workload_socket, self.trust_bundle, self.session.identity, self.faults)
         workload.start()
         self._opened.push_async_callback(asyncio.to_thread, workload.stop)
         self._opened.push_async_callback(self._listener.close, self._broker.drop_connections)
@@ -150,27 +143,18 @@ class EdgeHub:
     @property
     def environment(self) -> dict[str, str]:
         """The seven variables that ``IoTHubModuleClient.create_from_edge_environment()`` reads."""
+        identity = self.session.identity
         return {
-            "IOTEDGE_IOTHUBHOSTNAME": self._identity.iothub,
-            "IOTEDGE_DEVICEID": self._identity.device,
-            "IOTEDGE_MODULEID": self._identity.module,
+            "IOTEDGE_IOTHUBHOSTNAME": identity.iothub,
+            "IOTEDGE_DEVICEID": identity.device,
+            "IOTEDGE_MODULEID": identity.module,
             "IOTEDGE_GATEWAYHOSTNAME": self._gateway,
-            "IOTEDGE_MODULEGENERATIONID": _GENERATION,
+            "IOTEDGE_MODULEGENERATIONID": GENERATION,
             "IOTEDGE_WORKLOADURI": f"unix://{self._workload_socket}",
             "IOTEDGE_APIVERSION": _API_VERSION,
         }
 
-    @property
-    def connects(self) -> int:
-        """How often the module connected."""
-        return self.session.connects
-
-    @property
-    def reported(self) -> dict[str, Any]:
-        """The reported properties."""
-        return self._twin.reported
-
-    async def send_telemetry(self, message: InputMessage) -> Outcome:
+    async def send_telemetry(self, message: InputMessage) -> RoutingResult:
         """Send a message as from a leaf device; waits while the module's queue is full.
 
         A message that names an input goes straight to it, for others the routes decide.
@@ -179,12 +163,8 @@ class EdgeHub:
 
     def set_desired(self, patch: dict[str, Any]) -> None:
         """Change desired properties; a connected and subscribed module gets the patch, one that is away does not."""
-        body = self._twin.update_desired(patch)
-        self.session.send(f"$iothub/twin/PATCH/properties/desired/?$version={self._twin.desired_version}", body)
-
-    async def invoke_method(self, name: str, body: object = None, timeout: float = 30.0) -> MethodResult:  # noqa: ASYNC109
-        """Call a direct method of the module and wait ``timeout`` seconds at most for the answer."""
-        return await self._broker.methods.invoke(name, body, timeout, self.session.send)
+        body = self.twin.update_desired(patch)
+        self.session.send(f"$iothub/twin/PATCH/properties/desired/?$version={self.twin.desired_version}", body)
 
     def drop_connections(self) -> None:
         """Drop all connections without a word; clients may come back at once."""

@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import orjson
 
-NOT_FOUND, TIMED_OUT = 404, 504
-
 
 class MethodResult(NamedTuple):
     """The answer to a direct method: 404 if the module does not listen, 504 if it did not answer in time."""
@@ -21,29 +19,24 @@ class MethodResult(NamedTuple):
 class Methods:
     """Calls that wait for their answers; each has a request id."""
 
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[str, bytes], bool]) -> None:
+        """Take what sends topic and bytes to the module, and says whether the module listens."""
+        self._send = send
         self._ids = count(1)
         self._waiting: dict[str, asyncio.Future[MethodResult]] = {}
 
-    async def invoke(self, name: str, body: object, limit: float, send: Callable[[str, bytes], bool]) -> MethodResult:
-        """Call a method and wait ``limit`` seconds at most.
-
-        Args:
-            name: the method's name.
-            body: any JSON value.
-            limit: seconds.
-            send: sends topic and bytes to the module; says whether the module listens.
-        """
+    async def invoke(self, name: str, body: object = None, limit: float = 30.0) -> MethodResult:
+        """Call a direct method of the module with any JSON value, and wait ``limit`` seconds at most for the answer."""
         request_id = f"{next(self._ids):x}"
         waiting: asyncio.Future[MethodResult] = asyncio.get_running_loop().create_future()
         self._waiting[request_id] = waiting
         try:
-            if not send(f"$iothub/methods/POST/{quote(name, safe='')}/?$rid={request_id}", orjson.dumps(body)):
-                return MethodResult(NOT_FOUND)
+            if not self._send(f"$iothub/methods/POST/{quote(name, safe='')}/?$rid={request_id}", orjson.dumps(body)):
+                return MethodResult(404)
             async with asyncio.timeout(limit):
                 return await waiting
         except TimeoutError:
-            return MethodResult(TIMED_OUT)
+            return MethodResult(504)
         finally:
             del self._waiting[request_id]
 

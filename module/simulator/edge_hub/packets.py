@@ -134,21 +134,15 @@ def _connect(body: bytes) -> Connect:
     return Connect(client_id, user_name, password, bool(flags & 0x02), keep_alive, level)
 
 
-def _subscribe(body: bytes) -> Subscribe:
+def _subscription(body: bytes, *, with_qos: bool) -> Subscribe | Unsubscribe:
+    """Read a SUBSCRIBE, or without a QoS for each filter an UNSUBSCRIBE."""
     filters, at = [], 2
     while at < len(body):
         text, at = _text(body, at)
-        filters.append((text, body[at]))
-        at += 1
-    return Subscribe(_SHORT.unpack_from(body)[0], filters)
-
-
-def _unsubscribe(body: bytes) -> Unsubscribe:
-    filters, at = [], 2
-    while at < len(body):
-        text, at = _text(body, at)
-        filters.append(text)
-    return Unsubscribe(_SHORT.unpack_from(body)[0], filters)
+        filters.append((text, body[at] if with_qos else 0))
+        at += with_qos
+    packet_id = _SHORT.unpack_from(body)[0]
+    return Subscribe(packet_id, filters) if with_qos else Unsubscribe(packet_id, [text for text, _ in filters])
 
 
 def _text(body: bytes, at: int, encoding: str = "utf-8") -> tuple[str, int]:
@@ -160,8 +154,8 @@ def _text(body: bytes, at: int, encoding: str = "utf-8") -> tuple[str, int]:
 
 _DECODERS: dict[int, Callable[[bytes], Packet]] = {
     1: _connect,
-    8: _subscribe,
-    10: _unsubscribe,
+    8: lambda body: _subscription(body, with_qos=True),
+    10: lambda body: _subscription(body, with_qos=False),
     12: lambda _: PingRequest(),
     14: lambda _: Disconnect(),
 }

@@ -1,10 +1,15 @@
-"""Shared access signatures: how a module proves that it holds its key (edgeHub `SharedAccessSignature.cs`)."""
+"""Who may connect: one module of one device, which proves by a shared access signature that it holds its key.
+
+Sources: edgeHub `MqttUsernameParser.cs`, `SharedAccessSignature.cs`.
+"""
 
 import hmac
 from base64 import b64encode
-from urllib.parse import unquote
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote
 
 from ...errors import ModuleError
+from .packets import Connect
 
 _PREFIX = "SharedAccessSignature "
 
@@ -41,3 +46,32 @@ def check(token: str, key: bytes, resource: str, now: float) -> float:
     if not expiry.isdigit() or float(expiry) <= now:
         raise TokenError(f"the token has expired: {expiry}")
     return float(expiry)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A module's identity: host name of the IoT hub, device id, module id, symmetric key."""
+
+    iothub: str
+    device: str
+    module: str
+    key: bytes
+
+    @property
+    def topics(self) -> str:
+        """The beginning of its own topics."""
+        return f"devices/{self.device}/modules/{self.module}"
+
+    def token_expiry(self, packet: Connect, now: float) -> float:
+        """Give when the token of this CONNECT expires, in seconds since the epoch.
+
+        Raises:
+            TokenError: it is another identity, or the token does not open the hub.
+        """
+        client_id = f"{self.device}/{self.module}"
+        *names, query = packet.user_name.split("/")[1:] or [""]
+        if packet.client_id != client_id or names != [self.device, self.module]:
+            raise TokenError(f"{packet.client_id!r} as {packet.user_name!r} is not {client_id}")
+        if not parse_qs(query.removeprefix("?")).get("api-version"):
+            raise TokenError(f"the user name {packet.user_name!r} has no api-version")
+        return check(packet.password, self.key, f"{self.iothub}/{self.topics}", now)

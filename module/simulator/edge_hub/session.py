@@ -16,6 +16,7 @@ import msgspec
 
 from ...transports.mqtt_packets import publish
 from ..routing.messages import RoutedMessage
+from .sas import Identity
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -54,7 +55,7 @@ class Session:
     """The module's queue and subscriptions; outlives connections.
 
     Attributes:
-        inputs: the topic filter of the module's inputs.
+        identity: the module's.
         max_in_flight: messages sent and not acked at most.
         ack_timeout: seconds until one of them is sent again.
         bound: number of waiting messages from which on ``room`` waits.
@@ -69,7 +70,7 @@ class Session:
         acked, redelivered, expired: counts of messages.
     """
 
-    inputs: str
+    identity: Identity
     max_in_flight: int
     ack_timeout: float
     bound: int
@@ -87,9 +88,11 @@ class Session:
     expired: int = 0
     _queues: dict[int, deque[Delivery]] = field(default_factory=dict)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
+    _inputs: str = ""
     _last_id: int = 0
 
     def __post_init__(self) -> None:
+        self._inputs = f"{self.identity.topics}/inputs/#"
         self._room.set()
         self.disconnected.set()
 
@@ -114,14 +117,12 @@ class Session:
 
     def send(self, topic: str, body: bytes) -> bool:
         """Publish to the module if it is connected and subscribed to the topic; say whether it is."""
-        if self.link is None or not self.listens_to(topic):
+        filters = self.subscriptions
+        listens = any(topic == each or (each.endswith("#") and topic.startswith(each[:-1])) for each in filters)
+        if self.link is None or not listens:
             return False
         self.link.send(publish(topic, body, self.new_packet_id()))
         return True
-
-    def listens_to(self, topic: str) -> bool:
-        """Say whether a subscription takes this topic."""
-        return any(topic == each or (each.endswith("#") and topic.startswith(each[:-1])) for each in self.subscriptions)
 
     def enqueue(self, delivery: Delivery) -> None:
         """Take a message for the module, and send it if it may go at once."""
@@ -141,17 +142,24 @@ class Session:
         await self._room.wait()
 
     def pump(self) -> None:
-        """Send what may be sent: first what was sent before and not acked, then waiting messages up to the limit."""
-        if self.link is None or self.inputs not in self.subscriptions:
+        """Send first what was not acked, then what waits, up to the limit and the best priority first."""
+        if self.link is None or self._inputs not in self.subscriptions:
             return
         now = monotonic()
         for delivery in list(self.in_flight.values()):
             if delivery.sent_at is None and delivery.not_before <= now:
                 self._send(delivery, now)
-        while len(self.in_flight) < self.max_in_flight and (taken := self._take(now)) is not None:
-            taken.packet_id = self.new_packet_id()
-            self.in_flight[taken.packet_id] = taken
-            self._send(taken, now)
+        while self.waiting and len(self.in_flight) < self.max_in_flight:
+            delivery = next(queue for queue in self._queues.values() if queue).popleft()
+            self.waiting -= 1
+            if self.waiting <= self.bound // 2:
+                self._room.set()
+            if delivery.expires <= now:
+                self.expired += 1
+                continue
+            delivery.packet_id = self.new_packet_id()
+            self.in_flight[delivery.packet_id] = delivery
+            self._send(delivery, now)
 
     def new_packet_id(self) -> int:
         """Give a packet id that no un-acked message has."""
@@ -188,15 +196,3 @@ class Session:
         if self.link is not None:
             self.link.send(publish(delivery.topic, delivery.message.body, delivery.packet_id, dup=dup))
         self.delivered(delivery)
-
-    def _take(self, now: float) -> Delivery | None:
-        """Take the next waiting message, best priority first."""
-        while self.waiting:
-            delivery = next(queue for queue in self._queues.values() if queue).popleft()
-            self.waiting -= 1
-            if self.waiting <= self.bound // 2:
-                self._room.set()
-            if delivery.expires > now:
-                return delivery
-            self.expired += 1
-        return None

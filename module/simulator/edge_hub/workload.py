@@ -9,12 +9,15 @@ import socket
 import socketserver
 import threading
 from base64 import b64decode
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from . import sas
+from .faults import Faults
+
+GENERATION = "1"
+"""The module's generation id, which is part of the path."""
 
 _MAX_REQUEST = 65_536
 
@@ -24,11 +27,9 @@ class WorkloadApi(socketserver.ThreadingUnixStreamServer):
 
     daemon_threads = True
 
-    def __init__(
-        self, *, path: Path, trust_bundle: str, key: bytes, module: str, generation: str, fails: Callable[[], bool]
-    ) -> None:
-        self._trust_bundle, self._key, self._fails = trust_bundle, key, fails
-        self._sign_path = f"/modules/{quote(module, safe='')}/genid/{quote(generation, safe='')}/sign"
+    def __init__(self, path: Path, trust_bundle: str, identity: sas.Identity, faults: Faults) -> None:
+        self._trust_bundle, self._key, self._faults = trust_bundle, identity.key, faults
+        self._sign_path = f"/modules/{quote(identity.module, safe='')}/genid/{GENERATION}/sign"
         super().__init__(str(path), _Exchange)
 
     def start(self) -> None:
@@ -42,7 +43,8 @@ class WorkloadApi(socketserver.ThreadingUnixStreamServer):
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, dict[str, str]]:
         """Give status and document for one request."""
-        if self._fails():
+        if self._faults.workload_failures > 0:
+            self._faults.workload_failures -= 1
             return 500, {"message": "a fault was switched on"}
         if (method, target) == ("GET", "/trust-bundle"):
             return 200, {"certificate": self._trust_bundle}

@@ -5,6 +5,7 @@ Kinds are checked while compiling, as edgeHub does: comparing an application pro
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from lark import Token, Tree
@@ -38,7 +39,8 @@ def compile_condition(tree: Tree[Any] | None) -> Callable[[RoutedMessage], bool]
 
 
 def _term(tree: Tree[Any]) -> Term:
-    return _COMPILERS[tree.data](tree.children)
+    """Compile a part of the tree; its compiler gets the tokens as they are and the parts below it compiled."""
+    return _COMPILERS[tree.data](*[_term(child) if isinstance(child, Tree) else child for child in tree.children])
 
 
 def _constant(kind: Kind, value: Value) -> Term:
@@ -63,24 +65,24 @@ def _refuse(token: Token, *terms: Term) -> RouteSyntaxError:
 # Literals -------------------------------------------------------------------------------------------------------------
 
 
-def _number(children: list[Token]) -> Term:
+def _number(token: Token) -> Term:
     try:
-        return _constant(Kind.NUMBER, float(children[0]))
+        return _constant(Kind.NUMBER, float(token))
     except ValueError:  # such as "e5", which the lexer takes for a number
         return _constant(Kind.UNDEFINED, UNDEFINED)
 
 
-def _string(children: list[Token]) -> Term:
-    text = re.sub(r"\\[uU]([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), children[0][1:-1])
+def _string(token: Token) -> Term:
+    text = re.sub(r"\\[uU]([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), token[1:-1])
     return _constant(Kind.STRING, re.sub(r"""\\(["'\\])""", r"\1", text))
 
 
 # Properties -----------------------------------------------------------------------------------------------------------
 
 
-def _property(name: str) -> Term:
+def _property(token: Token) -> Term:
     """Names of application properties are compared without regard to case (`Message`)."""
-    folded = name.lower()
+    name, folded = str(token), token.lower()
 
     def get(message: RoutedMessage) -> Value:
         properties = message.properties
@@ -91,10 +93,10 @@ def _property(name: str) -> Term:
     return Term(Kind.STRING, get)
 
 
-def _system_property(children: list[Token]) -> Term:
+def _system_property(token: Token) -> Term:
     """An application property of the whole name, ``$`` included, goes first."""
-    name, other = str(children[0]), _system_or_body(children[0])
-    return other if "[" in name or "]" in name else _apply(other.kind, _first_defined, _property(name), other)
+    other = _system_or_body(token)
+    return other if "[" in token or "]" in token else _apply(other.kind, _first_defined, _property(token), other)
 
 
 def _system_or_body(token: Token) -> Term:
@@ -140,48 +142,39 @@ def _from_json(value: object) -> Value:
 # Operators ------------------------------------------------------------------------------------------------------------
 
 
-def _negate(children: list[Any]) -> Term:
-    term = _term(children[1])
+def _negate(sign: Token, term: Term) -> Term:
     if term.kind is not Kind.NUMBER:
-        raise _refuse(children[0], term)
+        raise _refuse(sign, term)
     return _apply(Kind.NUMBER, arithmetic("-"), _constant(Kind.NUMBER, 0.0), term)
 
 
-def _not(children: list[Any]) -> Term:
-    term = _term(children[1])
+def _not(sign: Token, term: Term) -> Term:
     if term.kind not in {Kind.BOOL, Kind.NULL, Kind.ANY}:
-        raise _refuse(children[0], term)
+        raise _refuse(sign, term)
     if term.kind is Kind.NULL:
         return _constant(Kind.BOOL, True)
     return _apply(Kind.BOOL, lambda value: not value if isinstance(value, bool) else UNDEFINED, term)
 
 
-def _arithmetic(children: list[Any]) -> Term:
-    left, sign, right = _operands(children, Kind.NUMBER)
+def _arithmetic(left: Term, sign: Token, right: Term) -> Term:
     any_kind = Kind.ANY in {left.kind, right.kind}
     if sign == "%" and any_kind:
         raise _refuse(sign, left, right)
-    return _apply(Kind.ANY if any_kind else Kind.NUMBER, arithmetic(sign), left, right)
+    return _both(left, sign, right, arithmetic(sign), takes=Kind.NUMBER, gives=Kind.ANY if any_kind else Kind.NUMBER)
 
 
-def _both(children: list[Any], takes: Kind | None, gives: Kind | None, function: Callable[..., Value]) -> Term:
-    """Give the function of left and right; None: they take the left one's kind, or give it."""
-    left, _, right = _operands(children, takes)
+def _both(
+    left: Term, sign: Token, right: Term, function: Callable[..., Value], *, takes: Kind | None, gives: Kind | None
+) -> Term:
+    """Give the function of left and right; None: they take the left one's kind, or give it (`CheckOperands`)."""
+    expected = takes or left.kind
+    if not (expected.fits(left.kind) and expected.fits(right.kind)):
+        raise _refuse(sign, left, right)
     return _apply(gives or left.kind, function, left, right)
 
 
-def _operands(children: list[Any], kind: Kind | None) -> tuple[Term, Token, Term]:
-    """Give left, sign and right; both must be of the kind, or of the left one's if None (`CheckOperands`)."""
-    left, sign, right = _term(children[0]), children[1], _term(children[2])
-    expected = kind or left.kind
-    if not (expected.fits(left.kind) and expected.fits(right.kind)):
-        raise _refuse(sign, left, right)
-    return left, sign, right
-
-
-def _logical(children: list[Any]) -> Term:
+def _logical(left: Term, sign: Token, right: Term) -> Term:
     """Three-valued AND and OR (`CheckBooleanOperands`, which takes the body on the right only if it is on the left)."""
-    left, sign, right = _term(children[0]), children[1], _term(children[2])
     plain = {Kind.NULL, Kind.BOOL, Kind.UNDEFINED}
     if not (left.kind is Kind.ANY or (left.kind in plain and right.kind in plain)):
         raise _refuse(sign, left, right)
@@ -203,9 +196,8 @@ def _logical(children: list[Any]) -> Term:
     return _apply(Kind.BOOL, decide, left, right)
 
 
-def _call(children: list[Any]) -> Term:
-    name = children[0]
-    terms = [_term(child) for child in children if isinstance(child, Tree)]
+def _call(name: Token, *arguments: Token | Term) -> Term:
+    terms = [each for each in arguments if isinstance(each, Term)]
     forms = FUNCTIONS.get(name.lower())
     if forms is None:
         raise RouteSyntaxError(f"there is no function {name}()")
@@ -215,23 +207,23 @@ def _call(children: list[Any]) -> Term:
     return _apply(form.gives, form.call, *terms)
 
 
-_COMPILERS: dict[str, Callable[[list[Any]], Term]] = {
-    "nested": lambda children: _term(children[1]),
-    "boolean": lambda children: _constant(Kind.BOOL, children[0] == "true"),
+_COMPILERS: dict[str, Callable[..., Term]] = {
+    "nested": lambda _open, term, _close: term,
+    "boolean": lambda word: _constant(Kind.BOOL, word == "true"),
     "string": _string,
     "number": _number,
-    "hexadecimal": lambda children: _constant(Kind.NUMBER, float(int(children[0], 16))),
+    "hexadecimal": lambda token: _constant(Kind.NUMBER, float(int(token, 16))),
     "null": lambda _: _constant(Kind.NULL, NULL),
     "undefined": lambda _: _constant(Kind.UNDEFINED, UNDEFINED),
-    "property": lambda children: _property(str(children[0])),
+    "property": _property,
     "system_property": _system_property,
-    "escaped_system_property": lambda children: _system_or_body(children[1]),
+    "escaped_system_property": lambda _open, token, _close: _system_or_body(token),
     "call": _call,
     "negate": _negate,
     "not_": _not,
     "arithmetic": _arithmetic,
-    "concatenation": lambda children: _both(children, Kind.STRING, Kind.STRING, FUNCTIONS["concat"][0].call),
-    "comparison": lambda children: _both(children, None, Kind.BOOL, comparison(children[1])),
-    "coalesce": lambda children: _both(children, None, None, _first_defined),
+    "concatenation": partial(_both, function=FUNCTIONS["concat"][0].call, takes=Kind.STRING, gives=Kind.STRING),
+    "comparison": lambda left, sign, right: _both(left, sign, right, comparison(sign), takes=None, gives=Kind.BOOL),
+    "coalesce": partial(_both, function=_first_defined, takes=None, gives=None),
     "logical": _logical,
 }

@@ -47,6 +47,7 @@ CONDITION_NAMES = {
 edgeHub keeps the correlation id as ``cid``: ``$correlationId`` is undefined in its conditions.
 """
 
+_CONDITION_OF = {ours: theirs for theirs, ours in CONDITION_NAMES.items()}
 _ADDED_BY_HUB = len("edgeMessageId") + 36 + len("edgeHubOriginInterface") + len("downstream")
 _ENCODINGS = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 _UNREAD = object()
@@ -86,12 +87,8 @@ class RoutedMessage(msgspec.Struct):
             return False
         size = len(self.body) + _ADDED_BY_HUB
         size += sum(len(key) + len(value) for key, value in self.properties.items())
-        size += sum(len(CONDITION_OF[key]) + len(value) for key, value in self.system.items() if key in CONDITION_OF)
+        size += sum(len(_CONDITION_OF[key]) + len(value) for key, value in self.system.items() if key in _CONDITION_OF)
         return size > OVERSIZE
-
-
-CONDITION_OF = {ours: theirs for theirs, ours in CONDITION_NAMES.items()}
-"""CONDITION_NAMES the other way round."""
 
 
 def from_device(message: InputMessage, device: str, creation_time: str) -> RoutedMessage:

@@ -1,6 +1,6 @@
 """edgeHub routes: which message goes where (edgeHub `RouteFactory.cs`, `Evaluator.cs`)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ...errors import SettingsError
@@ -53,19 +53,12 @@ def compile_route(name: str, spec: RouteSpec) -> Route:
     return Route(prefix, passes, parsed.endpoint, spec.priority, spec.time_to_live)
 
 
-class Router:
-    """All routes of a hub."""
-
-    def __init__(self, specs: Mapping[str, RouteSpec]) -> None:
-        self._routes = [compile_route(name, spec) for name, spec in specs.items()]
-
-    def routes_of(self, message: RoutedMessage) -> Iterable[Route]:
-        """Give one route for each place the message goes to: that of the best priority if several lead there."""
-        found: dict[Endpoint, Route] = {}
-        source = message.source
-        for route in self._routes:
-            if source.startswith(route.prefix) and route.passes(message):
-                other = found.get(route.endpoint)
-                if other is None or route.priority < other.priority:
-                    found[route.endpoint] = route
-        return found.values()
+def routes_of(message: RoutedMessage, routes: Iterable[Route]) -> Iterable[Route]:
+    """Give one route for each place the message goes to: that of the best priority if several lead there."""
+    found: dict[Endpoint, Route] = {}
+    for route in routes:
+        if message.source.startswith(route.prefix) and route.passes(message):
+            other = found.get(route.endpoint)
+            if other is None or route.priority < other.priority:
+                found[route.endpoint] = route
+    return found.values()

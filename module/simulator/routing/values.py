@@ -72,9 +72,23 @@ def _place(value: Value) -> tuple[int, Value]:
     return 1 if isinstance(value, bool) else 2 if isinstance(value, float) else 3, value
 
 
-def number(value: float) -> Value:
-    """Give a number; edgeHub's undefined number is "not a number"."""
-    return UNDEFINED if math.isnan(value) else value
+def _on(kinds: tuple[type, ...], function: Callable[..., Value | int]) -> Callable[..., Value]:
+    """Give the function that is undefined unless its arguments are of these types; not-a-number is undefined too."""
+
+    def call(*values: Value) -> Value:
+        if tuple(map(type, values)) != kinds:
+            return UNDEFINED
+        try:
+            result = function(*values)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            return UNDEFINED
+        if isinstance(result, bool | str | Marker):
+            return result
+        return UNDEFINED if math.isnan(result) else float(result)
+
+    return call
 
 
 def arithmetic(sign: str) -> Callable[[Value, Value], Value]:
@@ -88,14 +102,8 @@ def arithmetic(sign: str) -> Callable[[Value, Value], Value]:
     def modulo(left: float, right: float) -> float:
         return math.fmod(left, right) if right and math.isfinite(left) else math.nan
 
-    calculate = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": divide, "%": modulo}[sign]
-
-    def apply(left: Value, right: Value) -> Value:
-        if isinstance(left, float) and isinstance(right, float):
-            return number(calculate(left, right))
-        return UNDEFINED
-
-    return apply
+    calculate = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": divide, "%": modulo}
+    return _on((float, float), calculate[sign])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +129,6 @@ class Overload:
         takes = self.takes + self.takes[-1:] * (len(given) - len(self.takes)) if self.repeats else self.takes
         pairs = list(zip(takes, given, strict=False))
         return len(takes) == len(given) and all(a is b or (self.from_body and a.fits(b)) for a, b in pairs)
-
-
-def _on(kinds: tuple[type, ...], function: Callable[..., Value | int]) -> Callable[..., Value]:
-    """Give the function that is undefined unless its arguments are of these types."""
-
-    def call(*values: Value) -> Value:
-        if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
-            return UNDEFINED
-        try:
-            result = function(*values)
-        except OverflowError:
-            return math.inf
-        except ValueError:
-            return UNDEFINED
-        return number(float(result)) if isinstance(result, int | float) and not isinstance(result, bool) else result
-
-    return call
 
 
 def _strings(*values: Value) -> Value:
@@ -170,12 +161,9 @@ def _is_null(value: Value) -> Value:
 _N, _S, _B = Kind.NUMBER, Kind.STRING, Kind.BOOL
 
 
-def _math(function: Callable[..., float], count: int = 1) -> list[Overload]:
-    return [Overload((_N,) * count, _N, _on((float,) * count, function))]
-
-
-def _text(gives: Kind, function: Callable[..., Value | int], count: int = 1) -> list[Overload]:
-    return [Overload((_S,) * count, gives, _on((str,) * count, function))]
+def _form(takes: tuple[Kind, ...], gives: Kind, function: Callable[..., Value | int]) -> Overload:
+    """The form that is undefined unless its arguments are really of these kinds, numbers or strings."""
+    return Overload(takes, gives, _on(tuple(float if kind is _N else str for kind in takes), function))
 
 
 def _check(takes: Kind, call: Callable[[Value], Value]) -> list[Overload]:
@@ -185,14 +173,14 @@ def _check(takes: Kind, call: Callable[[Value], Value]) -> list[Overload]:
 
 
 FUNCTIONS: dict[str, list[Overload]] = {
-    "abs": _math(abs),
-    "ceiling": _math(math.ceil),
-    "exp": _math(math.exp),
-    "floor": _math(math.floor),
-    "power": _math(math.pow, 2),
-    "sign": _math(lambda value: (value > 0) - (value < 0)),
-    "sqrt": _math(math.sqrt),
-    "square": _math(lambda value: value * value),
+    "abs": [_form((_N,), _N, abs)],
+    "ceiling": [_form((_N,), _N, math.ceil)],
+    "exp": [_form((_N,), _N, math.exp)],
+    "floor": [_form((_N,), _N, math.floor)],
+    "power": [_form((_N, _N), _N, math.pow)],
+    "sign": [_form((_N,), _N, lambda value: (value > 0) - (value < 0))],
+    "sqrt": [_form((_N,), _N, math.sqrt)],
+    "square": [_form((_N,), _N, lambda value: value * value)],
     "as_number": [Overload((_S,), _N, _as_number), Overload((_N,), _N, _as_number)],
     "is_bool": _check(_B, lambda value: value if value is UNDEFINED else isinstance(value, bool)),
     "is_defined": [Overload((kind,), _B, lambda value: value is not UNDEFINED, from_body=False) for kind in Kind],
@@ -204,17 +192,14 @@ FUNCTIONS: dict[str, list[Overload]] = {
     "is_number": _check(_N, lambda value: isinstance(value, float) and math.isfinite(value)),
     "is_string": _check(_S, lambda value: isinstance(value, str)),
     "concat": [Overload((_S, _S), _S, _strings, repeats=True)],
-    "contains": _text(_B, lambda text, part: part in text, 2),
-    "ends_with": _text(_B, str.endswith, 2),
-    "index_of": _text(_N, str.find, 2),
-    "length": _text(_N, len),
-    "lower": _text(_S, str.lower),
-    "starts_with": _text(_B, str.startswith, 2),
-    "substring": [
-        Overload((_S, _N), _S, _on((str, float), _substring)),
-        Overload((_S, _N, _N), _S, _on((str, float, float), _substring)),
-    ],
-    "upper": _text(_S, str.upper),
+    "contains": [_form((_S, _S), _B, lambda text, part: part in text)],
+    "ends_with": [_form((_S, _S), _B, str.endswith)],
+    "index_of": [_form((_S, _S), _N, str.find)],
+    "length": [_form((_S,), _N, len)],
+    "lower": [_form((_S,), _S, str.lower)],
+    "starts_with": [_form((_S, _S), _B, str.startswith)],
+    "substring": [_form((_S, _N), _S, _substring), _form((_S, _N, _N), _S, _substring)],
+    "upper": [_form((_S,), _S, str.upper)],
     # Never true here: the simulator routes no twin changes.
     "twin_change_includes": [Overload((_S,), _B, lambda _: UNDEFINED)],
 }

@@ -4,7 +4,3 @@ What run() and the functions that it reaches do is read in their source; what th
 is after init(). Harmless is what neither acts on the world nor changes anything that outlives the call. Whatever is not
 understood is not harmless. What a script prints or logs it may say twice.
 """
-
-from .calls import what_stands_against
-
-__all__ = ["what_stands_against"]

@@ -158,14 +158,13 @@ class Body(ast.NodeVisitor):
 
     # Expressions
 
-    def visit_Subscript(self, node: ast.Subscript) -> int:
+    def visit_Subscript(self, node: ast.Subscript | ast.Starred) -> int:
         """Give the level of what is inside."""
-        self.visit(node.slice)
+        if isinstance(node, ast.Subscript):
+            self.visit(node.slice)
         return inside(self.visit(node.value))
 
-    def visit_Starred(self, node: ast.Starred) -> int:
-        """Give the level of what is inside."""
-        return inside(self.visit(node.value))
+    visit_Starred = visit_Subscript  # noqa: N815 - ast's name
 
     def visit_Lambda(self, node: ast.Lambda) -> int:
         """Read it at once, for arguments that outlive the call."""
@@ -196,25 +195,21 @@ class Body(ast.NodeVisitor):
             raise self.stands(node, f"uses the name {name} for two things")
         self._locals[name] = max(self._locals.get(name, OWN), level)
 
-    def visit_Name(self, node: ast.Name) -> int:
-        """Give the level of a name."""
+    def visit_Name(self, node: ast.Name | ast.Attribute) -> int:
+        """Give the level of a name, or of an attribute that is known to do nothing when it is read."""
         value = self.outside(node)
         if value is not MISSING:
             return self.level_of_outside(node, value)
-        if node.id not in self._locals:
-            raise self.stands(node, f"uses {node.id}, which is not there")
-        level = self._locals[node.id]
-        return max(level, HOLDS) if self.reader.mixes else level
-
-    def visit_Attribute(self, node: ast.Attribute) -> int:
-        """Give the level of an attribute that is known to do nothing when it is read."""
-        value = self.outside(node)
-        if value is not MISSING:
-            return self.level_of_outside(node, value)
+        if isinstance(node, ast.Name):
+            if node.id not in self._locals:
+                raise self.stands(node, f"uses {node.id}, which is not there")
+            return max(self._locals[node.id], HOLDS) if self.reader.mixes else self._locals[node.id]
         level: int = self.visit(node.value)
         if node.attr in READING or (level == MODEL and (node.attr in SCORING or node.attr.endswith("_"))):
             return inside(level)
         raise self.stands(node, f"uses .{node.attr}, which is not known to be harmless")
+
+    visit_Attribute = visit_Name  # noqa: N815 - ast's name
 
     def outside(self, node: ast.expr) -> Any:
         """Give what a name from outside of the function stands for at present, or an attribute of a module or class."""

@@ -82,7 +82,8 @@ class CallingBody(Body):
         """Refuse a call that writes into what may outlive it, by whatever parameter."""
         if self.reader.libraries.is_read(value):
             return
-        sentence = f"lets {ast.unparse(node.func)[:60]}() write into what may outlive the call"
+        text = ast.unparse(node.func)[:60]
+        sentence = f"lets {text}() write into what may outlive the call"
         name = self.reader.libraries.name(value)
         unknown: list[ast.expr] = [each for each in node.args if isinstance(each, ast.Starred)]
         unknown += [each.value for each in node.keywords if each.arg is None]
@@ -96,17 +97,14 @@ class CallingBody(Body):
                 if parameter != "out" or self.visit(given) > OWN:
                     raise self.stands(node, sentence)
             elif parameter in IN_PLACE and constant is not IN_PLACE[parameter]:
-                self._in_place(node, given_levels)
+                # It may work in its argument's or its object's own memory: it is taken for a call that does.
+                owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+                if owner is not None and not isinstance(self.outside(owner), ModuleType | type):
+                    self.change(owner, node)
+                if max(given_levels, default=OWN) > OWN:
+                    raise self.stands(node, f"lets {text}() change what may outlive the call")
         if may_write(name) and _parameters(value) == () and max(given_levels[2:], default=OWN) > OWN:
             raise self.stands(node, sentence)
-
-    def _in_place(self, node: ast.Call, given: Sequence[int]) -> None:
-        """Take a call that may work in its argument's or its object's own memory for one that does."""
-        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if owner is not None and not isinstance(self.outside(owner), ModuleType | type):
-            self.change(owner, node)
-        if max(given, default=OWN) > OWN:
-            raise self.stands(node, f"lets {ast.unparse(node.func)[:60]}() change what may outlive the call")
 
     def _call_outside(
         self, node: ast.Call, value: Any, arguments: Sequence[int], named: dict[str, int], given: int

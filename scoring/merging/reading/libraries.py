@@ -169,7 +169,15 @@ class Libraries:
         Raises:
             Stranger: it is neither plain data nor a model, or holds something of no known library.
         """
-        has_model = max([self._leaf(leaf) for leaf in _leaves(value)], default=False)
+        has_model = False
+        for leaf in _leaves(value):
+            kind = type(leaf)
+            is_frame = kind.__module__.split(".")[0] == "pandas" and kind.__name__ in _PANDAS
+            if is_constant(leaf) or kind is np.ndarray or is_frame:
+                continue
+            if not self.is_model(leaf) and not (isinstance(leaf, type) and self.is_harmless_exception(leaf)):
+                raise Stranger(f"holds {kind.__module__}.{kind.__qualname__}, which is not understood")
+            has_model = True
         seen: dict[int, object] = {}
         waiting = [value]
         while waiting:
@@ -181,15 +189,6 @@ class Libraries:
                 raise Stranger("holds more than can be looked through")
             waiting += self._parts(each)
         return has_model
-
-    def _leaf(self, value: object) -> bool:
-        kind = type(value)
-        top = kind.__module__.split(".")[0]
-        if is_constant(value) or kind is np.ndarray or (top == "pandas" and kind.__name__ in _PANDAS):
-            return False
-        if not self.is_model(value) and not (isinstance(value, type) and self.is_harmless_exception(value)):
-            raise Stranger(f"holds {kind.__module__}.{kind.__qualname__}, which is not understood")
-        return True
 
     def _parts(self, value: Any) -> list[object]:
         """Give what a value refers to, unless it is a stranger itself."""

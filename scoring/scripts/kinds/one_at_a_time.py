@@ -12,16 +12,13 @@ from ...bodies.codecs import Body
 from ...errors import ScoringError, TransientError
 from ...merging.comparison import Scoring
 from ...merging.merge_policy import Merging
-from ...merging.reading import what_stands_against
+from ...merging.reading.calls import what_stands_against
 from ...predictions import Context, Outcome, Request
 from ..answering import Answering
 from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
-
-CONTEXT = "context"
-"""The parameter, other than the first, that gets what the request came with."""
 
 
 class OneAtATime(ABC):
@@ -49,11 +46,18 @@ class OneAtATime(ABC):
         Raises:
             ScriptError: run() has a parameter that no message fills.
         """
-        self.run = run.taking_context(CONTEXT) if self.takes_context else run
+        self.run = run.taking_context("context") if self.takes_context else run
         self.answering = answering
-        # Those with headers or a context are each their own.
-        is_merged = self.merges and not (self.run.headers or self.run.context)
-        self.merging = self._merging(merge_mode) if is_merged else None
+        self.merging: Merging | None = None
+        if self.merges and not (self.run.headers or self.run.context):  # those with one of them are each their own
+            own: Callable[[object], object] = (lambda value: value) if self.is_text else deepcopy
+            scoring = Scoring(
+                lambda value: self._call(own(value)),
+                answering.outcome,
+                lambda values: self._one_by_one([Request(own(value)) for value in values]),
+            )
+            read = partial(what_stands_against, run.function, text=self.is_text)
+            self.merging = Merging(merge_mode, read, scoring)
 
     @abstractmethod
     def decode(self, body: Body) -> object:
@@ -78,32 +82,21 @@ class OneAtATime(ABC):
             return {}
         return {HEADERS: {"Content-Type": body.content_type or "application/json", **body.headers}}
 
-    def _merging(self, mode: str) -> Merging:
-        own: Callable[[object], object] = (lambda value: value) if self.is_text else deepcopy
-        scoring = Scoring(
-            lambda value: self._call(own(value)),
-            self.answering.outcome,
-            lambda values: self._one_by_one([Request(own(value)) for value in values]),
-        )
-        return Merging(mode, partial(what_stands_against, self.run.function, text=self.is_text), scoring)
-
     def _one_by_one(self, requests: Sequence[Request]) -> list[Outcome]:
         """Call run() once per request, and return after a turn's time."""
         outcomes: list[Outcome] = []
         end = time.perf_counter() + TURN
         for request in requests:
-            outcomes.append(self._outcome(request))
+            try:
+                (value,) = values_of((request,))
+                result = self._call(value, *contexts_of((request,)))
+            except BaseException as error:  # SystemExit and CancelledError too
+                outcomes.append(self.error(error))
+            else:
+                outcomes.append(self.answering.outcome(result))
             if time.perf_counter() > end or isinstance(outcomes[-1], TransientError):
                 break
         return outcomes
-
-    def _outcome(self, request: Request) -> Outcome:
-        try:
-            (value,) = values_of((request,))
-            result = self._call(value, *contexts_of((request,)))
-        except BaseException as error:  # SystemExit and CancelledError too
-            return self.error(error)
-        return self.answering.outcome(result)
 
     def _call(self, request: object, context: Context | None = None) -> object:
         arguments = request if isinstance(request, dict) else {self.run.name: request}

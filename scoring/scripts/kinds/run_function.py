@@ -31,11 +31,7 @@ class Awaiting:
             return result
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(_awaited(result))
-
-
-async def _awaited(result: Any) -> object:
-    return await result
+        return self._loop.run_until_complete(result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 import inspect
 import json
+import traceback
 
 from ...bodies.codecs import Body, decode_json, decode_text
 from ...errors import RequestError, ScoringError
-from ..traces import entered
 from .one_at_a_time import OneAtATime
 
 
@@ -40,5 +40,6 @@ class Schema(OneAtATime):
     def error(self, raised: BaseException) -> ScoringError:
         """Give what a call raised; what the decorators raise on the way to run() is the body's fault."""
         code = getattr(inspect.unwrap(self.run.function), "__code__", None)
-        is_before = isinstance(raised, Exception) and code is not None and not entered(raised, code)
+        has_entered = any(frame.f_code is code for frame, _ in traceback.walk_tb(raised.__traceback__))
+        is_before = isinstance(raised, Exception) and code is not None and not has_entered
         return self.answering.error(raised, misfit=is_before)

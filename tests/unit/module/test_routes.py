@@ -13,8 +13,7 @@ from unit_parts import message, reason, value
 
 from module.messages import Accepted, InputMessage, OutputMessage
 from module.routes import MAX_SIZE, Routes
-from module.transports.mqtt_packets import publish
-from module.transports.topics import output_bag
+from module.transports.mqtt_packets import output_bag, publish
 from scoring import NOTHING, Prediction, RequestError
 from scoring.compat.aml_response import AMLResponse
 from scoring.errors import RunError, ScoringError

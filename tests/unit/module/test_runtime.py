@@ -42,5 +42,5 @@ async def test_pictures_are_never_decoded_on_the_event_loop(
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     (tmp_path / "scoring.json").write_text(fields)
     monkeypatch.setattr(runtime, "_INSTANT", 1e9)
-    scoring = await start_scoring(Settings(dir=tmp_path, journal_dir=tmp_path), Mock())
-    assert scoring.batcher.in_place is is_on_the_loop
+    batcher = await start_scoring(Settings(dir=tmp_path, journal_dir=tmp_path), Mock())
+    assert batcher.in_place is is_on_the_loop

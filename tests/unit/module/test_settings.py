@@ -12,7 +12,7 @@ from module.errors import SettingsError
 from module.settings import Settings, describe, read
 from scoring.options import Options
 
-OPTIONS = Options.__struct_fields__
+OPTIONS = ("body", *Options.__struct_fields__)
 
 
 def test_defaults(tmp_path: Path) -> None:

@@ -43,11 +43,11 @@ def test_the_environment_is_asked_anew_until_options_are_installed(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A notebook may change its mind; in the module what was read at the start holds."""
-    assert current() == Options()
+    assert current(Options) == Options()
     monkeypatch.setenv("SCORING_PROVIDER_OPTIONS", '{"cuda": {"device_id": 1}}')
-    assert current() == Options(provider_options={"cuda": {"device_id": 1}})
+    assert current(Options) == Options(provider_options={"cuda": {"device_id": 1}})
     install(Options(calibration_s=0, providers="CPU"))
-    assert current() == Options(calibration_s=0, providers="CPU")
+    assert current(Options) == Options(calibration_s=0, providers="CPU")
     assert OnnxModel(models / "affine" / "model.onnx").session.get_providers() == [CPU]
 
 

@@ -32,8 +32,9 @@ async def test_calls_run_one_after_another_on_one_thread(thread: ScoringThread) 
     seen: list[tuple[int, int | None]] = []
     answers = [thread.call(lambda n=n: seen.append((n, threading.get_ident()))) for n in range(50)]  # type: ignore[misc]
     await asyncio.gather(*answers)
-    assert seen == [(n, thread.ident) for n in range(50)]
-    assert thread.ident != threading.get_ident()
+    ident = await thread.call(threading.get_ident)
+    assert seen == [(n, ident) for n in range(50)]
+    assert ident != threading.get_ident()
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt()])
@@ -87,6 +88,6 @@ def test_it_never_keeps_a_process_from_ending() -> None:
     go_on = threading.Event()
     thread = asyncio.run(leave())
     assert not ended(thread, 0.01)
-    assert next(t for t in threading.enumerate() if t.ident == thread.ident).daemon
+    assert thread._thread.daemon
     go_on.set()
     assert ended(thread)

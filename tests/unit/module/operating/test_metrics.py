@@ -44,7 +44,8 @@ def test_a_batch_counts_its_size_and_its_seconds() -> None:
     """The mean batch is the sum of sizes by the number of runs."""
     metrics = Metrics({})
     for size in (1, 63):
-        metrics.observe_batch(size, 0.25)
+        metrics.batch_size.observe(size)
+        metrics.run_seconds.observe(0.25)
     samples = {
         sample.name: sample.value
         for family in text_string_to_metric_families(metrics.render().decode())

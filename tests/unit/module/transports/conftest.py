@@ -30,7 +30,7 @@ async def tap(paho: Any, room: Room, monkeypatch: pytest.MonkeyPatch) -> Tap:
     monkeypatch.setattr(loop, "add_writer", lambda _, *write: setattr(paho, "flush", partial(*write)))
     monkeypatch.setattr(loop, "remove_reader", lambda _: None)
     monkeypatch.setattr(loop, "remove_writer", lambda _: None)
-    tap = Tap(sdk_client(paho), room.offer, lambda: None)
+    tap = Tap(sdk_client(paho), room, lambda: None)
     paho.loop_start()
     return tap
 

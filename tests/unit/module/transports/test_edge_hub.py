@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from module.inbox import MemoryInbox
 from module.transports import edge_hub
 from module.transports.edge_hub import EdgeHub
 
@@ -31,9 +32,7 @@ async def hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EdgeHub]:
     monkeypatch.setattr(edge_hub, "_PAUSE", 0.01)
     monkeypatch.setattr(edge_hub, "new_client", lambda _: Client())
     monkeypatch.setattr(edge_hub, "Tap", lambda *_, **__: SimpleNamespace(make_room=lambda: None))
-    hub = EdgeHub(
-        lambda *_, **__: 0, {}, hub_timeout=5, stall_timeout=5, begin=lambda: None, connected=lambda client: None
-    )
+    hub = EdgeHub(MemoryInbox(), {}, hub_timeout=5, stall_timeout=5, connected=lambda client: None)
     await hub.start()
     yield hub
     await hub.stop()

@@ -9,7 +9,7 @@ import pytest
 from mqtt_line import INPUTS, Line, Paho, Room, sdk_client, telemetry
 from waiting import until
 
-from module.errors import SettingsError
+from module.errors import SettingsError, UnsendableError
 from module.messages import OutputMessage
 from module.transports import edge_hub_tap
 from module.transports.edge_hub_tap import MAX_HELD, Tap
@@ -210,14 +210,14 @@ async def test_a_packet_id_is_used_by_one_unconfirmed_message(line: Line, tap: T
     await line.deliver(puback(1), puback(3))
     await until(fourth.done)
     assert (second.done(), third.done(), fourth.done()) == (False, True, True)
-    with pytest.raises(ValueError, match="65535"):
-        tap.publish(OutputMessage(b"", "out", {}, {"x": "y" * 65_535}))
+    with pytest.raises(UnsendableError, match="65535"):
+        await tap.publish(OutputMessage(b"", "out", {}, {"x": "y" * 65_535}))
 
 
 async def test_another_sdk_is_refused(monkeypatch: pytest.MonkeyPatch, room: Room) -> None:
     """Acking early instead would lose messages silently: the sentence names the versions that fit."""
     with pytest.raises(SettingsError, match=r"install 2\.14\.x or 2\.15\.x"):
-        Tap(SimpleNamespace(), room.offer, lambda: None)
+        Tap(SimpleNamespace(), room, lambda: None)
     monkeypatch.setattr(edge_hub_tap, "version", lambda _: "3.0.0")
     with pytest.raises(SettingsError, match=r"3\.0\.0"):
-        Tap(sdk_client(Paho()), room.offer, lambda: None)
+        Tap(sdk_client(Paho()), room, lambda: None)

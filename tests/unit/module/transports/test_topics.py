@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from module.messages import InputMessage, OutputMessage
-from module.transports.topics import input_message, output_bag
+from module.transports.mqtt_packets import input_message, output_bag
 
 TOPIC = "devices/d/modules/m/inputs/"
 

@@ -350,4 +350,4 @@ def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(named: str,
         response.mimetype = named
     found = response_of(response)
     assert found is not None
-    assert found.content_type == f"{left}; charset=utf-8"
+    assert found[1].content_type == f"{left}; charset=utf-8"

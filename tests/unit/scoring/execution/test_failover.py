@@ -1,16 +1,19 @@
 """What happens when a provider fails, stays away and comes back; with sessions that fail when they are told to."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from scoring import RequestError
-from scoring.execution import failover
-from scoring.execution.failover import Failover
+from scoring.execution import runner
 from scoring.execution.model_registry import LoadedModel
 from scoring.execution.plan import CPU, Setup
+from scoring.execution.runner import Runner
 from scoring.execution.sessions import FeedsMaker
+from scoring.options import Options
 
 CUDA = "CUDAExecutionProvider"
 
@@ -20,6 +23,7 @@ class Provider:
 
     def __init__(self, provider: str) -> None:
         self.setup = Setup(provider)
+        self.first = SimpleNamespace(get_outputs=list)
         self.error: Exception | None = None
         self.runs = 0
 
@@ -36,17 +40,20 @@ class Both:
     def __init__(self, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.opened = 1000.0, 0
         self.gpu, self.cpu = Provider(CUDA), Provider(CPU)
-        self.loaded = LoadedModel(tmp_path / "model.onnx", provider=CUDA)
-        self.failover = Failover(self.gpu, self._open, self.loaded)  # type: ignore[arg-type]
-        monkeypatch.setattr(failover.time, "monotonic", lambda: self.now)
+        self.loaded = LoadedModel(tmp_path / "model.onnx")
+        self.loaded.path.touch()
+        monkeypatch.setattr(runner, "Sessions", self._open)
+        monkeypatch.setattr(runner, "nodes_on", lambda *_: (1, 1))
+        self.runner = Runner(self.loaded, Options(providers=CUDA, calibration_s=0), lambda *_: [])
+        monkeypatch.setattr(runner.time, "monotonic", lambda: self.now)
 
-    def _open(self) -> Provider:
-        self.opened += 1
-        return self.cpu
+    def _open(self, model: Path, setup: Setup, *_: object) -> Provider:
+        self.opened += setup.provider == CPU
+        return self.cpu if setup.provider == CPU else self.gpu
 
     def used(self) -> str:
         """Run a call; gives who ran it."""
-        return str(self.failover.run([dict])[0][0])
+        return str(self.runner.calls([dict])[0][0])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from unit_parts import scored
 
-from scoring.merging.reading import what_stands_against
+from scoring.merging.reading.calls import what_stands_against
 from scoring.scripts.loading import load
 
 IMPORTS = """

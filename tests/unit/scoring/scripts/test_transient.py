@@ -14,10 +14,10 @@ from scoring.batch import BatchLimits
 from scoring.batcher import Batcher
 from scoring.errors import RequestError, RunError, TransientError
 from scoring.scoring_thread import ScoringThread
+from scoring.scripts.answering import is_transient
 from scoring.scripts.kinds import one_at_a_time
-from scoring.scripts.kinds.choice import choose_kind
 from scoring.scripts.kinds.run_function import read_run
-from scoring.scripts.transient import is_transient
+from scoring.scripts.loading import choose_kind
 
 HERE = Path(__file__).parent
 

@@ -32,14 +32,14 @@ def conda(tmp_path: Path, *lines: str) -> environment.Environment:
     ],
 )
 def test_conda_lines_become_pip_lines(tmp_path: Path, line: str, becomes: str) -> None:
-    assert conda(tmp_path, line).requirements == (becomes,)
+    assert conda(tmp_path, line).requirements == [becomes]
 
 
 def test_what_changed_is_said(tmp_path: Path) -> None:
     read = conda(
         tmp_path, "python=3.11", "scipy", "pytorch=2.1", "mkl", "pip:\n    - azureml-defaults\n    - pandas>=2"
     )
-    assert read.requirements == ("scipy", "torch==2.1.*", "pandas>=2")
+    assert read.requirements == ["scipy", "torch==2.1.*", "pandas>=2"]
     assert read.python == "3.11"
     pytorch, mkl, azureml = read.notes
     assert "'pytorch=2.1' became torch==2.1.*" in pytorch
@@ -75,7 +75,7 @@ def test_requirements_txt(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text("# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  --hash=sha256:00\nonnxruntime\n\n")
     assert environment.find(tmp_path) == file
-    assert environment.read(file).requirements == ("numpy>=1.26", "scipy==1.10", "onnxruntime")
+    assert environment.read(file).requirements == ["numpy>=1.26", "scipy==1.10", "onnxruntime"]
     assert environment.read(file, gpu=True).requirements[-1] == "onnxruntime-gpu"
 
 

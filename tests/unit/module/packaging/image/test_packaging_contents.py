@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from module.errors import PackagingError
-from module.packaging.environment.lock import Lock, read, runtime_requirements
+from module.packaging.environment.lock import Lock, bring_up_to_date, read, runtime_requirements
+from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
@@ -123,11 +124,14 @@ def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
     }
 
 
-def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "requirements.lock"
     assert read(file) == Lock(file)
-    lock = Lock(file, "abc", "r.io/python:3@sha256:00", "numpy==2.1 \\\n    --hash=sha256:00\n")
-    lock.write()
+    pins = "numpy==2.1 \\\n    --hash=sha256:00\n"
+    monkeypatch.setattr("module.packaging.environment.lock.run_uv", lambda *said: Path(said[-1]).write_text(pins))
+    target = Target("linux/amd64", "cpu", "3.11", "2.36")
+    lock = bring_up_to_date(Lock(file), ["numpy"], target, "r.io/python:3@sha256:00", upgrade=False)
+    assert (lock.base, lock.pins) == ("r.io/python:3@sha256:00", pins)
     assert read(file) == lock
     file.write_text("numpy==2.1\n")
     assert read(file) == Lock(file)

@@ -9,9 +9,9 @@ from template_edits import DIGEST, VALUES
 
 from module.errors import PackagingError, SettingsError
 from module.packaging.manifest import placeholders
-from module.packaging.registry.image_pin import Pinned, pin
+from module.packaging.manifest.manifest import pin
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
-from module.packaging.registry.reference import ImageReference
+from module.packaging.registry.reference import ImageReference, parse
 
 
 def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
@@ -68,13 +68,14 @@ def breaks(name: ImageReference) -> str:
 
 
 def test_a_tag_is_pinned_by_the_registrys_word(tmp_path: Path) -> None:
-    pinned = pin("r.azurecr.io/scoring:7", knows(DIGEST), tmp_path)
-    assert pinned == Pinned(f"r.azurecr.io/scoring@{DIGEST}", "r.azurecr.io")
+    pinned, note = pin(parse("r.azurecr.io/scoring:7"), knows(DIGEST), tmp_path)
+    assert (str(pinned), note) == (f"r.azurecr.io/scoring@{DIGEST}", "")
 
 
 def test_what_is_pinned_stays_and_nothing_is_asked(tmp_path: Path) -> None:
     image = f"localhost:5000/a/b@{DIGEST}"
-    assert pin(image, breaks, tmp_path) == Pinned(image, "localhost:5000")
+    pinned, note = pin(parse(image), breaks, tmp_path)
+    assert (str(pinned), pinned.host, note) == (image, "localhost:5000", "")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +85,14 @@ def test_else_by_what_build_left_here_and_that_is_said(
     tmp_path: Path, ask: Callable[[ImageReference], str], note: str
 ) -> None:
     Layout(tmp_path).tag("r.azurecr.io/scoring:7", Descriptor(MANIFEST, DIGEST, 1))
-    pinned = pin("r.azurecr.io/scoring:7", ask, tmp_path)
-    assert pinned.image == f"r.azurecr.io/scoring@{DIGEST}"
-    assert pinned.note == f"pinned by what build left here: {note}"
+    pinned, said = pin(parse("r.azurecr.io/scoring:7"), ask, tmp_path)
+    assert str(pinned) == f"r.azurecr.io/scoring@{DIGEST}"
+    assert said == f"pinned by what build left here: {note}"
     with pytest.raises(PackagingError, match=r"r.azurecr.io.*; .* has no image r.azurecr.io/scoring:8, build it first"):
-        pin("r.azurecr.io/scoring:8", ask, tmp_path)
+        pin(parse("r.azurecr.io/scoring:8"), ask, tmp_path)
 
 
 @pytest.mark.parametrize("image", ["https://r.azurecr.io/scoring:7", "r.azurecr.io/scoring@sha256:abc", "r/s:a b"])
-def test_what_is_no_image_is_refused(tmp_path: Path, image: str) -> None:
+def test_what_is_no_image_is_refused(image: str) -> None:
     with pytest.raises(SettingsError, match="names no image: write REGISTRY/NAME:TAG"):
-        pin(image, breaks, tmp_path)
+        parse(image)

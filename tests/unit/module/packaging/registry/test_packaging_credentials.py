@@ -4,11 +4,13 @@ import base64
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from module.errors import PackagingError
 from module.packaging.registry.credentials import Access, Credentials
-from module.packaging.registry.registry_auth import Challenge, read_challenge
+from module.packaging.registry.registry_auth import Authorization
 
 _HOST = "mine.azurecr.io"
 _VARIABLES = ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
@@ -76,6 +78,11 @@ def test_a_secret_is_not_shown() -> None:
 
 
 def test_challenges() -> None:
-    header = 'Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"'
-    assert read_challenge(header) == Challenge("bearer", "https://r.io/oauth2/token", "r.io")
-    assert read_challenge('Basic realm="x"') == Challenge("basic", "x")
+    asked = Mock(side_effect=PackagingError("asked"))
+    authorization = Authorization("r.io", ["repository:b:pull"], lambda: Credentials("me", "it"), asked)
+    with pytest.raises(PackagingError, match="asked"):
+        authorization.answer('Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"', "")
+    assert asked.call_args.args == ("GET", "https://r.io/oauth2/token")
+    assert asked.call_args.kwargs["params"] == [("service", "r.io"), ("scope", "repository:b:pull")]
+    authorization.answer('Basic realm="x"', "")
+    assert authorization.header == "Basic bWU6aXQ="

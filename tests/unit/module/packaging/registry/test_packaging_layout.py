@@ -88,10 +88,10 @@ def test_what_nothing_needs_is_deleted_after_a_month(layout: Layout) -> None:
     month_ago = time.time() - 31 * 86_400
     for blob in (layer, config, old, manifest):
         os.utime(layout.path(blob.digest), (month_ago, month_ago))
-    layout.remember("recent", b"x")
+    layout.once("recent", str, lambda: "x", lambda _: [])
     layout.sweep()
     assert [layout.path(blob.digest).exists() for blob in (layer, config, manifest, old)] == [True, True, True, False]
-    assert layout.note("recent") == b"x"
+    assert layout.once("recent", str, lambda: "made anew", lambda _: []) == "x"
 
 
 def test_an_index_of_several_writers_keeps_every_tag(layout: Layout) -> None:

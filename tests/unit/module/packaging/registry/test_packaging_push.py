@@ -13,7 +13,7 @@ from module.packaging.registry import push as pushing
 from module.packaging.registry import reference, registry
 from module.packaging.registry.credentials import Access, Credentials
 from module.packaging.registry.oci import CONFIG, LAYER, MANIFEST, Layout
-from module.packaging.registry.push import progress_bars, push
+from module.packaging.registry.push import push
 
 _LAYER = bytes(range(256)) * 4000
 
@@ -93,7 +93,7 @@ def pushed(stub: Stub, tmp_path: Path) -> Callable[[], pushing.Pushed]:
     document = {"schemaVersion": 2, "mediaType": MANIFEST} | json.loads(_plain(parts))
     layout.tag(f"{stub.host}/a:1", layout.put_json(document, MANIFEST))
     access = Access(Credentials("user", "kept-secret"), stub.host)
-    return lambda: push(layout, reference.parse(f"{stub.host}/a:1"), access, progress_bars())
+    return lambda: push(layout, reference.parse(f"{stub.host}/a:1"), access)
 
 
 def _plain(value: object) -> bytes:

@@ -8,10 +8,12 @@ import pytest
 
 from module.simulator.edge_hub import session as session_file
 from module.simulator.edge_hub.packets import Decoder
+from module.simulator.edge_hub.sas import Identity
 from module.simulator.edge_hub.session import Delivery, Session
 from module.simulator.routing.messages import RoutedMessage
 from module.transports.mqtt_packets import Publish
 
+MODULE = Identity("hub.example", "d", "m", b"key")
 INPUTS = "devices/d/modules/m/inputs/#"
 
 
@@ -41,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def make(*, max_in_flight: int = 1, bound: int = 100, listening: bool = True) -> tuple[Session, Link]:
     session = Session(
-        inputs=INPUTS, max_in_flight=max_in_flight, ack_timeout=30.0, bound=bound, delivered=lambda _: None
+        identity=MODULE, max_in_flight=max_in_flight, ack_timeout=30.0, bound=bound, delivered=lambda _: None
     )
     link = Link()
     session.attach(link, clean=False)
@@ -182,7 +184,8 @@ async def test_room_waits_while_the_queue_is_full_until_it_is_half_empty() -> No
 
 
 def test_subscriptions_are_filters() -> None:
-    session, _ = make()
+    session, link = make()
     session.subscriptions.add("$iothub/twin/res/#")
-    assert session.listens_to("$iothub/twin/res/200/?$rid=1")
-    assert not session.listens_to("$iothub/methods/POST/x/?$rid=1")
+    assert session.send("$iothub/twin/res/200/?$rid=1", b"taken")
+    assert not session.send("$iothub/methods/POST/x/?$rid=1", b"not asked for")
+    assert link.bodies == ["taken"]

@@ -11,32 +11,23 @@ from typing import Any
 import pytest
 
 from module.simulator.edge_hub import sas
+from module.simulator.edge_hub.faults import Faults
 from module.simulator.edge_hub.workload import WorkloadApi
 
 KEY = b"k" * 32
 SIGN = "/modules/scoring/genid/1/sign?api-version=2018-06-28"
 
 
-class Failing:
-    """Says that the next ``count`` calls fail."""
-
-    count = 0
-
-    def __call__(self) -> bool:
-        self.count -= (fails := self.count > 0)
-        return fails
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture
-def failing() -> Failing:
-    return Failing()
-
-
-@pytest.fixture
-def path(tmp_path: Path, failing: Failing) -> Iterator[Path]:
+def path(tmp_path: Path, faults: Faults) -> Iterator[Path]:
     """Give the socket of a running API."""
     path = tmp_path / "workload.sock"
-    api = WorkloadApi(path=path, trust_bundle="PEM", key=KEY, module="scoring", generation="1", fails=failing)
+    api = WorkloadApi(path, "PEM", sas.Identity("hub.example", "edge-device", "scoring", KEY), faults)
     api.start()
     yield path
     api.stop()
@@ -77,6 +68,6 @@ def test_it_refuses_the_rest(path: Path, method: str, target: str, body: str | N
     assert ask(path, method, target, body)[0] == status
 
 
-def test_it_fails_as_often_as_it_is_told(path: Path, failing: Failing) -> None:
-    failing.count = 1
+def test_it_fails_as_often_as_it_is_told(path: Path, faults: Faults) -> None:
+    faults.workload_failures = 1
     assert [ask(path, "GET", "/trust-bundle")[0] for _ in range(2)] == [500, 200]

@@ -1,12 +1,14 @@
 """Routes: sources, places and priorities, as in edgeHub's `RouteFactory.cs` and `Evaluator.cs`."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from module.errors import SettingsError
 from module.packaging.manifest.edge_manifest import RouteSpec
 from module.packaging.manifest.route_language import UPSTREAM, Endpoint
 from module.simulator.routing.messages import RoutedMessage, from_module
-from module.simulator.routing.routes import Router, built_in_routes, compile_route
+from module.simulator.routing.routes import Route, built_in_routes, compile_route, routes_of
 
 LEAF = RoutedMessage(b"", "/messages/", {}, {})
 
@@ -15,8 +17,12 @@ def output(name: str, module: str = "Scoring") -> RoutedMessage:
     return from_module(b"", f"%24.on={name}" if name else "", "dev", module, "now")
 
 
+def routes(specs: dict[str, RouteSpec], message: RoutedMessage) -> Iterable[Route]:
+    return routes_of(message, [compile_route(name, spec) for name, spec in specs.items()])
+
+
 def leads(source: str, message: RoutedMessage) -> bool:
-    return bool(Router({"r": RouteSpec(f"FROM {source} INTO $upstream")}).routes_of(message))
+    return bool(routes({"r": RouteSpec(f"FROM {source} INTO $upstream")}, message))
 
 
 @pytest.mark.parametrize(
@@ -55,20 +61,20 @@ def test_select_star_is_allowed() -> None:
 
 def test_of_several_routes_to_one_place_the_best_priority_counts() -> None:
     into = 'FROM /messages/* INTO BrokeredEndpoint("/modules/m/inputs/i")'
-    router = Router({"late": RouteSpec(into), "soon": RouteSpec(into, 3, 60), "never": RouteSpec(into, 5)})
-    [found] = router.routes_of(LEAF)
+    specs = {"late": RouteSpec(into), "soon": RouteSpec(into, 3, 60), "never": RouteSpec(into, 5)}
+    [found] = routes(specs, LEAF)
     assert (found.priority, found.time_to_live) == (3, 60)
 
 
 def test_two_places_are_two_routes() -> None:
     specs = {"up": RouteSpec("FROM /messages/* INTO $upstream"), **built_in_routes("m")}
-    assert {route.endpoint for route in Router(specs).routes_of(LEAF)} == {UPSTREAM, Endpoint("m", "amlInput")}
+    assert {route.endpoint for route in routes(specs, LEAF)} == {UPSTREAM, Endpoint("m", "amlInput")}
 
 
 def test_built_in_routes_take_leaf_devices_in_and_outputs_up() -> None:
-    router = Router(built_in_routes("scoring"))
-    assert [route.endpoint for route in router.routes_of(LEAF)] == [Endpoint("scoring", "amlInput")]
-    assert [route.endpoint for route in router.routes_of(output("any"))] == [UPSTREAM]
+    specs = built_in_routes("scoring")
+    assert [route.endpoint for route in routes(specs, LEAF)] == [Endpoint("scoring", "amlInput")]
+    assert [route.endpoint for route in routes(specs, output("any"))] == [UPSTREAM]
 
 
 @pytest.mark.parametrize(
