@@ -56,13 +56,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     capture_dir: Annotated[str, Meta(description="what the script's data collectors collect; empty: nothing")] = ""
 
 
-_WORDS = {
-    ", got `str`": "",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`object`": "a JSON object",
-    "`array`": "a JSON array",
-}
+_WORDS = {"int": "a whole number", "float": "a number", "object": "a JSON object", "array": "a JSON array"}
+_WORDS |= {"str": "a text", "bool": "true or false"}
 
 T = TypeVar("T", bound=Options)
 _installed: Options | None = None
@@ -118,9 +113,15 @@ def _value(variable: str, text: str, hint: object) -> object:
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
-        # What msgspec says, in words of the environment, where everything is a text.
-        reason = f"expected one of {', '.join(choices)}" if choices else str(error)
-        for pattern, words in _WORDS.items():
-            reason = reason.replace(pattern, words)
-        reason = re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
+        # In the environment everything is a text.
+        reason = f"expected one of {', '.join(choices)}" if choices else in_words(str(error).replace(", got `str`", ""))
         raise OptionsError(f"{variable} is {text!r}: {reason}") from error
+
+
+def in_words(reason: str) -> str:
+    """Give what msgspec says of a value in words of JSON: ``Expected `int | null```."""
+
+    def words(kinds: re.Match[str]) -> str:
+        return " or ".join(_WORDS.get(kind, kind) for kind in kinds[1].split(" | "))
+
+    return re.sub(r"^[A-Z](?=[a-z])", lambda first: first[0].lower(), re.sub(r"`([^`]+)`", words, reason))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
+from math import prod
 from types import ModuleType
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
@@ -104,14 +105,14 @@ class PictureInput:
             raise ModelError(f"a picture is made {given}, but the input is {spec.describe(row=False)}")
         self._height, self._width = (int(size or 0) for size in wanted[:2])
         self._order = tuple(np.argsort(places))
-        shape = tuple(wanted[place] for place in self._order)
-        self.spec = replace(spec, shape=(*spec.shape[:-3], *shape))
+        self._shape = tuple(int(wanted[place] or 0) for place in self._order)
+        self.spec = replace(spec, shape=(*spec.shape[:-3], *self._shape))
         self._levels = _levels(picture, spec, channels)
 
     @property
     def at_once(self) -> int:
         """How many tensors take 64 MiB."""
-        return max(1, (64 << 20) // (self._height * self._width * self._levels[0].nbytes // 256 * len(self._levels)))
+        return max(1, (64 << 20) // (prod(self._shape) * self.spec.dtype.itemsize))
 
     def __call__(self, request: object) -> tuple[Array, View]:
         """Give the tensor of a request, and where the picture lies in it.
@@ -131,8 +132,11 @@ class PictureInput:
         if not isinstance(value, bytes):
             raise RequestError(f"{where} holds no picture: expected a JPEG or PNG, in JSON as base64")
         pixels, view = self._decoded(value, where)
-        planes = [np.take(level, pixels[..., at], mode="clip") for at, level in enumerate(self._levels)]
-        return np.stack(planes, axis=self._order.index(2)), view
+        tensor: Array = np.empty(self._shape, self.spec.dtype)
+        planes = np.moveaxis(tensor, self._order.index(2), 0)
+        for plane, level, channel in zip(planes, self._levels, np.moveaxis(pixels, 2, 0), strict=True):
+            np.take(level, channel, out=plane, mode="clip")
+        return tensor, view
 
     def _decoded(self, data: bytes, where: str) -> tuple[npt.NDArray[np.uint8], View]:
         """Give the pixels ``[height, width, channels]`` in the input's size."""

@@ -1,6 +1,5 @@
 """Reads ``scoring.json`` and compares it with the model: an error says where, and which keys and names there are."""
 
-import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from ..errors import ModelError
+from ..options import in_words
 from .boxes import Boxes
 from .field_map import FieldMap
 from .input_fields import Field
@@ -18,9 +18,6 @@ from .specs import TensorSpec
 
 MAX_SIZE = 2**20
 """Bytes of a scoring.json at most."""
-
-_WORDS = {"object": "an object", "array": "a list", "str": "a text", "int": "a whole number", "float": "a number"}
-_WORDS |= {"bool": "true or false"}
 
 T = TypeVar("T")
 
@@ -120,14 +117,9 @@ def _read(entry: object, kind: type[T], where: str, short: str = "") -> T:
         return msgspec.convert(entry, kind)
     except msgspec.ValidationError as error:
         said, _, path = str(error).partition(" - at `$")
-        said = re.sub(r"`([^`]+)`", lambda found: " or ".join(map(_word, found[1].split(" | "))), said)
-        if choices := _choices(hints.get(path.strip("`.").partition("[")[0])):
-            said = f"expected one of {', '.join(choices)}"
-        raise ModelError(f"{where}{path.rstrip('`')}: {said[0].lower()}{said[1:]}".lstrip(".: ")) from None
-
-
-def _word(kind: str) -> str:
-    return _WORDS.get(kind, kind)
+        choices = _choices(hints.get(path.strip("`.").partition("[")[0]))
+        reason = f"expected one of {', '.join(choices)}" if choices else in_words(said)
+        raise ModelError(f"{where}{path.rstrip('`')}: {reason}".lstrip(".: ")) from None
 
 
 def _choices(hint: object) -> tuple[str, ...]:

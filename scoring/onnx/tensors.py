@@ -37,10 +37,10 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
     if bytes in map(type, values):
         values = [_from_bytes(v, spec, shape) if isinstance(v, bytes) else v for v in values]
     array = _array(values, spec)
-    advice = ""
-    if not _fits(array.shape[1:], shape) and _fits(array.shape[2:], shape):
-        advice = ' (if that is one request, write {"batch": false} into scoring.json)'
-    _check_shape(array.shape[1:], shape, spec.name, advice)
+    if not _fits(array.shape[1:], shape):
+        is_deeper = _fits(array.shape[2:], shape)
+        advice = ' (if that is one request, write {"batch": false} into scoring.json)' if is_deeper else ""
+        raise _misshapen(array.shape[1:], shape, spec.name, advice)
     return _in_type(array, spec)
 
 
@@ -73,7 +73,8 @@ def whole(value: object, spec: TensorSpec) -> Array:
     array = _array(value, spec)
     if spec.shape:  # else it is a single value, or the model does not say: ONNX Runtime knows
         array = array.reshape(_completed(array.shape, spec.shape))
-        _check_shape(array.shape, spec.shape, spec.name)
+        if not _fits(array.shape, spec.shape):
+            raise _misshapen(array.shape, spec.shape, spec.name)
     return _in_type(array, spec)
 
 
@@ -88,11 +89,10 @@ def shape_of(value: object) -> tuple[int, ...]:
     return (*shape, len(value)) if isinstance(value, bytes) else (*shape, *getattr(value, "shape", ()))
 
 
-def _check_shape(shape: tuple[int, ...], expected: Shape, name: str, advice: str = "") -> None:
-    if not _fits(shape, expected):
-        wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
-        given = "×".join(map(str, shape)) or "a single value"
-        raise RequestError(f"the field {name} has the shape {given}: expected {wanted}{advice}")
+def _misshapen(shape: tuple[int, ...], expected: Shape, name: str, advice: str = "") -> RequestError:
+    wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
+    given = "×".join(map(str, shape)) or "a single value"
+    return RequestError(f"the field {name} has the shape {given}: expected {wanted}{advice}")
 
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:

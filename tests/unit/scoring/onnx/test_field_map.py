@@ -95,7 +95,7 @@ def test_what_is_not_named_goes_by_the_models_names(folder: Path) -> None:
     ("fields", "sentence"),
     [
         ("{", "Input data was truncated"),
-        ([], "expected an object, got a list"),
+        ([], "expected a JSON object, got a JSON array"),
         ({"input": {}}, r"there is no key 'input' \(did you mean inputs\?\), only batch, inputs, outputs, keep"),
         (
             {"inputs": {"x": {"field": "a", "skale": 1}}},
