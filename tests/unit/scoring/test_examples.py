@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from command import run
 
 from scoring import OnnxModel, RequestError
 
@@ -161,6 +162,22 @@ def test_camera_finds_the_parts_without_a_script(
     assert found >= 118
     assert wrong <= 10
     assert picture.read_bytes().startswith(b"\xff\xd8")
+
+
+def test_camera_sends_its_frames_as_they_are(tmp_path: Path) -> None:
+    """Messages of type image/jpeg through the module's own pipeline; one that is none goes to the errors output."""
+    pytest.importorskip("PIL", reason="needs the extra [images]")
+    frames = [json.loads(line)["image"] for line in telemetry(CAMERA)[:5]]
+    frames.insert(2, base64.b64encode(b"\xff\xd8\xff no picture").decode())
+    messages, out = tmp_path / "messages.jsonl", tmp_path / "out.jsonl"
+    system = {"content_type": "image/jpeg"}
+    messages.write_text("".join(json.dumps({"system": system, "base64": frame}) + "\n" for frame in frames))
+    ended = run("replay", "--messages", messages, "--scoring-dir", CAMERA, "-o", out, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["output"] for line in lines] == ["amlOutput"] * 2 + ["errors"] + ["amlOutput"] * 3
+    assert all(line["body"]["parts"] for line in lines if line["output"] == "amlOutput")
+    assert "the body is no JPEG or PNG: it begins with" in lines[2]["body"]["error"]["message"]
 
 
 def test_camera_truth_is_what_was_drawn() -> None:
