@@ -7,7 +7,8 @@ The layouts are those of YOLO's exports, in pixels of the input:
 - ``v10`` (v10, and any export that has the suppression inside): ``[boxes, 6]``, x1 y1 x2 y2, score, class
 """
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -54,6 +55,15 @@ class Boxes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         each = f"({fixed} + {classes or 'any'} labels)" if self.layout != "v10" else "6"
         wanted = f"{each} × any" if self.layout == "v8" else f"any × {each}"
         return f"{'×'.join('any' if size is None else str(size) for size in shape)}, and {self.layout} is {wanted}"
+
+
+def class_names(metadata: Mapping[str, str]) -> list[str]:
+    """Give the names of the classes that a model's metadata has as Ultralytics writes them, ``{0: 'person', …}``."""
+    try:
+        names = ast.literal_eval(metadata.get("names", "[]"))
+        return [str(name) for _, name in sorted(names.items())] if isinstance(names, dict) else []
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        return []
 
 
 def detections(value: object, boxes: Boxes, labels: Sequence[str], of: str, view: View | None) -> list[object]:

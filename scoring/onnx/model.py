@@ -20,7 +20,7 @@ from ..execution.providers import mentions
 from ..execution.runner import Runner
 from ..execution.sessions import Feeds, FeedsMaker
 from ..options import Options, current
-from .field_map import FieldMap
+from .boxes import class_names
 from .model_inputs import fed, rows, unpacked, value_of
 from .scoring_json import read_field_map
 from .specs import is_wide, spec_of
@@ -67,7 +67,8 @@ class OnnxModel:
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
-        self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
+        classes = class_names(session.get_modelmeta().custom_metadata_map)
+        self.fields = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs, classes)
         for picture in self.fields.pictures if self.fields else ():
             self.loaded.pictures = True
             self.inputs = [picture.spec if spec.name == picture.spec.name else spec for spec in self.inputs]

@@ -31,8 +31,16 @@ class _File(msgspec.Struct, frozen=True):
     keep: bool | list[str] | dict[str, str] = False
 
 
-def read_field_map(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> FieldMap | None:
+def read_field_map(
+    path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], classes: Sequence[str] = ()
+) -> FieldMap | None:
     """Read ``scoring.json`` and compare it with the model; None if there is none.
+
+    Args:
+        path: of the file.
+        inputs: of the model.
+        outputs: of the model.
+        classes: their names where the model has them, the labels of boxes that have none.
 
     Raises:
         ModelError: it cannot be read, or names or counts do not fit the model; one sentence that says where.
@@ -52,7 +60,7 @@ def read_field_map(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[T
         return FieldMap(
             file.batch,
             {name: _input(entry, f"inputs.{name}", takes[name]) for name, entry in file.inputs.items()},
-            {name: _outputs(entry, f"outputs.{name}", gives[name]) for name, entry in file.outputs.items()},
+            {name: _outputs(entry, f"outputs.{name}", gives[name], classes) for name, entry in file.outputs.items()},
             file.keep,
         )
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ModelError) as error:
@@ -87,17 +95,17 @@ def _input(entry: object, where: str, spec: TensorSpec) -> Field | list[Field] |
     return [_read(each, Field, f"{where}[{place}]", "field") for place, each in enumerate(entry)]
 
 
-def _outputs(entry: object, where: str, spec: TensorSpec) -> list[Output]:
+def _outputs(entry: object, where: str, spec: TensorSpec, classes: Sequence[str]) -> list[Output]:
     if isinstance(entry, list):
-        return [_output(each, f"{where}[{place}]", spec) for place, each in enumerate(entry)]
-    return [_output(entry, where, spec)]
+        return [_output(each, f"{where}[{place}]", spec, classes) for place, each in enumerate(entry)]
+    return [_output(entry, where, spec, classes)]
 
 
-def _output(entry: object, where: str, spec: TensorSpec) -> Output:
+def _output(entry: object, where: str, spec: TensorSpec, classes: Sequence[str]) -> Output:
     if not isinstance(entry, dict) or entry.get("boxes") is None:
         return _read(entry, Output, where, "name")
     boxes = _read(entry["boxes"], Boxes, f"{where}.boxes", "layout")
-    output = _read(entry | {"boxes": boxes}, Output, where)
+    output = _read({"labels": list(classes)} | entry | {"boxes": boxes}, Output, where)
     if output.top is not None or output.threshold is not None:
         raise ModelError(f"{where} has boxes: say max and score there, not top and threshold")
     if wrong := boxes.misfit(spec.shape, output.labels) if spec.form == "tensor" else "no tensor":

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from scoring import OnnxModel
 from scoring.errors import RunError
-from scoring.onnx.boxes import Boxes, Layout, detections
+from scoring.onnx.boxes import Boxes, Layout, class_names, detections
 from scoring.onnx.describe import describe
 from scoring.onnx.pictures import Picture, PictureInput
 from scoring.onnx.specs import TensorSpec
@@ -79,6 +79,23 @@ def test_an_export_with_suppression_inside_is_only_chosen_from() -> None:
         {"label": "dog", "score": 0.9, "box": [10, 20, 30, 40]},
         {"label": "cat", "score": 0.8, "box": [1, 1, 2, 2]},
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ("{1: 'dog', 0: 'cat'}", ["cat", "dog"]),
+        ("{0: 'cat', 'x': 'dog'}", []),
+        ("['cat']", []),
+        ("__import__('os')", []),
+        ("{0:", []),
+        ("(" * 9999, []),
+    ],
+)
+def test_an_export_may_name_its_classes(names: str, wanted: list[str]) -> None:
+    """As Ultralytics writes them; whatever else is there under that name is none, and nothing of it is run."""
+    assert class_names({"names": names}) == wanted
+    assert class_names({}) == []
 
 
 def test_what_is_no_number_is_no_box() -> None:
@@ -156,10 +173,11 @@ def test_an_export_of_yolo_runs_without_a_script(tmp_path: Path, batch: int | st
     output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [batch, 84, 8400])
     graph = helper.make_graph(nodes, "yolo", [given], [output], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"names": str({number: f"class{number}" for number in range(80)})})
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     scoring = {
         "inputs": {"images": {"decode": "image", "size": [640, 640], "resize": "fit"}},
-        "outputs": {"output0": {"name": "objects", "boxes": "v8", "labels": [f"class{n}" for n in range(80)]}},
+        "outputs": {"output0": {"name": "objects", "boxes": "v8"}},
     }
     (tmp_path / "scoring.json").write_text(json.dumps(scoring))
     yolo = OnnxModel(tmp_path / "model.onnx")
