@@ -97,7 +97,7 @@ class Runner:
         Raises:
             Exception: what ONNX Runtime raises if the model does not take a row.
         """
-        if is_mixing(lambda feeds: self.calls([lambda: feeds])[0], rows):
+        if self.shares and is_mixing(lambda feeds: self.calls([lambda: feeds])[0], rows):
             self.shares = False
             _log.warning(
                 "%s changes what it gives for a request by those beside it, so that each is a call of its own: write "

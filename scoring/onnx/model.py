@@ -28,8 +28,8 @@ from .tensors import shape_of, stack
 from .wide_values import from_ort, to_ort
 from .zeros import sample, zero_request
 
-_FEW, _TRIES = 4, 8
-"""Requests that show whether they may share a call, and of how many batches, where those are equal and show little."""
+_FEW, _TRIES = 3, 8
+"""Requests that, beside the last, show whether they may share a call; batches that are searched for some that differ."""
 
 _log = logging.getLogger(__name__)
 
@@ -119,13 +119,12 @@ class OnnxModel:
     def _shared(self, requests: Sequence[object]) -> list[Any]:
         """Run requests in as few calls as pay; the first ones that differ show whether they may share one at all."""
         if self._unproved and len(requests) > 1:
-            self._prove(self._rows(requests[:_FEW]))
+            self._unproved -= 1
+            feeds = self._rows([*requests[:_FEW], requests[-1]])
+            if any(not np.array_equal(array[:1], array[-1:]) for array in feeds.values()):
+                self._runner.prove(feeds)
+                self._unproved = 0
         return self._runner.rows(lambda part: self._rows(requests[part]), len(requests))
-
-    def _prove(self, feeds: Feeds) -> None:
-        self._runner.prove(feeds)
-        is_shown = not all(np.array_equal(array[:1], array[-1:]) for array in feeds.values())
-        self._unproved = 0 if is_shown or not self._runner.shares else self._unproved - 1
 
     def _rows(self, requests: Sequence[object]) -> dict[str, Any]:
         only = self._only
@@ -167,7 +166,7 @@ class OnnxModel:
             if first is not None and not self._runner.is_ready:
                 feeds = first()
                 if self._unproved:
-                    self._prove(repeated(feeds, 2))
+                    self._runner.prove(repeated(feeds, 2))
                 self._runner.prepare(feeds, batches=self.batches and self._runner.shares)
             return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
