@@ -29,7 +29,7 @@ from .wide_values import from_ort, to_ort
 from .zeros import sample, zero_request
 
 _FEW, _TRIES = 3, 8
-"""Requests that, beside the last, show whether they may share a call; batches that are searched for some that differ."""
+"""Requests that, with the last, show whether they may share a call; batches that are searched for some that differ."""
 
 _log = logging.getLogger(__name__)
 
