@@ -155,9 +155,7 @@ def bomb(side: int) -> bytes:
 def test_a_bomb_is_refused_before_it_is_decoded(side: int) -> None:
     """By the size that it says of itself, in a sentence, and in little memory."""
     tracemalloc.start()
-    with pytest.raises(
-        RequestError, match=r"the body is a picture (of \d+×\d+ pixels, of 16777216 at most: raise|that)"
-    ):
+    with pytest.raises(RequestError, match=r"the body is a picture (of \d+ pixels, of 16777216 at most: raise|that)"):
         taking(None, 3, 4, 6)(bomb(side))
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()
