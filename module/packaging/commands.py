@@ -1,4 +1,4 @@
-"""The command line of ``scoring-module models``, ``build`` and ``push``."""
+"""The command line of ``scoring-module init``, ``models``, ``build`` and ``push``."""
 
 import argparse
 import os
@@ -20,6 +20,11 @@ examples:
   scoring-module models list
   scoring-module models download turbofan-rul:3 --to .
 """
+_INIT = """\
+examples:
+  scoring-module init rul --from model.onnx
+  scoring-module check --scoring-dir rul
+"""
 _BUILD = """\
 examples:
   scoring-module build examples/turbofan --image myregistry.azurecr.io/scoring:7 --model turbofan-rul --push
@@ -35,6 +40,9 @@ example: scoring-module push myregistry.azurecr.io/scoring:7
 
 def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
+    init = add(commands, "init", _init, "begin a scoring folder, around a model or with a script to fill in", _INIT)
+    init.add_argument("directory", type=Path, metavar="DIR", help="made if it is not there; nothing is written over")
+    init.add_argument("--from", type=Path, dest="model", metavar="MODEL", help="a .onnx, .pkl, .pickle or .joblib file")
     _models_arguments(add(commands, "models", _models, "a registry of models", _MODELS))
     _build_arguments(add(commands, "build", _build, "build an image without a container engine", _BUILD))
     push = add(commands, "push", _push, "push an image to its registry", _PUSH)
@@ -89,6 +97,16 @@ def _registry_arguments(parser: argparse.ArgumentParser) -> None:
     option("--username", default="", help="with --password-stdin")
     option("--password-stdin", action="store_true", help="read the password from standard input")
     option("--ca-file", default="", metavar="FILE", help="the registry's certificate authority")
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from .starting.folder import start_folder
+
+    names, notes = start_folder(arguments.directory, arguments.model)
+    print("\n".join(f"wrote {arguments.directory / name}" for name in names))
+    print("\n".join(notes), file=sys.stderr)
+    print(f"next: scoring-module check --scoring-dir {arguments.directory}")
+    return 0
 
 
 def _models(arguments: argparse.Namespace) -> int:

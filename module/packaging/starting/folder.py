@@ -1,0 +1,117 @@
+"""Writes a scoring folder that works at once: around nothing, an ONNX model or a pickle."""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from ...errors import SettingsError
+from ..models.trees import draft_folder
+from .pickled import read_pickle
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def start_folder(directory: Path, model: Path | None) -> tuple[list[str], list[str]]:
+    """Write score.py or scoring.json, sample.json and myenv.yml, and copy the model; nothing is written over.
+
+    Args:
+        directory: made if it is not there; files of other names in it stay.
+        model: an ONNX model or a pickle; without one the script is to be filled in.
+
+    Returns:
+        The names of the files that were written, and a sentence for each thing that is left to do.
+
+    Raises:
+        SettingsError: a file is there already, or the model cannot be used; then nothing was written.
+    """
+    if model is not None and not model.is_file():
+        raise SettingsError(f"--from {model} is not a file")
+    write = _around_nothing if model is None else _WRITERS.get(model.suffix.lower())
+    if write is None:
+        raise SettingsError(f"--from {model} must be one of {', '.join(f'*{each}' for each in _WRITERS)}")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with draft_folder(directory) as draft:
+            notes = write(draft, model) if model is not None else _around_nothing(draft)
+            names = sorted(file.name for file in draft.iterdir())
+            if there := [name for name in names if (directory / name).exists()]:
+                raise SettingsError(f"{directory} has {', '.join(there)} already: name another folder")
+            for name in names:
+                (draft / name).rename(directory / name)
+    except OSError as error:
+        raise SettingsError(f"cannot write {directory}: {error.strerror}") from error
+    return names, notes
+
+
+def _around_nothing(draft: Path, _model: Path | None = None) -> list[str]:
+    shutil.copyfile(_TEMPLATES / "score.py", draft / "score.py")
+    _environment(draft, [])
+    _sample(draft, {"temperature": 71.5})
+    return ["edit score.py where it says so, and sample.json to be one of your messages"]
+
+
+def _around_onnx(draft: Path, model: Path) -> list[str]:
+    from scoring.errors import ScoringError  # noqa: PLC0415 - ONNX Runtime, for such a model only
+    from scoring.onnx.model import OnnxModel  # noqa: PLC0415
+    from scoring.onnx.zeros import zero_request  # noqa: PLC0415
+
+    shutil.copyfile(model, draft / "model.onnx")
+    for weights in model.parent.glob(f"{model.name}*"):  # beside a large model: model.onnx.data, model.onnx_data
+        if weights != model and weights.is_file():
+            shutil.copyfile(weights, draft / weights.name)
+    try:
+        loaded = OnnxModel(draft / "model.onnx")
+    except ScoringError as error:
+        raise SettingsError(f"--from {model} cannot be used: {error}") from error
+    mapped = {
+        "inputs": {spec.name: spec.name for spec in loaded.inputs},
+        "outputs": {spec.name: spec.name for spec in loaded.outputs},
+        "keep": [],
+    }
+    (draft / "scoring.json").write_text(json.dumps(mapped, indent=2) + "\n", encoding="utf-8")
+    _sample(draft, zero_request(loaded.inputs, None, row=loaded.batches))
+    _environment(draft, [])
+    return [
+        "scoring.json: left of each colon the model's name, right of it the field of your messages; keep: fields that "
+        "are copied into the prediction",
+        "sample.json holds zeros: put one of your messages there",
+    ]
+
+
+def _around_pickle(draft: Path, model: Path) -> list[str]:
+    found = read_pickle(model)
+    shutil.copyfile(model, draft / model.name)
+    script = (_TEMPLATES / "pickled.py").read_text(encoding="utf-8")
+    (draft / "score.py").write_text(script.replace('"MODEL"', json.dumps(model.name)), encoding="utf-8")
+    _environment(draft, found.requirements)
+    _sample(draft, {"data": [[0.0] * found.features]})
+    return [*found.notes, "a pickle runs code as it is loaded: use only one that you trust"]
+
+
+_WRITERS: dict[str, Callable[[Path, Path], list[str]]] = {
+    ".onnx": _around_onnx,
+    ".pkl": _around_pickle,
+    ".pickle": _around_pickle,
+    ".joblib": _around_pickle,
+}
+
+
+def _sample(draft: Path, body: object) -> None:
+    (draft / "sample.json").write_text(json.dumps(body) + "\n", encoding="utf-8")
+
+
+def _environment(draft: Path, requirements: list[str]) -> None:
+    pip = "".join(f"      - {each}\n" for each in requirements)
+    lines = [
+        "# What score.py needs; onnxruntime and the scoring package are already in the image.",
+        f"name: {re.sub(r'[^a-z0-9]+', '-', draft.resolve().parent.name.lower()).strip('-') or 'scoring'}",
+        "channels:",
+        "  - conda-forge",
+        "dependencies:",
+        f"  - python={sys.version_info.major}.{sys.version_info.minor}",
+    ]
+    text = "\n".join(lines) + "\n" + (f"  - pip:\n{pip}" if pip else "")
+    (draft / "myenv.yml").write_text(text, encoding="utf-8")

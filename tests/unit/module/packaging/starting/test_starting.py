@@ -1,0 +1,126 @@
+"""`scoring-module init` writes folders that work at once, and never writes over anything."""
+
+import gzip
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from sklearn.linear_model import LinearRegression
+
+from module.errors import SettingsError
+from module.packaging.environment.environment import read
+from module.packaging.starting.folder import start_folder
+from module.packaging.starting.pickled import MOST_FEATURES, read_pickle
+
+MODEL = Path(__file__).parents[5] / "examples" / "turbofan" / "model.onnx"
+
+
+def checked(folder: Path) -> dict[str, object]:
+    """What `check` says of a folder, in a process of its own."""
+    command = [sys.executable, "-m", "module.cli", "check", "--json", "--scoring-dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def a_pickle(path: Path, protocol: int = 4) -> Path:
+    model = LinearRegression().fit([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [1.0, 2.0, 3.0])
+    path.write_bytes(pickle.dumps(model, protocol))
+    return path
+
+
+def test_a_script_to_fill_in_is_good_at_once(tmp_path: Path) -> None:
+    names, notes = start_folder(tmp_path / "new", None)
+    assert names == ["myenv.yml", "sample.json", "score.py"]
+    assert any("edit score.py" in note for note in notes)
+    assert checked(tmp_path / "new")["kind"] == "classic"
+    assert read(tmp_path / "new" / "myenv.yml").requirements == []
+
+
+def test_a_model_gets_a_scoring_json_with_its_own_names(tmp_path: Path) -> None:
+    start_folder(tmp_path / "new", MODEL)
+    mapped = json.loads((tmp_path / "new" / "scoring.json").read_text())
+    assert mapped == {"inputs": {"sensors": "sensors"}, "outputs": {"rul": "rul"}, "keep": []}
+    assert checked(tmp_path / "new")["kind"] == "onnx"
+
+
+def test_a_pickle_gets_a_script_and_the_version_that_made_it(tmp_path: Path) -> None:
+    start_folder(tmp_path / "new", a_pickle(tmp_path / 'it\'s "one".pkl'))
+    import sklearn
+
+    requirements = read(tmp_path / "new" / "myenv.yml").requirements
+    assert f"scikit-learn=={sklearn.__version__}" in requirements
+    found = checked(tmp_path / "new")
+    assert found["kind"] == "classic"
+    assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [[0.0, 0.0, 0.0]]}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_every_protocol_of_pickle_is_read_without_running_it(tmp_path: Path, protocol: int, pack: object) -> None:
+    path = a_pickle(tmp_path / "model.pkl", protocol)
+    path.write_bytes(pack(path.read_bytes()))  # type: ignore[operator]
+    found = read_pickle(path)
+    assert found.features == 3
+    assert any(each.startswith("scikit-learn==") for each in found.requirements)
+    assert found.notes == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\x04_sklearn_version\x94\x8c\x40" + b"1.0\n      - evil" * 9,
+        b"n_features_in_\x94J\xff\xff\xff\x7f",
+        bytes(range(256)) * 50,
+    ],
+)
+def test_what_is_no_pickle_gives_a_row_of_one(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "model.pkl").write_bytes(data)
+    found = read_pickle(tmp_path / "model.pkl")
+    assert 0 < found.features <= MOST_FEATURES
+    assert not any("evil" in each for each in found.requirements)
+
+
+@pytest.mark.parametrize("start", [b"x no zlib", b"\x1f\x8b no gzip"])
+def test_a_damaged_compressed_file_is_a_sentence(tmp_path: Path, start: bytes) -> None:
+    (tmp_path / "model.pkl").write_bytes(start)
+    with pytest.raises(SettingsError, match=r"model\.pkl is damaged: "):
+        read_pickle(tmp_path / "model.pkl")
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / "sample.json").write_text("mine")
+    with pytest.raises(SettingsError, match=r"has sample\.json already"):
+        start_folder(tmp_path, None)
+    assert [file.name for file in tmp_path.iterdir()] == ["sample.json"]
+    assert (tmp_path / "sample.json").read_text() == "mine"
+
+
+def test_what_cannot_be_served_is_refused_by_name_and_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    (tmp_path / "model.h5").write_bytes(b"")
+    for name, sentence in (
+        ("model.onnx", "cannot be used"),
+        ("model.h5", r"must be one of \*\.onnx"),
+        ("absent.onnx", "is not a file"),
+    ):
+        with pytest.raises(SettingsError, match=sentence):
+            start_folder(tmp_path / "new", tmp_path / name)
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_the_environment_is_named_after_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "Pump: 7 #1"
+    start_folder(folder, None)
+    assert yaml.safe_load((folder / "myenv.yml").read_text())["name"] == "pump-7-1"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    start_folder(Path(), None)
+    assert yaml.safe_load((folder / "myenv.yml").read_text())["name"] == "pump-7-1"
