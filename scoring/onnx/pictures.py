@@ -191,7 +191,9 @@ def _pillow() -> ModuleType:
     try:
         import PIL.ImageOps  # noqa: PLC0415 - only for models that take pictures
     except ImportError:
-        raise ModelError("it needs Pillow: pip install 'iotedge-scoring-module[images]'") from None
+        raise ModelError(
+            "it needs Pillow: pip install 'iotedge-scoring-module[images]', in an image pillow in myenv.yml"
+        ) from None
     return PIL
 
 

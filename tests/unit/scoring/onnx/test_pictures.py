@@ -3,6 +3,7 @@
 import binascii
 import io
 import struct
+import sys
 import tracemalloc
 import zlib
 from base64 import b64encode
@@ -13,6 +14,8 @@ import pytest
 
 from scoring import RequestError
 from scoring.bodies.codecs import Body, decode
+from scoring.errors import ModelError
+from scoring.onnx import pictures
 from scoring.onnx.pictures import DOT, Picture, PictureInput, several
 from scoring.onnx.specs import TensorSpec
 
@@ -191,3 +194,12 @@ def test_several_pictures_come_out_in_order() -> None:
     assert all(np.array_equal(one, take(picture)[0]) for one, picture in zip(together, pictures, strict=True))
     with pytest.raises(RequestError, match="no JPEG or PNG"):
         several(take, [*pictures, b"none"])
+
+
+def test_without_pillow_the_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At start, not at the first picture."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "PIL.ImageOps", None)
+    pictures._pillow.cache_clear()
+    with pytest.raises(ModelError, match=r"it needs Pillow: pip install 'iotedge-scoring-module\[images\]'"):
+        taking(None, 3, 4, 6)
