@@ -1,4 +1,4 @@
-"""Environment → frozen Settings, read once; the README's table and ``run --help`` are printed from here."""
+"""Environment → frozen Settings, read once; docs/reference/settings.md and ``run --help`` are made from here."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -2,8 +2,8 @@
 
     python examples/camera/train.py
 
-Written beside this file: ``model.onnx``, ``telemetry.jsonl.gz`` (a frame a message, JPEG in base64) and ``truth.json``
-(what lies where in them). The scenes are drawn from a seed: the same library versions give the same bytes.
+Written beside this file: ``model.onnx``, ``telemetry.jsonl.gz`` (a frame a message, JPEG in base64), ``sample.json`` (the
+first of them) and ``truth.json`` (what lies where in them). The scenes are drawn from a seed: the same library versions give the same bytes.
 """
 
 import argparse
@@ -175,6 +175,7 @@ def main() -> None:
     shown = [scene(np.random.default_rng(1000 + number)) for number in range(FRAMES)]  # not trained with
     lines = b"".join(messages([jpeg(frame) for frame, _ in shown]))
     (output / "telemetry.jsonl.gz").write_bytes(gzip.compress(lines, mtime=0))
+    (output / "sample.json").write_bytes(lines.partition(b"\n")[0] + b"\n")
     truth = [
         [{"label": LABELS[label], "box": [round(edge, 1) for edge in box]} for label, *box in boxes]
         for _, boxes in shown

@@ -90,7 +90,7 @@ def test_help_offers_what_is_there_and_says_where_the_rest_is(tree: Path, tmp_pa
     offered = command(tree, "--help", cwd=tmp_path).stdout
     listed, _, below = offered.partition("Not in this image: ")
     assert re.findall(r"^ {4}([a-z]+)(?: +\S|$)", listed, re.MULTILINE) == ["run", "replay", "check", "quarantine"]
-    assert "simulate, models, build, push, manifest, deploy" in " ".join(below.split())
+    assert "simulate, init, models, build, push, manifest, deploy" in " ".join(below.split())
 
 
 def test_the_dockerfiles_context_leaves_out_the_same() -> None:

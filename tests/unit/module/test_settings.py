@@ -101,19 +101,12 @@ def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    """The README's table and ``run --help`` are printed from here."""
+    """The table of docs/reference/settings.md and ``run --help`` are printed from here."""
     rows = {row.name: row for row in describe()}
     assert sorted(rows) == sorted(f"SCORING_{field.upper()}" for field in Settings.__struct_fields__)
     assert list(rows)[-len(OPTIONS) :] == [f"SCORING_{name.upper()}" for name in OPTIONS]
     assert all(row.description for row in rows.values())
     assert rows["SCORING_ROUTES"].default == '{"*":["amlOutput"]}'
-
-
-def test_the_readme_has_every_setting_as_it_is() -> None:
-    """Row by row; `README.md` is what people read."""
-    rows = [f"| `{row.name}` | {f'`{row.default}`' if row.default else ''} | {row.description} |" for row in describe()]
-    readme = (Path(__file__).parents[3] / "README.md").read_text().splitlines()
-    assert [line for line in readme if line.startswith("| `SCORING_")] == rows
 
 
 def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,6 +190,19 @@ def test_camera_truth_is_what_was_drawn() -> None:
     assert [[(each["label"], *each["box"]) for each in parts] for parts in truth] == drawn
 
 
+def test_anomalys_readme_shows_what_the_script_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message in its table gets what stands beside it."""
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(ANOMALY))
+    script = load(ANOMALY / "score.py")
+    script.init()
+    message, added = re.findall(
+        r"^\| `({.*})` \| the same object with `(.*)` added", (ANOMALY / "README.md").read_text(), re.M
+    )[0]
+    answer = script.run(raw_data=message)
+    answer["score"] = round(answer["score"], 4)
+    assert answer == json.loads(message) | json.loads(f"{{{added}}}")
+
+
 @pytest.mark.parametrize(("folder", "variable"), [(TURBOFAN, "TURBOFAN_DATA"), (ANOMALY, "ANOMALY_DATA")])
 def test_training_again_gives_the_same_bytes(tmp_path: Path, folder: Path, variable: str) -> None:
     """No time, no chance and no random name gets into a model or its telemetry."""
