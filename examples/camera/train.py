@@ -2,8 +2,9 @@
 
     python examples/camera/train.py
 
-Written beside this file: ``model.onnx``, ``telemetry.jsonl.gz`` (a frame a message, JPEG in base64), ``sample.json`` (the
-first of them) and ``truth.json`` (what lies where in them). The scenes are drawn from a seed: the same library versions give the same bytes.
+Written beside this file: ``model.onnx``, ``telemetry.jsonl.gz`` (a frame a message, JPEG in base64), ``sample.json``
+(the first of them) and ``truth.json`` (what lies where in them). The scenes are drawn from a seed: the same library
+versions give the same bytes.
 """
 
 import argparse
