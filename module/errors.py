@@ -9,7 +9,7 @@ ModuleError
 ├── JournalError      stop acking and retry; exit 2 at start
 │   ├── JournalDamagedError  exit 1: the next start saves what can be read
 │   └── JournalLockedError   exit 4: another process has it
-└── PackagingError    exit 1
+└── PackagingError    exit 1: the network, a registry, a hub, the disk, or something asked for is not there
 
 Each message is one sentence that names what to change.
 """

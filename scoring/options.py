@@ -6,7 +6,7 @@ installed any, in a notebook say, the environment is read as it is when it is as
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -112,16 +112,19 @@ def _value(variable: str, text: str, hint: object) -> object:
             return msgspec.json.decode(text, type=hint)
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        choices = ("0", "1") if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
-        # In the environment everything is a text.
-        reason = f"expected one of {', '.join(choices)}" if choices else in_words(str(error).replace(", got `str`", ""))
-        raise OptionsError(f"{variable} is {text!r}: {reason}") from error
+        raise OptionsError(f"{variable} is {text!r}: {misfit(error, hint, ('0', '1'))}") from error
 
 
-def in_words(reason: str) -> str:
-    """Give what msgspec says of a value in words of JSON: ``Expected `int | null```."""
+def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[str] = ("true", "false")) -> str:
+    """Say in plain words why a value does not fit.
 
-    def words(kinds: re.Match[str]) -> str:
-        return " or ".join(_WORDS.get(kind, kind) for kind in kinds[1].split(" | "))
-
-    return re.sub(r"^[A-Z](?=[a-z])", lambda first: first[0].lower(), re.sub(r"`([^`]+)`", words, reason))
+    Args:
+        error: what msgspec says.
+        hint: the type of an option, whose choices are named then.
+        booleans: how those are written.
+    """
+    plain = next(iter(get_args(hint)), None)
+    choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
+    reason = f"expected one of {', '.join(choices)}" if choices else str(error).replace(", got `str`", "")
+    reason = re.sub(r"`([^`$]+)`", lambda kinds: " or ".join(_WORDS.get(k, k) for k in kinds[1].split(" | ")), reason)
+    return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)

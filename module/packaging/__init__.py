@@ -33,7 +33,8 @@ def register(
         workspace: the ``config.json`` of an Azure ML workspace or its folder; without it the folder store.
 
     Raises:
-        PackagingError: it cannot be registered; the sentence says why.
+        SettingsError: the name, the path or the workspace's file does not fit; the sentence says why.
+        PackagingError: the store or the workspace does not take it.
     """
     from .models.azureml import open_models  # noqa: PLC0415 - the command line imports this package for its sub-commands
 

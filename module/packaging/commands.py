@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import PackagingError, SettingsError
+from ..errors import SettingsError
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -126,6 +126,8 @@ def _models(arguments: argparse.Namespace) -> int:
         shown = found if arguments.verb == "list" else found[0]
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return 0
+    if not found:
+        print("no model is registered here: scoring-module models register", file=sys.stderr)
     for model in found:
         tags = " ".join(f"{name}={value}" for name, value in model.tags.items())
         about = "  ".join(part for part in (tags, model.description) if part)
@@ -205,7 +207,7 @@ def _access(arguments: argparse.Namespace, host: str) -> Any:
             raise SettingsError("--username and --password-stdin go together: a password is never an argument")
         given = Credentials(arguments.username, sys.stdin.readline().rstrip("\r\n"))
     if arguments.ca_file and not Path(arguments.ca_file).is_file():
-        raise PackagingError(f"there is no --ca-file {arguments.ca_file}")
+        raise SettingsError(f"there is no --ca-file {arguments.ca_file}")
     return Access(given, host, arguments.ca_file)
 
 

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,32 +80,38 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _manifest(arguments: argparse.Namespace) -> int:
-    from .manifest import create_options, manifest, placeholders
+    from .manifest import create_options, edge_manifest, manifest, placeholders
     from .registry import reference
 
     template = arguments.template
-    values = {} if arguments.no_env else placeholders.read_env(arguments.env or template.with_name(".env"))
-    values |= os.environ
-    values |= placeholders.module_images(template.parent, arguments.platform, values)
-    entries = manifest.registry_entries(template, values)
-    ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
-    image, note = manifest.pin(reference.parse(arguments.image), ask, arguments.layout)
+    credentials = edge_manifest.read(template).credentials
+    env = arguments.env or template.with_name(".env")
+    values = {**({} if arguments.no_env else placeholders.read_env(env)), **os.environ}
+    values_from = "the environment" if arguments.no_env else f"{env} or the environment"
+    values |= placeholders.module_images(template.parent, arguments.platform, values, values_from)
+    entries = [placeholders.Expansion(values)(each) for each in credentials]
+    image = reference.parse(arguments.image)
     options = manifest.ManifestOptions(
         template=template,
         image=str(image),
         module=arguments.module,
         gpu=arguments.gpu,
-        memory=create_options.memory_bytes(arguments.memory) if arguments.memory else None,
+        memory=create_options.memory_bytes(arguments.memory) if arguments.memory is not None else None,
         twin=tuple(_set(text) for text in arguments.set),
         layered=arguments.layered,
+        values_from=values_from,
     )
-    deployment = manifest.build(options, values)
+    manifest.build(options, values)  # so that a mistake is named before a registry is asked
+    ask = partial(_ask_registry, entries, str(arguments.ca_file or ""))
+    image, note = manifest.pin(image, ask, arguments.layout)
+    deployment = manifest.build(replace(options, image=str(image)), values)
     manifest.write(deployment, arguments.output)
-    print(f"{arguments.output}: module {deployment.module} is {options.image}, routes {', '.join(deployment.routes)}")
-    if note:
-        print(note, file=sys.stderr)
+    print(f"{arguments.output}: module {deployment.module} is {image}, routes {', '.join(deployment.routes)}")
+    notes = [*filter(None, [note]), *deployment.notes]
     if image.host not in deployment.registries:
-        print(f"no credentials for {image.host} in it: devices can pull only if it is public", file=sys.stderr)
+        notes.append(f"no credentials for {image.host} in it: devices can pull only if it is public")
+    for each in notes:
+        print(each, file=sys.stderr)
     return 0
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from ..errors import PackagingError
+from ..errors import PackagingError, SettingsError
 
 T = TypeVar("T")
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -77,10 +77,10 @@ class HttpClient:
             ca_file: certificates to trust beside the system's.
 
         Raises:
-            PackagingError: the file is not there.
+            SettingsError: the file is not there.
         """
         if ca_file and not Path(ca_file).is_file():
-            raise PackagingError(f"there is no certificate file {ca_file}")
+            raise SettingsError(f"there is no certificate file {ca_file}")
         self._host, self._named_by, self._trust_by, self._timeout = host, named_by, trust_by, timeout
         self._verify: bool | str = ca_file or True
         self._session = requests.Session()

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from ..messages import OutputMessage
 from ..packaging.manifest.edge_manifest import read
+from ..packaging.manifest.twin_limits import check_limits
 from ..transports.jsonl import message_line
 from .command import Command
 from .edge_hub.dispatch import RoutingResult
@@ -85,6 +86,9 @@ class Simulation:
         template = _TEMPLATE if _TEMPLATE.is_file() else None
         manifest = read(path) if (path := options.manifest or template) else None
         module = manifest.our_module(options.module) if manifest else options.module or "scoring"
+        desired = manifest.desired if manifest else {}
+        for name in ("$edgeHub", module):
+            check_limits(name, desired.get(name, {}))
         self._options, self._upstream, self._environment = options, upstream, environment
         self._ledger = Ledger()
         # Nobody but COMMAND is told these two names.
@@ -105,7 +109,7 @@ class Simulation:
             iothub=iothub,
             private_output=private_output,
             routes=manifest.routes if manifest else None,
-            desired=manifest.desired.get(module) if manifest else None,
+            desired=desired.get(module),
             max_in_flight=options.max_in_flight,
             ack_timeout=options.ack_timeout,
             on_routed=self._routed,

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from ..errors import ModelError
-from ..options import in_words
+from ..options import misfit
 from .boxes import Boxes
 from .field_map import FieldMap
 from .input_fields import Field
@@ -124,9 +124,9 @@ def _read(entry: object, kind: type[T], where: str, short: str = "") -> T:
     try:
         return msgspec.convert(entry, kind)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
+        said, _, path = misfit(error).partition(" - at `$")
         choices = _choices(hints.get(path.strip("`.").partition("[")[0]))
-        reason = f"expected one of {', '.join(choices)}" if choices else in_words(said)
+        reason = f"expected one of {', '.join(choices)}" if choices else said
         raise ModelError(f"{where}{path.rstrip('`')}: {reason}".lstrip(".: ")) from None
 
 

@@ -349,10 +349,19 @@ async def test_a_line_that_is_no_message_is_a_sentence(run: Simulate) -> None:
         await run("echoes", messages=path)
 
 
-async def test_a_wrong_route_is_a_sentence(run: Simulate) -> None:
-    hub = {"properties.desired": {"routes": {"r": 'FROM /messages/* INTO BrokeredEndpoint("/modules/m/inputs/i'}}}
-    (run.folder / "wrong.json").write_text(json.dumps({"modulesContent": {"$edgeHub": hub}}))
-    with pytest.raises(SettingsError, match=r"route r .* is wrong"):
+@pytest.mark.parametrize(
+    ("name", "route", "sentence"),
+    [
+        ("r", 'FROM /messages/* INTO BrokeredEndpoint("/modules/m/inputs/i', "route r is wrong: "),
+        ("r", f"FROM /* WHERE 0x{'F' * 256} > 1 INTO $upstream", "route r is wrong: the number at .* is too large"),
+        ("a.b", "FROM /* INTO $upstream", r"routes.a.b of module \$edgeHub has a '.'"),
+        ("r", f"FROM /* WHERE a = '{'x' * 4096}' INTO $upstream", r"routes.r of module \$edgeHub is longer than 4 KB"),
+    ],
+)
+async def test_a_wrong_route_is_a_sentence(run: Simulate, name: str, route: str, sentence: str) -> None:
+    content = {"$edgeHub": {"properties.desired": {"routes": {name: route}}}, "m": {}}
+    (run.folder / "wrong.json").write_text(json.dumps({"modulesContent": content}))
+    with pytest.raises(SettingsError, match=sentence):
         await run("echoes", manifest=run.folder / "wrong.json", module="m")
 
 

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from module import cli
 from module import settings as module_settings
 from module.commands import workshop
+from module.packaging.manifest import module_twin
 from module.routes import MAX_ANSWERS_SIZE, MAX_SIZE
 from module.simulator.edge_hub.hub import EdgeHub
 from scoring import options
@@ -71,6 +72,14 @@ def _allowed(hint: Any) -> str:
     if get_origin(kind) is dict:
         return "JSON object"
     return "path" if kind is Path else "text"
+
+
+def twin() -> str:
+    """Give the table of desired properties, and the settings that they stand for."""
+    places = module_twin.PLACES.items()
+    return table(
+        ("desired property", "setting"), [(f"`{place}`", f"`SCORING_{name.upper()}`") for place, name in places]
+    )
 
 
 def commands() -> str:
@@ -197,6 +206,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
+    "twin": twin,
     "commands": commands,
     "exit-codes": exit_codes,
     "metrics": metrics,

@@ -11,6 +11,7 @@ import orjson
 from ...errors import SettingsError
 from ..manifest import checks, edge_manifest
 from ..manifest.layered import is_layered
+from ..manifest.twin_limits import check_limits
 
 _CREDENTIALS = "registryCredentials"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -47,6 +48,9 @@ def read(path: Path, module: str | None = None) -> DeploymentFile:
     if "$schema-template" in document:
         raise SettingsError(f"{path} is a template: make a deployment of it with scoring-module manifest")
     manifest = edge_manifest.parse(path, document)
+    checks.read_routes(manifest)
+    for name, desired in manifest.desired.items():
+        check_limits(name, desired)
     content = document["modulesContent"]
     layered = is_layered(content)
     if not layered:

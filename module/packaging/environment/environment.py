@@ -8,7 +8,7 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from ...errors import PackagingError
+from ...errors import SettingsError
 from . import conda_names
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
@@ -44,15 +44,15 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
         gpu: the image gets onnxruntime-gpu, and a line that asks for onnxruntime means that.
 
     Raises:
-        PackagingError: the file cannot be read, or a line has no pip form; the sentence names it and the remedy.
+        SettingsError: the file cannot be read, or a line has no pip form; the sentence names it and the remedy.
     """
     try:
         text = file.read_text(encoding="utf-8")
         lines = _pip_lines(text) if file.suffix == ".txt" else _conda_lines(yaml.safe_load(text))
     except OSError as error:
-        raise PackagingError(f"cannot read {file}: {error.strerror}") from error
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise PackagingError(f"{file} is no conda environment: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{file} is no conda environment: {' '.join(str(error).split())}") from error
     reading = _Reading(file, gpu)
     for kind, line in lines:
         reading.add(kind, line)
@@ -109,8 +109,8 @@ class _Reading:
     def note(self, line: str, what: str) -> None:
         self.found.notes.append(f"{self.file.name}: {line!r} {what}")
 
-    def refuse(self, line: str, why: str) -> PackagingError:
-        return PackagingError(f"{self.file}: {line!r} {why}")
+    def refuse(self, line: str, why: str) -> SettingsError:
+        return SettingsError(f"{self.file}: {line!r} {why}")
 
     def _checked(self, text: str, line: str) -> Requirement | None:
         if text.startswith("-") or "git+" in text:

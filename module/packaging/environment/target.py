@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ...errors import PackagingError, SettingsError
+from ...errors import SettingsError
 
 PLATFORMS = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 ELF_MACHINE = {"linux/amd64": 62, "linux/arm64": 183}
@@ -38,7 +38,7 @@ class Target(NamedTuple):
         have = int(self.glibc.partition(".")[2])
         minor = next((each for each in _MANYLINUX if each <= have), None)
         if minor is None:
-            raise PackagingError(f"the base image has glibc {self.glibc}: wheels need 2.17 or newer, choose another")
+            raise SettingsError(f"the base image has glibc {self.glibc}: wheels need 2.17 or newer, choose another")
         return f"{PLATFORMS[self.platform]}-manylinux_2_{minor}"
 
     @property
@@ -65,14 +65,14 @@ def check_python(asked: str, have: str, base: str, *, any_python: bool) -> str:
     """Give a note about the Python that an environment asks for; empty if it is the base image's.
 
     Raises:
-        PackagingError: they differ, and ``any_python`` does not say that this is all right.
+        SettingsError: they differ, and ``any_python`` does not say that this is all right.
     """
     if tuple(map(int, have.split("."))) < OLDEST_PYTHON:
-        raise PackagingError(f"the base image {base} has Python {have}: ONNX Runtime's wheels start at 3.11")
+        raise SettingsError(f"the base image {base} has Python {have}: ONNX Runtime's wheels start at 3.11")
     if not asked or have == asked or ("." not in asked and have.startswith(f"{asked}.")):
         return ""
     sentence = f"the environment asks for Python {asked} and the base image {base} has {have}"
     if any_python:
         return sentence
     older = " (ONNX Runtime's wheels start at 3.11)" if tuple(map(int, asked.split("."))) < OLDEST_PYTHON else ""
-    raise PackagingError(f"{sentence}{older}: change the line, choose another --base, or accept it with --any-python")
+    raise SettingsError(f"{sentence}{older}: change the line, choose another --base, or accept it with --any-python")

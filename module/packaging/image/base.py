@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
-from ...errors import PackagingError
+from ...errors import SettingsError
 from ..environment.target import ELF_MACHINE
 from ..registry import reference
 from ..registry.credentials import Access
@@ -49,7 +49,8 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
         access: how to get at registries.
 
     Raises:
-        PackagingError: it is not there, or has no such platform, no Python or no glibc.
+        SettingsError: it is not there, or has no such platform, no Python or no glibc.
+        PackagingError: its registry does not give it.
     """
     manifest = from_file(layout, name, platform)
     remote = manifest is None
@@ -62,7 +63,7 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     config = layout.read(document["config"]["digest"])
     have = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
     if have != platform:
-        raise PackagingError(f"the base image {name} is for {have}: give one for {platform} with --base")
+        raise SettingsError(f"the base image {name} is for {have}: give one for {platform} with --base")
     layers = [msgspec.convert(layer, Descriptor) for layer in document["layers"]]
     layers = [structs.replace(each, media_type=_OCI.get(each.media_type, each.media_type)) for each in layers]
     info = look(layout, manifest.digest, layers)
@@ -73,5 +74,5 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
         (info.libstdcxx, "has no libstdc++.so.6"),
     ):
         if not good:
-            raise PackagingError(f"the base image {name} {what}: give another with --base")
+            raise SettingsError(f"the base image {name} {what}: give another with --base")
     return Base(name, manifest.digest, config, layers, info, remote)

@@ -2,29 +2,32 @@
 
 import shutil
 import tarfile
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
 
-from ...errors import PackagingError
+from ...errors import SettingsError
 from ..registry.oci import CONFIG, LAYER, REF_NAME, Descriptor, Layer, Layout
 from ..registry.pull import choose_platform
 from .layers import compressed
 
 _CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
+_TARS = (".tar", ".tar.gz", ".tgz")
 
 
 def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
     """Import a local base image, once for each state of it, and give its manifest; None if it is one in a registry.
 
     Raises:
-        PackagingError: it cannot be read, or has no such platform.
+        SettingsError: it cannot be read, or is none.
+        PackagingError: it has no such platform.
     """
     prefix = next((each for each in _PREFIXES if name.startswith(each)), "")
-    if not (prefix or name.startswith((".", "/", "~")) or Path(name).is_file()):
+    if not (prefix or name.startswith((".", "/", "~")) or name.endswith(_TARS) or Path(name).is_file()):
         return None
     rest = name.removeprefix(prefix)
     file, _, tag = rest.partition(":") if prefix == "oci:" else (rest, "", "")
@@ -35,11 +38,11 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         read = partial(_from_layout, layout, path, tag) if path.is_dir() else partial(_from_tar, layout, path)
         return layout.once(key, Descriptor, lambda: read(platform), layout.parts)
     except OSError as error:
-        raise PackagingError(f"cannot read the base image {name}: {error.strerror or error}") from error
-    except (tarfile.TarError, KeyError, IndexError, ValueError) as error:
-        raise PackagingError(
-            f"the base image {name} is neither an OCI layout nor a tar of an image: {error}"
-        ) from error
+        raise SettingsError(f"cannot read the base image {name}: {error.strerror or error}") from error
+    except tarfile.ReadError as error:  # which tells of each compression that it is not
+        raise SettingsError(f"the base image {name} is neither an OCI layout nor a tar of an image") from error
+    except (tarfile.TarError, EOFError, zlib.error, LookupError, TypeError, ValueError) as error:
+        raise SettingsError(f"the base image {name} is neither an OCI layout nor a tar of an image: {error}") from error
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:

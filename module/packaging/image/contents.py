@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import PackagingError
+from ...errors import SettingsError
 from ..models.model import Model, hash_of
 from ..models.trees import hash_file, walk
 from .layers import Entry, folders_of
@@ -51,15 +51,15 @@ def gather(directory: Path, model: Model | None, model_path: Path | None) -> Con
         model_path: where the store keeps its file or folder.
 
     Raises:
-        PackagingError: the directory is not there, or holds neither a score.py nor a model.
+        SettingsError: the directory is not there, or holds neither a score.py nor a model.
     """
     if not directory.is_dir():
-        raise PackagingError(f"there is no scoring directory {directory}: give the folder with score.py")
+        raise SettingsError(f"there is no scoring directory {directory}: give the folder with score.py")
     files = dict(_files(directory, model.entry if model else ""))
     beside = {name: file for name, file in files.items() if file.suffix not in _TEXTS or file.stat().st_size > _SMALL}
     score = directory / "score.py"
     if not (score.is_file() or beside or model):
-        raise PackagingError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
+        raise SettingsError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
     script = [Entry(f"{APP}/{name}", file) for name, file in files.items() if name not in beside]
     models = [Entry(f"{APP}/{name}", file) for name, file in beside.items()]
     place = ""

@@ -20,6 +20,7 @@ from . import sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
+from .script_check import check_script
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
@@ -78,13 +79,15 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     """Build an image and let its name mean it in the layout.
 
     Raises:
-        PackagingError: something that it needs is not there or does not fit; the sentence names it.
-        SettingsError: the platform is none that an image can be built for.
+        SettingsError: the platform, the directory, its script or environment, or the base image does not fit.
+        PackagingError: something that it needs cannot be had; the sentence names it.
     """
     check_platform(options.platform)
     contents = gather(options.directory, options.model, options.model_path)
     file = environment.find(options.directory)
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
+    if contents.script_sha256:
+        check_script(options.directory / "score.py", asked.python or _PYTHON)
     rough = Target(options.platform, options.variant, "", "")
     before = lock.read(options.directory / rough.lock_name)
     base_name = options.base or _default_base(asked.python)

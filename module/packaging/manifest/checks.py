@@ -1,16 +1,18 @@
 """Checks of a deployment: the published JSON Schema, and what it allows although IoT Edge does not; each by name."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import orjson
 from jsonschema import Draft4Validator
+from jsonschema.exceptions import best_match
 
 from ...errors import SettingsError
 from ...settings import Settings
+from ..route_language.grammar import RouteSyntaxError
+from ..route_language.route import ParsedRoute, parse
 from .edge_manifest import EdgeManifest
-from .route_language import RouteSyntaxError, parse
 
 _DESIRED = "properties.desired"
 _SCHEMA = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"  # of json.schemastore.org
@@ -23,8 +25,7 @@ def check_schema(path: Path, document: dict[str, Any]) -> None:
     Raises:
         SettingsError: it does not satisfy the schema; the sentence names the place, never a value.
     """
-    errors = Draft4Validator(orjson.loads(_SCHEMA.read_bytes())).iter_errors(document)
-    first = min(errors, key=lambda error: len(error.absolute_path), default=None)
+    first = best_match(Draft4Validator(orjson.loads(_SCHEMA.read_bytes())).iter_errors(document))
     if first is None:
         return
     place = ".".join(map(str, first.absolute_path)) or "the top"
@@ -65,40 +66,56 @@ def check_registries(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry["address"] for entry in credentials.values()))
 
 
-def check_routes(manifest: EdgeManifest, content: dict[str, Any], ours: str) -> None:
-    """Check that edgeHub can read every route, and that it leads somewhere: to $upstream or a deployed module's input.
+def read_routes(manifest: EdgeManifest) -> dict[str, ParsedRoute]:
+    """Give every route, understood as edgeHub would.
 
     Raises:
-        SettingsError: it has mistakes, or leads to, or comes from, a module or an input that is not there.
+        SettingsError: edgeHub would not take one.
     """
-    deployed = set(content["$edgeAgent"][_DESIRED]["modules"])
-    there = f"which is not deployed: there are {', '.join(sorted(deployed)) or 'none'}"
-    inputs = _inputs_of(ours, content)
+    routes = {}
     for name, spec in manifest.routes.items():
-        place = f"route {name} in {manifest.path}"
         try:
-            route = parse(spec.route)
+            routes[name] = parse(spec.route)
         except RouteSyntaxError as error:
-            raise SettingsError(f"{place} is wrong: {error}") from error
+            raise SettingsError(f"route {name} in {manifest.path} is wrong: {error}") from error
+    return routes
+
+
+def check_routes(manifest: EdgeManifest, routes: Mapping[str, ParsedRoute], ours: str, settings: Settings) -> None:
+    """Check that every route leads somewhere: to $upstream or a deployed module's input.
+
+    Raises:
+        SettingsError: one leads to, or comes from, a module or an input that is not there.
+    """
+    deployed = manifest.images
+    there = f"which is not deployed: there are {', '.join(sorted(deployed)) or 'none'}"
+    for name, route in routes.items():
+        place = f"route {name} in {manifest.path}"
         module, input_name = route.endpoint
-        source = route.source_module
         if module and module not in deployed:
             raise SettingsError(f"{place} leads to module {module}, {there}")
-        if source and source not in deployed:
-            raise SettingsError(f"{place} takes messages from module {source}, {there}")
-        if module == ours and inputs and input_name not in inputs:
+        if route.source_module and not any(map(route.is_from, deployed)):
+            raise SettingsError(f"{place} takes messages from module {route.source_module}, {there}")
+        if module == ours and not {"*", input_name} & set(settings.routes):
             raise SettingsError(
                 f"{place} leads to input {input_name}, which SCORING_ROUTES of module {ours} does not have: "
-                f"it has {', '.join(sorted(inputs))}"
+                f"it has {', '.join(sorted(settings.routes)) or 'none'}"
             )
 
 
-def _inputs_of(ours: str, content: dict[str, Any]) -> set[str]:
-    """Give the inputs that the module answers on, by its environment alone; none if it takes any."""
-    env = content["$edgeAgent"][_DESIRED]["modules"][ours].get("env", {})
-    text = env.get("SCORING_ROUTES", {}).get("value", "")
-    try:
-        routes = msgspec.json.decode(text, type=dict[str, list[str]]) if text else Settings().routes
-    except (msgspec.DecodeError, TypeError) as error:
-        raise SettingsError(f"env SCORING_ROUTES of module {ours} is not JSON, input → outputs: {error}") from error
-    return set() if "*" in routes else set(routes)
+def idle_routes(routes: Mapping[str, ParsedRoute], ours: str, settings: Settings) -> Iterator[str]:
+    """Say which routes take from outputs that our module does not write to, and which outputs no route takes."""
+    named = {settings.nothing_output: "SCORING_NOTHING_OUTPUT", settings.errors_output: "SCORING_ERRORS_OUTPUT"}
+    named |= {output: "SCORING_ROUTES" for outputs in settings.routes.values() for output in outputs}
+    sources = {f"/messages/modules/{ours}/outputs/{output}/".lower(): output for output in named if output}
+    for name, route in routes.items():
+        if route.is_from(ours) and not any(source.startswith(route.prefix) for source in sources):
+            outputs = ", ".join(sorted(sources.values()))
+            yield f"route {name} takes nothing: {route.source} is no output of module {ours}, which writes to {outputs}"
+    elsewhere = [route.prefix for route in routes.values() if route.endpoint.module != ours]
+    for source, output in sources.items():
+        if not source.startswith(tuple(elsewhere)):
+            yield (
+                f"no route takes what module {ours} writes to output {output} ({named[output]}), edgeHub drops it: add "
+                f"one FROM /messages/modules/{ours}/outputs/{output} INTO $upstream"
+            )

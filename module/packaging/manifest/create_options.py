@@ -5,6 +5,10 @@ import math
 import re
 from typing import Any
 
+import msgspec
+
+from scoring.options import misfit
+
 from ...errors import SettingsError
 from ...settings import Settings
 
@@ -16,11 +20,22 @@ _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _LEAST_MEMORY = 6 << 20  # what Docker takes at least
 
 
+class _HostConfig(msgspec.Struct):
+    mounts: list[dict[str, Any]] | None = msgspec.field(name="Mounts", default=None)
+    binds: list[str] | None = msgspec.field(name="Binds", default=None)
+
+
+class _Options(msgspec.Struct):
+    """What is read of createOptions; all else is the container engine's."""
+
+    host_config: _HostConfig = msgspec.field(name="HostConfig", default_factory=_HostConfig)
+
+
 def join(module: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Give a module's createOptions as one object, written as an object or as text in pieces.
 
     Raises:
-        SettingsError: they are no JSON object.
+        SettingsError: they are no JSON object, or what is read of them has another form.
     """
     whole = settings.get("createOptions", {})
     if isinstance(whole, str):
@@ -29,9 +44,11 @@ def join(module: str, settings: dict[str, Any]) -> dict[str, Any]:
             whole = json.loads("".join(map(str, pieces)) or "{}")
         except ValueError as error:
             raise SettingsError(f"createOptions of module {module} are not JSON: {error}") from error
-    if not isinstance(whole, dict) or not isinstance(whole.get("HostConfig", {}), dict):
-        raise SettingsError(f"createOptions of module {module} and their HostConfig must be JSON objects")
-    return whole
+    try:
+        msgspec.convert(whole, _Options)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"createOptions of module {module} do not fit: {misfit(error)}") from error
+    return dict(whole)
 
 
 def split(module: str, options: dict[str, Any]) -> dict[str, str]:
@@ -50,7 +67,7 @@ def split(module: str, options: dict[str, Any]) -> dict[str, str]:
 
 
 def for_scoring(
-    module: str, env: dict[str, Any], options: dict[str, Any], *, gpu: bool, memory: int | None
+    module: str, settings: Settings, options: dict[str, Any], *, gpu: bool, memory: int | None
 ) -> dict[str, Any]:
     """Give the scoring module's createOptions with what is missing added; what is written stays.
 
@@ -59,19 +76,12 @@ def for_scoring(
 
     Args:
         module: its name.
-        env: its environment in the container.
+        settings: what its environment in the container makes.
         options: as written in the template.
         gpu: ask for the device's GPUs.
         memory: limit in bytes.
-
-    Raises:
-        SettingsError: SCORING_STOP_TIMEOUT_S is no number.
     """
-    settings = Settings()
-    stop_timeout = _written(env, "SCORING_STOP_TIMEOUT_S") or str(settings.stop_timeout_s)
-    if not stop_timeout.replace(".", "", 1).isdecimal():
-        raise SettingsError(f"env SCORING_STOP_TIMEOUT_S of module {module} is {stop_timeout}, which is no number")
-    journal_dir = _written(env, "SCORING_JOURNAL_DIR") or str(settings.journal_dir)
+    journal_dir = settings.journal_dir.as_posix()
     host = dict(options.get("HostConfig", {}))
     mounts = host.get("Mounts") or []
     mounted = {str(mount.get("Target")) for mount in mounts}
@@ -82,11 +92,7 @@ def for_scoring(
         host.setdefault("DeviceRequests", [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu"]]}])
     if memory is not None:
         host["Memory"] = memory
-    return {"StopTimeout": math.ceil(float(stop_timeout)) + 2, **options, "HostConfig": host}
-
-
-def _written(env: dict[str, Any], name: str) -> str:
-    return str(env.get(name, {}).get("value", ""))
+    return {"StopTimeout": math.ceil(settings.stop_timeout_s) + 2, **options, "HostConfig": host}
 
 
 def memory_bytes(text: str) -> int:
@@ -98,5 +104,5 @@ def memory_bytes(text: str) -> int:
     found = re.fullmatch(r"(\d+)([bkmg]?)b?", text.strip().lower())
     size = int(found[1]) * _UNITS[found[2]] if found else 0
     if size < _LEAST_MEMORY:
-        raise SettingsError(f"--memory {text} is not a size of at least 6m: write it like 512m or 2g")
+        raise SettingsError(f"--memory {text!r} is not a size of at least 6m: write it like 512m or 2g")
     return size

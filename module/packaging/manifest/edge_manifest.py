@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from scoring.options import misfit
+
 from ...errors import SettingsError
 
 DEFAULT_PRIORITY = 2_000_000_000
@@ -33,6 +35,33 @@ class RouteSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     time_to_live: int = msgspec.field(default=0, name="timeToLiveSecs")
 
 
+class _Credentials(msgspec.Struct):
+    username: str = ""
+    password: str = ""
+    address: str = ""
+
+
+class _Settings(msgspec.Struct):
+    registry_credentials: dict[str, _Credentials] = msgspec.field(name="registryCredentials", default_factory=dict)
+
+
+class _Runtime(msgspec.Struct):
+    settings: _Settings = msgspec.field(default_factory=_Settings)
+
+
+class _Module(msgspec.Struct):
+    env: dict[str, dict[str, Any]] = {}
+    settings: dict[str, Any] = {}
+
+
+class _Agent(msgspec.Struct):
+    """What is read of $edgeAgent's desired properties; the schema, which knows the rest, is for what is written."""
+
+    runtime: _Runtime = msgspec.field(default_factory=_Runtime)
+    system_modules: dict[str, _Module] = msgspec.field(name="systemModules", default_factory=dict)
+    modules: dict[str, _Module] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class EdgeManifest:
     """What a deployment says.
@@ -41,8 +70,9 @@ class EdgeManifest:
         path: the file it was read from.
         modules: names of the deployed modules, without the two system modules.
         routes: route name → route.
-        desired: module name → desired properties of its twin.
+        desired: module name → desired properties of its twin; the system modules' too.
         images: module name → its image as written; "" if none is written.
+        credentials: of registries as written, ``{"username", "password", "address"}`` each; "" for what is not.
     """
 
     path: Path
@@ -50,6 +80,7 @@ class EdgeManifest:
     routes: dict[str, RouteSpec]
     desired: dict[str, dict[str, Any]]
     images: dict[str, str] = field(default_factory=dict)
+    credentials: tuple[dict[str, str], ...] = ()
 
     def our_module(self, name: str | None = None) -> str:
         """Give the module that is meant: ``name`` if given, else the only one that routes lead to.
@@ -84,17 +115,21 @@ def read(path: Path) -> EdgeManifest:
 def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
     """Take a deployment apart that ``document()`` gave, maybe changed since; raises as ``read()`` does."""
     content = _object(path, "modulesContent", document["modulesContent"])
-    hub = _desired_of(path, content, _HUB)
-    agent = _desired_of(path, content, _AGENT)
-    routes = _object(path, f"{_HUB} {_DESIRED}.routes", hub.get("routes", {}))
-    modules = _object(path, f"{_AGENT} {_DESIRED}.modules", agent.get("modules", {}))
-    twins = {name: _desired_of(path, content, name) for name in content if name not in {_HUB, _AGENT}}
+    twins = {name: _desired_of(path, content, name) for name in content}
+    routes = _object(path, f"{_HUB} {_DESIRED}.routes", twins.get(_HUB, {}).get("routes", {}))
+    try:
+        agent = msgspec.convert(twins.get(_AGENT, {}), _Agent)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{_AGENT} {_DESIRED} in {path} do not fit: {misfit(error)}") from error
     return EdgeManifest(
         path=path,
-        modules=tuple(dict.fromkeys([*modules, *twins])),
+        modules=tuple(dict.fromkeys([*agent.modules, *(name for name in twins if name not in {_HUB, _AGENT})])),
         routes={name: _route(path, name, value) for name, value in routes.items()},
         desired=twins,
-        images={name: _image(path, name, value) for name, value in modules.items()},
+        images={name: str(module.settings.get("image", "")) for name, module in agent.modules.items()},
+        credentials=tuple(
+            msgspec.structs.asdict(each) for each in agent.runtime.settings.registry_credentials.values()
+        ),
     )
 
 
@@ -116,11 +151,6 @@ def document(path: Path) -> dict[str, Any]:
     return found
 
 
-def _image(path: Path, module: str, value: object) -> str:
-    settings = _object(path, f"module {module}", value).get("settings", {})
-    return str(_object(path, f"module {module} settings", settings).get("image", ""))
-
-
 def _desired_of(path: Path, content: dict[str, Any], module: str) -> dict[str, Any]:
     """Give a module's desired properties, those of a layered deployment (``properties.desired.a.b``) merged in."""
     twin = _object(path, module, content.get(module, {}))
@@ -140,7 +170,10 @@ def _route(path: Path, name: str, value: object) -> RouteSpec:
     try:
         spec = RouteSpec(value) if isinstance(value, str) else msgspec.convert(value, RouteSpec)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{place} is neither text nor an object with route and priority: {error}") from error
+        sentence = f"{place} is neither text nor an object with route and priority: {misfit(error)}"
+        raise SettingsError(sentence) from error
+    if "\n" in spec.route:  # edgeHub would take it, the published schema does not
+        raise SettingsError(f"{place} has a line break in it: write it in one line")
     if spec.priority != DEFAULT_PRIORITY and not 0 <= spec.priority <= 9:
         raise SettingsError(f"{place} has priority {spec.priority}, it must be 0 to 9")
     if spec.time_to_live < 0:

@@ -1,14 +1,15 @@
 """A layered deployment: one module, its routes and its twin, put on top of a base deployment on the device."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from ..route_language.route import ParsedRoute
 from .module_twin import leaves
-from .route_language import parse
 
 _DESIRED = "properties.desired"
 
 
-def layer(document: dict[str, Any], ours: str) -> dict[str, Any]:
+def layer(document: dict[str, Any], routes: Mapping[str, ParsedRoute], ours: str) -> dict[str, Any]:
     """Give the layer with our module out of a whole deployment.
 
     Each value gets a key of its own, ``properties.desired.modules.<module>``: a plain ``properties.desired`` would
@@ -18,14 +19,13 @@ def layer(document: dict[str, Any], ours: str) -> dict[str, Any]:
     content = document["modulesContent"]
     agent, hub = content["$edgeAgent"][_DESIRED], content["$edgeHub"][_DESIRED]
     credentials = agent["runtime"]["settings"].get("registryCredentials", {})
-    parsed = {name: parse(route["route"]) for name, route in hub["routes"].items()}
-    routes = [name for name, each in parsed.items() if ours in (each.endpoint.module, each.source_module)]
+    mine = [name for name, each in routes.items() if each.endpoint.module == ours or each.is_from(ours)]
     result: dict[str, Any] = {
         "$edgeAgent": {
             f"{_DESIRED}.modules.{ours}": agent["modules"][ours],
             **{f"{_DESIRED}.runtime.settings.registryCredentials.{name}": entry for name, entry in credentials.items()},
         },
-        "$edgeHub": {f"{_DESIRED}.routes.{name}": hub["routes"][name] for name in routes},
+        "$edgeHub": {f"{_DESIRED}.routes.{name}": hub["routes"][name] for name in mine},
     }
     if twin := content[ours][_DESIRED]:
         result[ours] = {f"{_DESIRED}.{place}": value for place, value in leaves(twin)}

@@ -9,11 +9,13 @@ import msgspec
 import orjson
 
 from ...errors import PackagingError, SettingsError
+from ...settings import Settings
 from ..models.trees import write_whole
 from ..registry.oci import Layout
 from ..registry.reference import ImageReference
 from . import checks, create_options, edge_manifest, layered, module_twin
 from .placeholders import Expansion
+from .twin_limits import check_limits
 
 _DESIRED = "properties.desired"
 
@@ -30,6 +32,7 @@ class ManifestOptions:
         memory: the container's limit in bytes; None: as in the template.
         twin: ``(place, value as JSON or text)`` to set in the module's twin.
         layered: make a layer for a base deployment that has the system modules.
+        values_from: where values of placeholders are written, for the sentence that misses one.
     """
 
     template: Path
@@ -39,6 +42,7 @@ class ManifestOptions:
     memory: int | None = None
     twin: tuple[tuple[str, str], ...] = ()
     layered: bool = False
+    values_from: str = "the environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,14 @@ class Deployment:
         module: the scoring module's name.
         routes: names of its edgeHub routes.
         registries: addresses that it has credentials for.
+        notes: sentences about what is in it and of no use.
     """
 
     document: dict[str, Any]
     module: str
     routes: tuple[str, ...]
     registries: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def pin(
@@ -101,33 +107,31 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     document = edge_manifest.document(options.template)
     ours = edge_manifest.parse(options.template, document).our_module(options.module)
     _use_image(options, document, ours)
-    expand = Expansion(values)
-    content = expand(document["modulesContent"])
-    if expand.missing:
-        missing = "; ".join(dict.fromkeys(expand.missing))
-        raise SettingsError(
-            f"placeholders in {options.template} have no value, set them in .env or the environment: {missing}"
-        )
+    content = _expanded(options, document["modulesContent"], values)
     document = {"modulesContent": content}
-    manifest = edge_manifest.parse(options.template, document)
+    specs = edge_manifest.parse(options.template, document).routes
     checks.check_schema_versions(options.template, content)
-    _fill_modules(options, content, ours)
-    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(manifest.routes)
-    _fill_twin(options, content, ours)
+    module = content["$edgeAgent"][_DESIRED]["modules"][ours]
+    module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
+    settings = module_twin.settings_in(ours, module["env"])
+    _fill_create_options(options, content["$edgeAgent"][_DESIRED], ours, settings)
+    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(specs)
+    desired = content.setdefault(ours, {}).setdefault(_DESIRED, {})
+    for place, text in options.twin:
+        module_twin.put(desired, place, text)
+    manifest = edge_manifest.parse(options.template, document)
+    for name, properties in manifest.desired.items():
+        check_limits(name, properties)
+    module_twin.check_desired(ours, desired)
     checks.check_schema(options.template, document)
     registries = checks.check_registries(options.template, content)
-    checks.check_routes(manifest, content, ours)
+    routes = checks.read_routes(manifest)
+    checks.check_routes(manifest, routes, ours, settings)
+    notes = (*checks.idle_routes(routes, ours, settings), *module_twin.unheard(ours, desired))
     if options.layered:
-        document = layered.layer(document, ours)
+        document = layered.layer(document, routes, ours)
     written = edge_manifest.parse(options.template, document)
-    return Deployment(document, ours, tuple(written.routes), registries)
-
-
-def registry_entries(template: Path, values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Give the template's registry credentials, ``{"username", "password", "address"}``, as far as values are known."""
-    agent = edge_manifest.document(template)["modulesContent"].get("$edgeAgent", {}).get(_DESIRED, {})
-    entries = agent.get("runtime", {}).get("settings", {}).get("registryCredentials", {})
-    return list(Expansion(values)(entries).values())
+    return Deployment(document, ours, tuple(written.routes), registries, notes)
 
 
 def write(deployment: Deployment, path: Path) -> None:
@@ -162,27 +166,23 @@ def _use_image(options: ManifestOptions, document: dict[str, Any], ours: str) ->
     module.setdefault("settings", {})["image"] = options.image
 
 
-def _fill_modules(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:
-    agent = content["$edgeAgent"][_DESIRED]
+def _expanded(options: ManifestOptions, content: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    expand = Expansion(values)
+    expanded: dict[str, Any] = expand(content)
+    if expand.missing:
+        missing = "; ".join(dict.fromkeys(expand.missing))
+        raise SettingsError(
+            f"placeholders in {options.template} have no value, set them in {options.values_from}: {missing}"
+        )
+    return expanded
+
+
+def _fill_create_options(options: ManifestOptions, agent: dict[str, Any], ours: str, settings: Settings) -> None:
+    """Write every module's createOptions in pieces, those of ours with what is missing added."""
     for name, module in {**agent.get("systemModules", {}), **agent.get("modules", {})}.items():
-        settings = module.get("settings", {})
-        container = create_options.join(name, settings)
+        written = module.get("settings", {})
+        container = create_options.join(name, written)
         if name == ours:
-            module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
-            module_twin.check_environment(ours, module["env"])
-            container = create_options.for_scoring(
-                ours, module["env"], container, gpu=options.gpu, memory=options.memory
-            )
-        others = {key: value for key, value in settings.items() if not key.startswith("createOptions")}
+            container = create_options.for_scoring(ours, settings, container, gpu=options.gpu, memory=options.memory)
+        others = {key: value for key, value in written.items() if not key.startswith("createOptions")}
         module["settings"] = {**others, **create_options.split(name, container)}
-
-
-def _fill_twin(options: ManifestOptions, content: dict[str, Any], ours: str) -> None:
-    twin = content.setdefault(ours, {})
-    desired = twin.setdefault(_DESIRED, {})
-    for place, text in options.twin:
-        module_twin.put(desired, place, text)
-    module_twin.check_desired(ours, desired)
-    for name, other in content.items():
-        if name not in {"$edgeAgent", "$edgeHub", ours} and isinstance(other, dict):
-            module_twin.check_limits(name, other.get(_DESIRED, {}))

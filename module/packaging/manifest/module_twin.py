@@ -5,13 +5,15 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
+from scoring import options
+from scoring.errors import OptionsError
+
 from ...errors import SettingsError
 from ...settings import Settings, describe
-from .twin_limits import broken_limits
 
 PLACES = {
     "batch.maxSize": "max_batch_size",
@@ -45,44 +47,45 @@ PLACES = {
 
 
 def check_desired(module: str, desired: dict[str, Any]) -> None:
-    """Check the desired properties of the scoring module.
+    """Check the desired properties of the scoring module against the settings.
 
     Raises:
-        SettingsError: a name is unknown, a value does not fit, or IoT Hub would not take it; named by its place.
+        SettingsError: a name is unknown, or a value does not fit; named by its place.
     """
-    check_limits(module, desired)
-    hints = get_type_hints(Settings, include_extras=True)
+    hints = options.hints(Settings)
     for place, value in leaves(desired):
         if place not in PLACES:
             raise SettingsError(f"desired property {place} of module {module} is unknown{_instead(place, PLACES)}")
         try:
             msgspec.convert(value, type=hints[PLACES[place]])
         except msgspec.ValidationError as error:
-            reason = f"{str(error)[0].lower()}{str(error)[1:]}"
-            raise SettingsError(f"desired property {place} of module {module} does not fit: {reason}") from error
+            written, reason = msgspec.json.encode(value).decode(), options.misfit(error, hints[PLACES[place]])
+            raise SettingsError(f"desired property {place} of module {module} is {written}: {reason}") from error
 
 
-def check_limits(module: str, desired: dict[str, Any]) -> None:
-    """Check desired properties of any module against IoT Hub's limits.
-
-    Raises:
-        SettingsError: IoT Hub would not take them.
-    """
-    for place, reason in broken_limits(desired):
-        what = f"desired property {place}" if place else "the desired properties"
-        raise SettingsError(f"{what} of module {module} {reason}")
+def unheard(module: str, desired: dict[str, Any]) -> Iterator[str]:
+    """Say which desired properties change nothing, because this version of the module does not read its twin."""
+    for place, _ in leaves(desired):
+        yield (
+            f"desired property {place} changes nothing yet, this version reads no twin: write SCORING_"
+            f"{PLACES[place].upper()} under env of module {module} in the template"
+        )
 
 
-def check_environment(module: str, env: Mapping[str, Any]) -> None:
-    """Check that each ``SCORING_…`` variable of the scoring module's ``env`` is a setting.
+def settings_in(module: str, env: Mapping[str, Any]) -> Settings:
+    """Give the settings that the ``env`` of the scoring module makes, as the module itself would read it.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: a ``SCORING_…`` variable is no setting, or its value does not fit.
     """
     known = [row.name for row in describe()]
     for name in env:
         if name.startswith("SCORING_") and name not in known:
             raise SettingsError(f"env {name} of module {module} is no setting{_instead(name, known)}")
+    try:
+        return options.read(Settings, {name: str(each.get("value", "")) for name, each in env.items()})
+    except OptionsError as error:
+        raise SettingsError(f"env of module {module}: {error}") from error
 
 
 def put(desired: dict[str, Any], place: str, text: str) -> None:

@@ -10,10 +10,15 @@ import msgspec
 from dotenv.parser import parse_stream
 
 from ...errors import SettingsError
+from ..route_language.conditions import CONDITION_NAMES
 
 _ANY = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_]\w*))")
-# Names in small letters are edgeHub's own there: $upstream, $body, $connectionModuleId, $edgeAgent.
+# Names in small letters are edgeHub's own there: $upstream, $body, $connectionModuleId, $edgeAgent. It takes its own
+# in capitals too.
 _IN_ROUTES = re.compile(r"\$(?:\{([^}]*)\}|([A-Z]\w*))")
+_EDGE_HUBS = {"upstream", "body", *CONDITION_NAMES}
+
+_PLATFORMS = ("amd64", "arm32v7", "arm64v8")  # those of iotedgedev; a module.json may name others
 
 
 def read_env(path: Path) -> dict[str, str]:
@@ -64,6 +69,8 @@ class Expansion:
         def value_of(found: re.Match[str]) -> str:
             name = found[1] or found[2]
             value = self._values.get(name, "")
+            if not value and found[2] and pattern is _IN_ROUTES and name.lower() in _EDGE_HUBS:
+                return found[0]
             if not value:
                 self.missing.append(f"{found[0]} at {place}")
             return value
@@ -85,18 +92,22 @@ class _ModuleFile(msgspec.Struct):
     image: _Image
 
 
-def module_images(folder: Path, platform: str, values: Mapping[str, str]) -> dict[str, str]:
+def module_images(
+    folder: Path, platform: str, values: Mapping[str, str], values_from: str = "the environment"
+) -> dict[str, str]:
     """Give the values of ``MODULES.name`` and ``MODULES.name.platform`` from ``modules/*/module.json`` in a folder.
 
     Args:
         folder: where the template is.
         platform: what ``MODULES.name`` without a platform means, such as ``amd64``.
         values: what placeholders inside the repositories stand for.
+        values_from: where they are written, for the sentence that misses one.
 
     Raises:
-        SettingsError: a module.json has another form, or a placeholder in it has no value.
+        SettingsError: a module.json has another form, a placeholder in it has no value, or no module is for the
+            platform.
     """
-    images = {}
+    images, platforms = {}, dict.fromkeys(_PLATFORMS)
     for path in sorted(folder.glob("modules/*/module.json")):
         try:
             image = msgspec.json.decode(path.read_bytes(), type=_ModuleFile).image
@@ -105,9 +116,12 @@ def module_images(folder: Path, platform: str, values: Mapping[str, str]) -> dic
         expand = Expansion(values)
         repository = expand(image.repository, str(path))
         if expand.missing:
-            raise SettingsError(f"set these in .env or the environment: {'; '.join(expand.missing)}")
+            raise SettingsError(f"set these in {values_from}: {'; '.join(expand.missing)}")
+        platforms |= dict.fromkeys(image.tag.platforms)
         for built in image.tag.platforms:
             images[f"MODULES.{path.parent.name}.{built}"] = f"{repository}:{image.tag.version}-{built}"
         if platform in image.tag.platforms:
             images[f"MODULES.{path.parent.name}"] = images[f"MODULES.{path.parent.name}.{platform}"]
+    if platform not in platforms:
+        raise SettingsError(f"--platform {platform!r} is none of a module here: write one of {', '.join(platforms)}")
     return images

@@ -6,8 +6,21 @@ from typing import Any
 
 import orjson
 
+from ...errors import SettingsError
+
 _MAX_DEPTH, _MAX_TEXT, _MAX_NAME, _MAX_TWIN = 10, 4096, 1024, 32 * 1024
 _MAX_INTEGER = 2**52 - 1
+
+
+def check_limits(module: str, desired: dict[str, Any]) -> None:
+    """Check desired properties of a module against IoT Hub's limits.
+
+    Raises:
+        SettingsError: IoT Hub would not take them.
+    """
+    for place, reason in broken_limits(desired):
+        what = f"desired property {place}" if place else "the desired properties"
+        raise SettingsError(f"{what} of module {module} {reason}")
 
 
 def broken_limits(properties: dict[str, Any], whole: dict[str, Any] | None = None) -> Iterator[tuple[str, str]]:
@@ -15,11 +28,21 @@ def broken_limits(properties: dict[str, Any], whole: dict[str, Any] | None = Non
 
     Args:
         properties: desired or reported properties, or a patch of them.
-        whole: what a patch makes of the properties; only its size is looked at.
+        whole: what a patch makes of the properties; only its size is looked at, as edgeHub does, which counts the JSON.
+            Without it properties are counted as IoT Hub's documentation says.
     """
     yield from _of_value(properties, "", 0, in_array=False)
-    if len(orjson.dumps(properties if whole is None else whole)) > _MAX_TWIN:
+    if (_size(properties) if whole is None else len(orjson.dumps(whole))) > _MAX_TWIN:
         yield "", "are larger than the 32 KB of a twin"
+
+
+def _size(value: object) -> int:
+    """Give the bytes that IoT Hub counts: names and texts as UTF-8, 8 for a number and 4 for true or false."""
+    if isinstance(value, dict):
+        return sum(len(name.encode()) + _size(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return len(value.encode()) if isinstance(value, str) else 4 if isinstance(value, bool) else 8
 
 
 def _of_value(value: object, place: str, depth: int, *, in_array: bool) -> Iterator[tuple[str, str]]:
@@ -28,7 +51,10 @@ def _of_value(value: object, place: str, depth: int, *, in_array: bool) -> Itera
         yield place, f"is nested deeper than {_MAX_DEPTH} levels"
     elif isinstance(value, dict):
         for name, inner in value.items():
-            below = f"{place}.{name}" if place else name
+            shown = name if name.isprintable() and name else repr(name)
+            below = f"{place}.{shown}" if place else shown
+            if not name:
+                yield below, "has no name"
             if any(char in ".$#" or char.isspace() or unicodedata.category(char) == "Cc" for char in name):
                 yield below, "has a '.', '$', '#' or space in its name"
             if len(name.encode()) > _MAX_NAME:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...errors import PackagingError
+from ...errors import PackagingError, SettingsError
 from .folder import FolderModels
 from .model import Model, ModelReference, check_name, hash_of
 from .trees import draft_folder, hash_tree
@@ -29,12 +29,13 @@ class WorkspaceModels:
         """Upload a file or folder as the next version of a name.
 
         Raises:
-            PackagingError: the name or path does not fit, or the workspace refuses it.
+            SettingsError: the name or path does not fit.
+            PackagingError: the workspace refuses it.
         """
         check_name(name)
         files = hash_tree(path)
         if not files:
-            raise PackagingError(f"there is no model at {path}: give the file or folder to register with --path")
+            raise SettingsError(f"there is no model at {path}: give the file or folder to register with --path")
         from azure.ai.ml.entities import Model as WorkspaceModel  # noqa: PLC0415
 
         size = sum((path / file).stat().st_size for file in files)
@@ -100,15 +101,18 @@ def open_models(folder: Path | None = None, workspace: Path | None = None) -> Fo
     The login is the one that the Azure CLI, the environment or the machine's identity says.
 
     Raises:
-        PackagingError: the workspace's client is not installed or its file cannot be read.
+        SettingsError: the workspace's client is not installed, or the store or the workspace's file is not there.
+        PackagingError: the workspace cannot be opened.
     """
     if not workspace:
         return FolderModels(folder)
+    if not workspace.exists():
+        raise SettingsError(f"there is no --workspace {workspace}: give the config.json that its portal gives")
     try:
         from azure.ai.ml import MLClient  # noqa: PLC0415 - an extra, and seconds to import
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise PackagingError("a workspace needs its client: pip install 'iotedge-scoring-module[azureml]'") from error
+        raise SettingsError("a workspace needs its client: pip install 'iotedge-scoring-module[azureml]'") from error
     logging.getLogger("azure").setLevel(logging.ERROR)
     with _asking(f"read the workspace in {workspace}"):
         client = MLClient.from_config(DefaultAzureCredential(), path=str(workspace), enable_telemetry=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from ...errors import PackagingError
+from ...errors import PackagingError, SettingsError
 from .model import Model, ModelReference, check_name, hash_of
 from .trees import copy_tree, draft_folder, hash_tree
 
@@ -26,18 +26,25 @@ class FolderModels:
     """Registered models in a folder; content hashes are checked on every read of content."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use a folder: the one given, else SCORING_MODEL_STORE, else ~/.local/share/scoring-module/models."""
+        """Use a folder: the one given, else SCORING_MODEL_STORE, else ~/.local/share/scoring-module/models.
+
+        Raises:
+            SettingsError: it is a file.
+        """
         self.folder = (folder or Path(os.environ.get("SCORING_MODEL_STORE") or DEFAULT_STORE)).expanduser().absolute()
+        if self.folder.is_file():
+            raise SettingsError(f"the store of models {self.folder} is a file: give a folder with --store")
 
     def register(self, name: str, path: Path, tags: Mapping[str, str] | None = None, description: str = "") -> Model:
         """Copy a file or folder in as the next version of a name.
 
         Raises:
-            PackagingError: the name does not fit, the path is not there or empty, or the store cannot be written.
+            SettingsError: the name does not fit, or the path is not there or empty.
+            PackagingError: the store cannot be written.
         """
         check_name(name)
         if not path.exists():
-            raise PackagingError(f"there is no model at {path}: give the file or folder to register with --path")
+            raise SettingsError(f"there is no model at {path}: give the file or folder to register with --path")
         try:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
             with draft_folder(self.folder / name) as draft:
@@ -97,7 +104,7 @@ class FolderModels:
     def _publish(self, draft: Path, name: str, path: Path, tags: dict[str, str], description: str) -> Model:
         files = copy_tree(path, draft / _CONTENT / path.name)
         if not files:
-            raise PackagingError(f"{path} holds no file: give the file or folder to register with --path")
+            raise SettingsError(f"{path} holds no file: give the file or folder to register with --path")
         size = sum((draft / _CONTENT / path.name / each).stat().st_size for each in files)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         model = Model(name, 0, path.name, hash_of(files), size, files, tags, description, now)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...errors import PackagingError
+from ...errors import SettingsError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
@@ -52,11 +52,11 @@ class ModelReference(NamedTuple):
         """Read a reference.
 
         Raises:
-            PackagingError: it has none of the three forms.
+            SettingsError: it has none of the three forms.
         """
         match = re.fullmatch(rf"({_NAME.pattern})(?::(\d{{1,9}})|@sha256:([0-9a-f]{{8,64}}))?", text)
         if match is None:
-            raise PackagingError(f"{text!r} names no model: write name, name:3 or name@sha256:…")
+            raise SettingsError(f"{text!r} names no model: write name, name:3 or name@sha256:…")
         return cls(match[1], int(match[2]) if match[2] else None, match[3] or "")
 
 
@@ -64,10 +64,10 @@ def check_name(name: str) -> None:
     """Refuse a name that a folder or a workspace could not have.
 
     Raises:
-        PackagingError: it is one.
+        SettingsError: it is one.
     """
     if not _NAME.fullmatch(name):
-        raise PackagingError(f"{name!r} cannot be a model's name: use letters, digits, '-', '_' and '.'")
+        raise SettingsError(f"{name!r} cannot be a model's name: use letters, digits, '-', '_' and '.'")
 
 
 def hash_of(files: Mapping[str, str]) -> str:

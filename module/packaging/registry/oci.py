@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 import msgspec
 import orjson
 
-from ...errors import PackagingError
+from ...errors import PackagingError, SettingsError
 from ..models.trees import unfinished, write_whole
 
 T = TypeVar("T")
@@ -72,6 +72,7 @@ class Layout:
         """Use a folder, made if it is not there: by default SCORING_LAYOUT, else ~/.cache/scoring-module/images.
 
         Raises:
+            SettingsError: it is a file.
             PackagingError: it cannot be written.
         """
         self.folder = (folder or Path(os.environ.get("SCORING_LAYOUT") or DEFAULT_LAYOUT)).expanduser().absolute()
@@ -237,6 +238,6 @@ class Layout:
             yield
         except OSError as error:
             place = error.filename or self.folder
-            raise PackagingError(
-                f"cannot write {place}: {error.strerror}; make room or give another --layout"
-            ) from error
+            # A file where a folder should be is what --layout says, anything else is the disk's trouble.
+            kind = SettingsError if isinstance(error, FileExistsError | NotADirectoryError) else PackagingError
+            raise kind(f"cannot write {place}: {error.strerror}; make room or give another --layout") from error

@@ -40,11 +40,11 @@ def parse(text: str) -> ImageReference:
         SettingsError: it is none.
     """
     match = _IMAGE.fullmatch(text)
-    if match is None:
-        raise SettingsError(f"{text} names no image: write REGISTRY/NAME:TAG, without a scheme, in small letters")
-    host, repository = match["host"] or "", match["repository"]
+    host, repository = (match["host"] or "", match["repository"]) if match else ("", "")
     if host and not ("." in host or ":" in host or host == "localhost"):
         host, repository = "", f"{host}/{repository}"
+    if match is None or not re.fullmatch(_REPOSITORY, repository):
+        raise SettingsError(f"{text!r} names no image: write REGISTRY/NAME:TAG, without a scheme, in small letters")
     if not host:
         host, repository = _DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
     return ImageReference(host, repository, match["tag"] or "latest", match["digest"] or "")

@@ -14,7 +14,7 @@ from time import monotonic
 
 from ...messages import InputMessage
 from ...packaging.manifest.edge_manifest import DEFAULT_PRIORITY
-from ...packaging.manifest.route_language import UPSTREAM
+from ...packaging.route_language.route import UPSTREAM
 from ...transports.mqtt_packets import MAX_TOPIC
 from ..routing.messages import RoutedMessage, bag_for_module, from_device, from_module
 from ..routing.routes import Route, routes_of

@@ -1,1 +1,1 @@
-"""edgeHub's routes: their language, their conditions, and where a message goes."""
+"""Messages inside the hub, and which route takes each of them where."""

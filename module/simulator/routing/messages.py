@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from ...messages import OVERSIZE, InputMessage
+from ...packaging.route_language.conditions import CONDITION_NAMES
 from ...property_bag import SENDER, SYSTEM_PROPERTIES, decode_bag, encode_bag
 
 _ALL = SYSTEM_PROPERTIES | {
@@ -23,29 +24,6 @@ _ALL = SYSTEM_PROPERTIES | {
 }
 _FROM_MODULE = {wire: name for wire, name in _ALL.items() if name not in SENDER}
 _TO_MODULE = {name: wire for wire, name in _ALL.items() if name not in {"output_name", "interface_id"}}
-
-CONDITION_NAMES = {
-    "messageid": "message_id",
-    "cid": "correlation_id",
-    "userid": "user_id",
-    "contenttype": "content_type",
-    "contentencoding": "content_encoding",
-    "creationtime": "creation_time",
-    "absolute-expiry-time": "expiry_time",
-    "to": "to",
-    "messageschema": "message_schema",
-    "iothub-interface-id": "interface_id",
-    "dt-subject": "component_name",
-    "outputname": "output_name",
-    "ack": "ack",
-    "operation": "operation",
-    "connectiondeviceid": "device_id",
-    "connectionmoduleid": "module_id",
-}
-"""What a condition calls a system property, without ``$`` and in small letters → our name.
-
-edgeHub keeps the correlation id as ``cid``: ``$correlationId`` is undefined in its conditions.
-"""
 
 _CONDITION_OF = {ours: theirs for theirs, ours in CONDITION_NAMES.items()}
 _ADDED_BY_HUB = len("edgeMessageId") + 36 + len("edgeHubOriginInterface") + len("downstream")

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ...errors import SettingsError
 from ...packaging.manifest.edge_manifest import RouteSpec
-from ...packaging.manifest.route_language import Endpoint, RouteSyntaxError, parse
-from .conditions import compile_condition
+from ...packaging.route_language.grammar import RouteSyntaxError
+from ...packaging.route_language.route import Endpoint, parse
 from .messages import RoutedMessage
 
 
@@ -45,12 +45,9 @@ def compile_route(name: str, spec: RouteSpec) -> Route:
     """
     try:
         parsed = parse(spec.route)
-        passes = compile_condition(parsed.condition)
     except RouteSyntaxError as error:
-        raise SettingsError(f"route {name} ({spec.route}) is wrong: {error}") from error
-    # Only stars at the end are left out; one in the middle is a plain character (`CustomMessageSource`).
-    prefix = parsed.source.rstrip("*").rstrip("/").lower() + "/"
-    return Route(prefix, passes, parsed.endpoint, spec.priority, spec.time_to_live)
+        raise SettingsError(f"route {name} is wrong: {error}") from error
+    return Route(parsed.prefix, parsed.passes, parsed.endpoint, spec.priority, spec.time_to_live)
 
 
 def routes_of(message: RoutedMessage, routes: Iterable[Route]) -> Iterable[Route]:

@@ -105,7 +105,7 @@ def test_what_is_not_named_goes_by_the_models_names(folder: Path) -> None:
         ({"inputs": {"k": {"field": "a", "dtype": "flaot"}}}, "inputs.k.dtype: expected one of float, int, bool, str"),
         (
             {"inputs": {"k": {"field": "a", "scale": "2"}}},
-            "inputs.k.scale: expected a whole number or a number, got a text",
+            "inputs.k.scale: expected a whole number or a number",
         ),
         (
             {"outputs": {"class": [{"treshold": 1}]}},

@@ -118,6 +118,25 @@ def test_what_is_no_finished_deployment_is_refused(tmp_path: Path) -> None:
         deployment_file.read(path)
 
 
+@pytest.mark.parametrize("layered", [False, True])
+@pytest.mark.parametrize(
+    ("route", "sentence"),
+    [
+        ("FROM /messages/* WHERE temperature > 5 INTO $upstream", "route errorsToCloud in .* is wrong: '>' at "),
+        (f"FROM /messages/* WHERE a = '{'x' * 4096}' INTO $upstream", "errorsToCloud.* is longer than 4 KB"),
+    ],
+)
+def test_a_route_edited_by_hand_is_checked_too(tmp_path: Path, route: str, sentence: str, layered: bool) -> None:
+    path = ready(tmp_path, layered=layered).path
+    document = json.loads(path.read_text())
+    hub = document["modulesContent"]["$edgeHub"]
+    place = hub if layered else hub["properties.desired"]["routes"]
+    place["properties.desired.routes.errorsToCloud" if layered else "errorsToCloud"] = {"route": route}
+    path.write_text(json.dumps(document))
+    with pytest.raises(SettingsError, match=sentence):
+        deployment_file.read(path)
+
+
 def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:
     assert arrived({"targeted": 2, "applied": 2, "success": 2, "failing": 0, "ready": 2})
     assert not arrived({"targeted": 0, "applied": 0, "success": 0, "failing": 0, "ready": 0})

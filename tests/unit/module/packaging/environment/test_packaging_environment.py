@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from module.errors import PackagingError, SettingsError
+from module.errors import SettingsError
 from module.packaging.environment import environment
 from module.packaging.environment.target import Target, check_platform, check_python
 from module.packaging.image import image
@@ -60,14 +60,14 @@ def test_what_changed_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_what_pip_cannot_say_is_refused_by_name(tmp_path: Path, line: str, words: str) -> None:
-    with pytest.raises(PackagingError, match=words):
+    with pytest.raises(SettingsError, match=words):
         conda(tmp_path, line)
 
 
 @pytest.mark.parametrize("text", ["a: b", "[", "dependencies: x", "dependencies: [{conda: []}]"])
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "myenv.yml").write_text(text)
-    with pytest.raises(PackagingError, match="is no conda environment"):
+    with pytest.raises(SettingsError, match="is no conda environment"):
         environment.read(tmp_path / "myenv.yml")
 
 
@@ -83,17 +83,17 @@ def test_the_python_of_an_environment_has_to_be_the_base_images() -> None:
     assert check_python("3.11", "3.11", "base", any_python=False) == ""
     assert check_python("", "3.12", "base", any_python=False) == ""
     assert check_python("3", "3.12", "base", any_python=False) == ""
-    with pytest.raises(PackagingError, match=r"asks for Python 3.6 .* start at 3.11\).* --any-python"):
+    with pytest.raises(SettingsError, match=r"asks for Python 3.6 .* start at 3.11\).* --any-python"):
         check_python("3.6", "3.11", "base", any_python=False)
     assert "3.6" in check_python("3.6", "3.11", "base", any_python=True)
-    with pytest.raises(PackagingError, match=r"has Python 3\.9"):
+    with pytest.raises(SettingsError, match=r"has Python 3\.9"):
         check_python("", "3.9", "base", any_python=True)
 
 
 def test_wheels_are_chosen_by_the_base_images_glibc() -> None:
     assert Target("linux/amd64", "cpu", "3.11", "2.36").uv_platform == "x86_64-manylinux_2_36"
     assert Target("linux/arm64", "cpu", "3.11", "2.30").uv_platform == "aarch64-manylinux_2_28"
-    with pytest.raises(PackagingError, match=r"glibc 2\.5"):
+    with pytest.raises(SettingsError, match=r"glibc 2\.5"):
         _ = Target("linux/amd64", "cpu", "3.11", "2.5").uv_platform
     assert Target("linux/arm64", "gpu", "3.11", "2.36").lock_name == "requirements.arm64.gpu.lock"
     assert Target("linux/amd64", "cpu", "3.11", "2.36").lock_name == "requirements.lock"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from module.errors import PackagingError, SettingsError
+from module.errors import SettingsError
 from module.packaging.image.base import open_base
 from module.packaging.registry import reference
 from module.packaging.registry.credentials import Access
@@ -90,7 +90,7 @@ def test_an_oci_layout_is_a_base_image(layout: Layout, tmp_path: Path) -> None:
     other = Layout(tmp_path / "other")
     assert open_base(other, f"oci:{layout.folder}:mine", "", "linux/amd64", Access()).digest == made.digest
     assert open_base(other, str(layout.folder), "", "linux/amd64", Access()).digest == made.digest
-    with pytest.raises(PackagingError, match="names no image yours"):
+    with pytest.raises(SettingsError, match="names no image yours"):
         open_base(other, f"oci:{layout.folder}:yours", "", "linux/amd64", Access())
 
 
@@ -101,23 +101,28 @@ def test_an_oci_layout_is_a_base_image(layout: Layout, tmp_path: Path) -> None:
 def test_a_base_image_that_cannot_do_is_refused(layout: Layout, tmp_path: Path, missing: str, words: str) -> None:
     file = tmp_path / "base.tar"
     file.write_bytes(tar({name: content for name, content in _GOOD.items() if missing not in name}))
-    with pytest.raises(PackagingError, match=words):
+    with pytest.raises(SettingsError, match=words):
         open_base(layout, str(file), "", "linux/amd64", Access())
 
 
 def test_a_base_image_for_another_machine_is_refused(layout: Layout, tmp_path: Path) -> None:
     file = tmp_path / "base.tar"
     file.write_bytes(tar(_GOOD))
-    with pytest.raises(PackagingError, match="is not for linux/arm64"):
+    with pytest.raises(SettingsError, match="is not for linux/arm64"):
         open_base(layout, str(file), "", "linux/arm64", Access())
 
 
 def test_what_is_no_base_image_is_named(layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "base.tar").write_bytes(b"not a tar")
-    with pytest.raises(PackagingError, match="neither an OCI layout nor a tar"):
+    with pytest.raises(SettingsError, match="neither an OCI layout nor a tar"):
         open_base(layout, str(tmp_path / "base.tar"), "", "linux/amd64", Access())
-    with pytest.raises(PackagingError, match="cannot read the base image"):
+    with pytest.raises(SettingsError, match="cannot read the base image"):
         open_base(layout, str(tmp_path / "nothing.tar"), "", "linux/amd64", Access())
+    with gzip.open(tmp_path / "cut.tar.gz", "wb") as whole:
+        whole.write(tar(_GOOD))
+    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "cut.tar.gz").read_bytes()[:-40])
+    with pytest.raises(SettingsError, match="neither an OCI layout nor a tar"):
+        open_base(layout, str(tmp_path / "cut.tar.gz"), "", "linux/amd64", Access())
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,9 @@ def test_image_names_are_read_as_docker_reads_them(text: str, meant: str) -> Non
     assert str(reference.parse(text)) == meant
 
 
-@pytest.mark.parametrize("text", ["https://r.io/a:1", "R.io/A:1", "r.io/a:", "", "r.io/a@sha256:1", "r.io/a b"])
+@pytest.mark.parametrize(
+    "text", ["https://r.io/a:1", "R.io/A:1", "UPPER/x:1", "Me/a/b", "r.io/a:", "", "r.io/a@sha256:1", "r.io/a b"]
+)
 def test_what_names_no_image_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="names no image"):
         reference.parse(text)

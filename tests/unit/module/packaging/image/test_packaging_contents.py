@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from module.errors import PackagingError
+from module.errors import SettingsError
 from module.packaging.environment.lock import Lock, bring_up_to_date, read, runtime_requirements
 from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
@@ -65,9 +65,9 @@ def test_a_registered_model_lies_where_azure_ml_has_it(directory: Path, tmp_path
 
 
 def test_nothing_to_score_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PackagingError, match="has neither a score"):
+    with pytest.raises(SettingsError, match="has neither a score"):
         gather(tmp_path, None, None)
-    with pytest.raises(PackagingError, match="no scoring directory"):
+    with pytest.raises(SettingsError, match="no scoring directory"):
         gather(tmp_path / "nothing", None, None)
 
 

@@ -144,6 +144,91 @@ def test_each_setting_is_in_the_twin_or_fixed_when_the_container_starts() -> Non
     module_twin.check_desired("scoring", desired)
 
 
+def notes(template: Path = TEMPLATE, **options: Any) -> tuple[str, ...]:
+    return manifest.build(manifest.ManifestOptions(template=template, image=IMAGE, **options), VALUES).notes
+
+
+def test_there_is_nothing_to_say_of_the_projects_template() -> None:
+    assert notes() == ()
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ("/messages/modules/scoring/outputs/prediction", True),
+        ("/messages/modules/scoring/outputs/aml*", True),  # a star inside a name is a plain character
+        ("/messages/modules/scoring/inputs/*", True),
+        ("/messages/modules/scoring/outputs/AMLOUTPUT", False),
+        ("/messages/modules/SCORING/outputs/*", False),
+        ("/messages/modules/scoring/*", False),
+        ("/messages/modules/*", False),
+        ("/messages/*", False),
+    ],
+)
+def test_a_route_from_an_output_that_nobody_writes_to_is_said(tmp_path: Path, route: str, said: bool) -> None:
+    spec = {"route": f"FROM {route} INTO $upstream"}
+    found = notes(edited(tmp_path, lambda content: routes(content).update(r=spec)))
+    sentence = f"route r takes nothing: {route} is no output of module scoring, which writes to amlOutput, errors"
+    assert found == ((sentence,) if said else ())
+
+
+@pytest.mark.parametrize(
+    ("edit", "missing"),
+    [
+        (lambda content: routes(content).pop("errorsToCloud"), "errors (SCORING_ERRORS_OUTPUT)"),
+        (lambda content: routes(content).pop("predictionsToCloud"), "amlOutput (SCORING_ROUTES)"),
+        (
+            lambda content: ours(content)["env"].update(SCORING_NOTHING_OUTPUT={"value": "none"}),
+            "none (SCORING_NOTHING_OUTPUT)",
+        ),
+    ],
+)
+def test_an_output_that_no_route_takes_is_said(tmp_path: Path, edit: Edit, missing: str) -> None:
+    """A route that leads devices' messages to our module takes none of its own, however wide it begins."""
+    [found] = notes(edited(tmp_path, edit))
+    output = missing.partition(" ")[0]
+    assert found == (
+        f"no route takes what module scoring writes to output {missing}, edgeHub drops it: add one FROM "
+        f"/messages/modules/scoring/outputs/{output} INTO $upstream"
+    )
+
+
+def test_routes_of_the_environment_say_what_is_written(tmp_path: Path) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        ours(content)["env"] |= {
+            "SCORING_ROUTES": {"value": '{"amlInput": ["left", "right"]}'},
+            "SCORING_ERRORS_OUTPUT": {"value": "wrong"},
+        }
+
+    found = notes(edited(tmp_path, edit))
+    assert [each.split(", ")[0] for each in found] == [
+        "route predictionsToCloud takes nothing: /messages/modules/scoring/outputs/amlOutput is no output of module "
+        "scoring",
+        "route errorsToCloud takes nothing: /messages/modules/scoring/outputs/errors is no output of module scoring",
+        "no route takes what module scoring writes to output wrong (SCORING_ERRORS_OUTPUT)",
+        "no route takes what module scoring writes to output left (SCORING_ROUTES)",
+        "no route takes what module scoring writes to output right (SCORING_ROUTES)",
+    ]
+
+
+def test_a_twin_that_this_version_does_not_read_is_said() -> None:
+    [found] = notes(twin=(("batch.maxSize", "8"),))
+    assert found == (
+        "desired property batch.maxSize changes nothing yet, this version reads no twin: write SCORING_MAX_BATCH_SIZE "
+        "under env of module scoring in the template"
+    )
+
+
+def test_letter_case_in_sources_is_edge_hubs(tmp_path: Path) -> None:
+    """As edgeHub compares sources and $upstream, without regard to case: the layer has such routes too."""
+
+    def edit(content: dict[str, Any]) -> None:
+        routes(content)["predictionsToCloud"] = {"route": "from /Messages/Modules/SCORING/Outputs/* into $UPSTREAM"}
+
+    assert "predictionsToCloud" in routes(build(edited(tmp_path, edit)))
+    assert "properties.desired.routes.predictionsToCloud" in build(edited(tmp_path, edit), layered=True)["$edgeHub"]
+
+
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     made = manifest.build(manifest.ManifestOptions(template=TEMPLATE, image=IMAGE), VALUES)
     path = tmp_path / "deployment.json"

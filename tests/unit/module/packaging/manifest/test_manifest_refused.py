@@ -1,10 +1,12 @@
 """Mistakes in templates: each is refused by its name, and no secret is in the sentence."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from template_edits import PASSWORD, VALUES, Edit, agent, build, edited, ours, routes
+from template_edits import PASSWORD, TEMPLATE, VALUES, Edit, agent, build, edited, ours, routes
 
 from module.errors import SettingsError
 
@@ -15,9 +17,15 @@ TO_GONE = 'FROM /messages/* INTO BrokeredEndpoint("/modules/gone/inputs/i")'
     ("place", "value", "sentence"),
     [
         ("batch.maxsize", "8", "batch.maxsize of module scoring is unknown: did you mean batch.maxSize?"),
-        ("batch.maxSize", "-1", "batch.maxSize of module scoring does not fit: expected `int` >= 0"),
-        ("batch.maxSize", "many", "batch.maxSize of module scoring does not fit: expected `int`, got `str`"),
-        ("log.level", "loud", "log.level of module scoring does not fit: invalid enum value 'loud'"),
+        ("batch.maxSize", "-1", "batch.maxSize of module scoring is -1: expected a whole number >= 0"),
+        ("batch.maxSize", "many", 'batch.maxSize of module scoring is "many": expected a whole number'),
+        ("log.level", "loud", 'log.level of module scoring is "loud": expected one of debug, info, warning, error'),
+        ("batch.maxDelayMs", "60001", "batch.maxDelayMs of module scoring is 60001: expected a number <= 60000"),
+        ("run.timeoutS", "0", "run.timeoutS of module scoring is 0: expected a number > 0"),
+        ("unwrap", "yes", 'unwrap of module scoring is "yes": expected one of true, false'),
+        ("routes", '{"in": "out"}', 'routes of module scoring is {"in":"out"}: expected a JSON array - at `$[...]`'),
+        ("routes", "in", 'routes of module scoring is "in": expected a JSON object'),
+        ("errorsOutput", "7", "errorsOutput of module scoring is 7: expected a text, got a whole number"),
         ("a b", "1", "a b of module scoring has a '.', '$', '#' or space in its name"),
         ("model.name", "x" * 5000, "model.name of module scoring is longer than 4 KB"),
         (".".join("abcdefghijkl"), "1", "is nested deeper than 10 levels"),
@@ -44,6 +52,11 @@ def route(text: str, name: str = "r") -> Edit:
     return lambda content: routes(content).update({name: {"route": text}})
 
 
+def many_routes(content: dict[str, Any]) -> None:
+    one = f"FROM /messages/* WHERE a = '{'y' * 1000}' INTO $upstream"
+    routes(content).update({f"r{number}": {"route": one} for number in range(40)})
+
+
 def env(name: str, value: str) -> Edit:
     return lambda content: ours(content)["env"].update({name: {"value": value}})
 
@@ -65,12 +78,27 @@ def env(name: str, value: str) -> Edit:
         (route("FROM /messages/* WHERE (a INTO $upstream"), "route r in {} is wrong: 'INTO' at character 27 is not"),
         (route("FROM /messages/* INTO BrokeredEndpoint('/module/scoring/input/i')"), "route r in {} is wrong: B"),
         (route("FROM /messages/* INTO $cloud"), "route r in {} is wrong: $cloud is not a place"),
-        (route("FROM /messages/* INTO $upstream", "a.b"), "at modulesContent.$edgeHub.properties.desired.routes"),
+        (route("FROM /messages/* INTO $upstream", "a.b"), "routes.a.b of module $edgeHub has a '.', '$', '#' or space"),
+        (route("FROM /messages/* INTO $upstream", "$x"), "routes.$x of module $edgeHub has a '.', '$', '#' or space"),
+        (route("FROM /messages/* INTO $upstream", "a\nb"), r"routes.'a\nb' of module $edgeHub has a '.', '$', '#'"),
+        (route("FROM /messages/* INTO $upstream", ""), "routes.'' of module $edgeHub has no name"),
+        (route("FROM /messages/* INTO $upstream", "x" * 1025), "of module $edgeHub has a name longer than 1 KB"),
+        (
+            route(f"FROM /messages/* WHERE a = '{'y' * 4096}' INTO $upstream"),
+            "routes.r.route of module $edgeHub is lon",
+        ),
+        (route("FROM /messages/*\nINTO $upstream"), "route r in {} has a line break in it: write it in one line"),
+        (many_routes, "the desired properties of module $edgeHub are larger than the 32 KB of a twin"),
+        (env("SCORING_MODEL_NAME", "x" * 4097), "env.SCORING_MODEL_NAME.value of module $edgeAgent is longer than 4"),
+        (env("SCORING_MERGE", "bogus"), "SCORING_MERGE is 'bogus': expected one of off, prove, always"),
+        (env("SCORING_MAX_BATCH_SIZE", "-1"), "SCORING_MAX_BATCH_SIZE is '-1': expected a whole number >= 0"),
+        (route("FROM /messages/modules/SCORING2/outputs/* INTO $upstream"), "takes messages from module SCORING2, wh"),
         (route("FROM /messages/* WHERE ${LIMIT} < 3 INTO $upstream"), "${LIMIT} at $edgeHub.properties.desired.routes"),
         (env("SCORING_ROUTES", '{"in": ["out"]}'), "leads to input amlInput, which SCORING_ROUTES"),
-        (env("SCORING_ROUTES", "in → out"), "env SCORING_ROUTES of module scoring is not JSON"),
+        (env("SCORING_ROUTES", "in → out"), "env of module scoring: SCORING_ROUTES is 'in → out': JSON is malformed"),
+        (env("SCORING_ROUTES", '{"in": "out"}'), 'SCORING_ROUTES is \'{"in": "out"}\': expected a JSON array'),
         (env("SCORING_MAX_BATCHSIZE", "3"), "is no setting: did you mean SCORING_MAX_BATCH_SIZE?"),
-        (env("SCORING_STOP_TIMEOUT_S", "soon"), "of module scoring is soon, which is no number"),
+        (env("SCORING_STOP_TIMEOUT_S", "soon"), "SCORING_STOP_TIMEOUT_S is 'soon': expected a number"),
         (lambda content: ours(content).pop("status"), "modules.scoring: 'status' is a required property"),
         (lambda content: ours(content).update(status="on"), 'status: breaks the rule enum ["running","stopped"]'),
         (lambda content: content.pop("$edgeHub"), "no route in {} leads to a module"),
@@ -86,6 +114,28 @@ def test_a_mistake_in_the_template_is_named(tmp_path: Path, edit: Edit, sentence
     assert sentence.replace("{}", str(template)) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert PASSWORD not in str(caught.value)
+
+
+def places(value: object, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield (*above, name)
+            yield from places(inner, (*above, name))
+
+
+@pytest.mark.parametrize("wrong", [[], 5, "x", None, {"a": 5}, [5]])
+def test_a_template_of_any_other_shape_is_a_sentence_or_good(tmp_path: Path, wrong: object) -> None:
+    for *parents, last in places(json.loads(TEMPLATE.read_text())["modulesContent"]):
+
+        def edit(content: Any, parents: list[str] = parents, last: str = last) -> None:
+            for name in parents:
+                content = content[name]
+            content[last] = wrong
+
+        try:
+            build(edited(tmp_path, edit))
+        except SettingsError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - some are good: {} is no mistake everywhere
 
 
 def test_a_route_to_a_module_that_is_not_deployed_is_named(tmp_path: Path) -> None:

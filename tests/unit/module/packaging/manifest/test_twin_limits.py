@@ -7,7 +7,7 @@ import pytest
 from template_edits import build
 
 from module.errors import SettingsError
-from module.packaging.manifest import module_twin
+from module.packaging.manifest import twin_limits
 
 
 def nested(depth: int) -> Any:
@@ -22,11 +22,12 @@ def nested(depth: int) -> Any:
         nested(11),  # ten objects inside the outermost one, as in IoT Hub's documentation
         {"list": nested(10)},
         {"big": 2**52 - 1, "small": -(2**52)},
+        {f"{number:04}": "" for number in range(8 * 1024)},  # neither quotes nor commas count
         {"list": [1, {"a": "b"}, [2]], "none": None},
     ],
 )
 def test_what_iot_hub_takes(desired: dict[str, Any]) -> None:
-    module_twin.check_limits("other", desired)
+    twin_limits.check_limits("other", desired)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,7 @@ def test_what_iot_hub_takes(desired: dict[str, Any]) -> None:
         ({"a": {"text": "ä" * 2049}}, "a.text of module other is longer than 4 KB"),
         ({"a" * 1025: 1}, "of module other has a name longer than 1 KB"),
         ({f"k{n}": "x" * 4000 for n in range(9)}, "module other are larger than the 32 KB of a twin"),
+        ({f"{number:04}": "" for number in range(8 * 1024 + 1)}, "module other are larger than the 32 KB of a twin"),
         (nested(12), "a.a.a.a.a.a.a.a.a.a.a of module other is nested deeper than 10 levels"),
         ({"list": [[[[[[[[[[[1]]]]]]]]]]]}, "list of module other is nested deeper than 10 levels"),
         ({"a": {"a.b": 1}}, "a.a.b of module other has a '.', '$', '#' or space in its name"),
@@ -49,7 +51,7 @@ def test_what_iot_hub_takes(desired: dict[str, Any]) -> None:
 )
 def test_what_iot_hub_refuses_is_named(desired: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        module_twin.check_limits("other", desired)
+        twin_limits.check_limits("other", desired)
     assert sentence in str(caught.value)
 
 

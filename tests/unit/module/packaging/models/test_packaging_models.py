@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command import run
 
-from module.errors import PackagingError
+from module.errors import PackagingError, SettingsError
 from module.packaging import register
 from module.packaging.models.folder import FolderModels
 from module.packaging.models.model import ModelReference
@@ -93,13 +93,13 @@ def test_writers_at_the_same_time_get_a_version_each(store: FolderModels, file: 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a b", "a:1"])
 def test_a_name_that_cannot_be_a_folder_is_refused(store: FolderModels, file: Path, name: str) -> None:
-    with pytest.raises(PackagingError, match="cannot be a model's name"):
+    with pytest.raises(SettingsError, match="cannot be a model's name"):
         store.register(name, file)
 
 
 @pytest.mark.parametrize("text", ["a:b", "a@sha256:xyz", "a@1", "a:1:2", ""])
 def test_a_reference_has_three_forms(text: str) -> None:
-    with pytest.raises(PackagingError, match="names no model"):
+    with pytest.raises(SettingsError, match="names no model"):
         ModelReference.parse(text)
 
 
@@ -107,10 +107,10 @@ def test_what_is_not_there_is_named(store: FolderModels, file: Path, tmp_path: P
     store.register("rul", file)
     with pytest.raises(PackagingError, match=r"no model rul:7 .* \(versions of rul: 1\)"):
         store.show("rul:7")
-    with pytest.raises(PackagingError, match="there is no model at"):
+    with pytest.raises(SettingsError, match="there is no model at"):
         store.register("rul", tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PackagingError, match="holds no file"):
+    with pytest.raises(SettingsError, match="holds no file"):
         store.register("rul", tmp_path / "empty")
 
 

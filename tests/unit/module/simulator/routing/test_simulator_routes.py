@@ -6,7 +6,7 @@ import pytest
 
 from module.errors import SettingsError
 from module.packaging.manifest.edge_manifest import RouteSpec
-from module.packaging.manifest.route_language import UPSTREAM, Endpoint
+from module.packaging.route_language.route import UPSTREAM, Endpoint
 from module.simulator.routing.messages import RoutedMessage, from_module
 from module.simulator.routing.routes import Route, built_in_routes, compile_route, routes_of
 

@@ -1,24 +1,17 @@
-"""The language of edgeHub routes: text → source, syntax tree of the condition, and endpoint.
+"""The grammar of edgeHub routes: text → syntax tree.
 
-Sources: edgeHub `Route.g4`, `Condition.g4`, `GrammarLexer.g4`, `EndpointFactory.cs`. As there the longest token wins,
+Sources: edgeHub `Route.g4`, `Condition.g4`, `GrammarLexer.g4`. As there the longest token wins,
 and among equally long ones the first rule; so ``a-b`` and ``1+2`` are names, and ``NOT a = b`` means ``(NOT a) = b``.
 """
 
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...errors import SettingsError
-
-try:
-    from lark import Lark, Token, Tree
-    from lark.exceptions import UnexpectedToken
-    from lark.lexer import Lexer
-except ModuleNotFoundError as error:
-    raise SettingsError(
-        "lark is not installed, which reads routes: pip install 'iotedge-scoring-module[package]', or [simulator]"
-    ) from error
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedToken
+from lark.lexer import Lexer
 
 _GRAMMAR = r"""
     route: (SELECT STAR)? FROM path (WHERE condition)? INTO sink
@@ -101,31 +94,6 @@ class RouteSyntaxError(ValueError):
     """A route or condition that edgeHub would not take; the text says what and where."""
 
 
-class Endpoint(NamedTuple):
-    """Where a route leads: an input of a module; both empty: $upstream."""
-
-    module: str = ""
-    input: str = ""
-
-
-UPSTREAM = Endpoint()
-
-
-class ParsedRoute(NamedTuple):
-    """A route taken apart: the path after FROM, the syntax tree after WHERE if there is one, and where it leads."""
-
-    source: str
-    condition: Tree[Any] | None
-    endpoint: Endpoint
-
-    @property
-    def source_module(self) -> str:
-        """The one module that the route takes messages from; empty if it takes those of several or of devices."""
-        _, *names = self.source.split("/")
-        is_module = len(names) > 2 and [name.lower() for name in names[:2]] == ["messages", "modules"]
-        return names[2] if is_module and names[2] != "*" else ""
-
-
 class _LongestMatch(Lexer):
     """Cuts text into tokens as ANTLR does."""
 
@@ -151,34 +119,18 @@ def _parser() -> Lark:
     return Lark(grammar, parser="lalr", lexer=_LongestMatch, start="route", maybe_placeholders=False)
 
 
-def parse(route: str) -> ParsedRoute:
-    """Parse ``FROM … [WHERE …] INTO …``.
+def syntax_tree(route: str) -> Tree[Any]:
+    """Give the syntax tree of ``FROM … [WHERE …] INTO …``.
 
     Raises:
-        RouteSyntaxError: it is not one, or leads to what is no place.
+        RouteSyntaxError: it is not one.
     """
     try:
-        tree: Tree[Any] = _parser().parse(route)
+        return _parser().parse(route)
     except UnexpectedToken as error:
         found = error.token
         if found.type == "$END":
             raise RouteSyntaxError("it ends too early") from error
-        raise RouteSyntaxError(f"{str(found)!r} at character {(found.start_pos or 0) + 1} is not expected") from error
-    source = "".join(map(str, next(tree.find_data("path")).children))
-    return ParsedRoute(source, next(tree.find_data("condition"), None), _endpoint(tree.children[-1]))
-
-
-def _endpoint(sink: Tree[Any]) -> Endpoint:
-    if sink.data == "system_endpoint":
-        if str(sink.children[0]).lower() != "$upstream":
-            raise RouteSyntaxError(f"{sink.children[0]} is not a place, only $upstream and BrokeredEndpoint() are")
-        return UPSTREAM
-    name, address = str(sink.children[0]), str(sink.children[2])[1:-1].strip()
-    parts = address.removeprefix("/").removesuffix("/").split("/")
-    words = [name, *parts[::2]]
-    has_form = [word.lower() for word in words] == ["brokeredendpoint", "modules", "inputs"]
-    if len(parts) != 4 or not all(parts) or not has_form:
         raise RouteSyntaxError(
-            f'{name}("{address}") is not a place: write BrokeredEndpoint("/modules/NAME/inputs/INPUT")'
-        )
-    return Endpoint(parts[1], parts[3])
+            f"{str(found)[:80]!r} at character {(found.start_pos or 0) + 1} is not expected"
+        ) from error

@@ -4,43 +4,84 @@ Kinds are checked while compiling, as edgeHub does: comparing an application pro
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from lark import Token, Tree
 
-from ...packaging.manifest.route_language import RouteSyntaxError
-from .messages import CONDITION_NAMES, RoutedMessage
+from .grammar import RouteSyntaxError
 from .values import FUNCTIONS, NULL, UNDEFINED, Kind, Marker, Value, arithmetic, comparison
+
+_DEEPEST = 200
+"""Operators, functions and brackets inside one another at most: each is a call or two as a message comes."""
 
 _BODY_PREFIX = "$body."
 _BODY_STEP = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
+
+CONDITION_NAMES = {
+    "messageid": "message_id",
+    "cid": "correlation_id",
+    "userid": "user_id",
+    "contenttype": "content_type",
+    "contentencoding": "content_encoding",
+    "creationtime": "creation_time",
+    "absolute-expiry-time": "expiry_time",
+    "to": "to",
+    "messageschema": "message_schema",
+    "iothub-interface-id": "interface_id",
+    "dt-subject": "component_name",
+    "outputname": "output_name",
+    "ack": "ack",
+    "operation": "operation",
+    "connectiondeviceid": "device_id",
+    "connectionmoduleid": "module_id",
+}
+"""What a condition calls a system property, without ``$`` and in small letters → our name.
+
+edgeHub keeps the correlation id as ``cid``: ``$correlationId`` is undefined in its conditions.
+"""
+
+
+class Message(Protocol):
+    """What a condition reads of a message: properties, system properties by our long names, the JSON in its body."""
+
+    @property
+    def properties(self) -> Mapping[str, str]: ...  # noqa: D102 - the class says it
+
+    @property
+    def system(self) -> Mapping[str, str]: ...  # noqa: D102
+
+    @property
+    def document(self) -> Mapping[str, object] | None: ...  # noqa: D102
 
 
 class Term(NamedTuple):
     """A compiled part of a condition: the kind of its value, and how to get it from a message."""
 
     kind: Kind
-    of: Callable[[RoutedMessage], Value]
+    of: Callable[[Message], Value]
 
 
-def compile_condition(tree: Tree[Any] | None) -> Callable[[RoutedMessage], bool]:
+def compile_condition(tree: Tree[Any] | None) -> Callable[[Message], bool]:
     """Give the function that says whether a message passes; only true passes, undefined does not; None: all pass.
 
     Raises:
-        RouteSyntaxError: kinds do not fit, or an unknown function.
+        RouteSyntaxError: kinds do not fit, a function is unknown, or a part lies too deep.
     """
     if tree is None:
         return lambda _: True
-    of = _term(tree.children[0]).of
+    of = _term(tree.children[0], 0).of
     return lambda message: of(message) is True
 
 
-def _term(tree: Tree[Any]) -> Term:
+def _term(tree: Tree[Any], depth: int) -> Term:
     """Compile a part of the tree; its compiler gets the tokens as they are and the parts below it compiled."""
-    return _COMPILERS[tree.data](*[_term(child) if isinstance(child, Tree) else child for child in tree.children])
+    if depth > _DEEPEST:
+        raise RouteSyntaxError(f"its condition has more than {_DEEPEST} parts inside one another, shorten it")
+    below = [_term(child, depth + 1) if isinstance(child, Tree) else child for child in tree.children]
+    return _COMPILERS[tree.data](*below)
 
 
 def _constant(kind: Kind, value: Value) -> Term:
@@ -72,6 +113,13 @@ def _number(token: Token) -> Term:
         return _constant(Kind.UNDEFINED, UNDEFINED)
 
 
+def _hexadecimal(token: Token) -> Term:
+    try:
+        return _constant(Kind.NUMBER, float(int(token, 16)))
+    except OverflowError as error:
+        raise RouteSyntaxError(f"the number at character {(token.start_pos or 0) + 1} is too large") from error
+
+
 def _string(token: Token) -> Term:
     text = re.sub(r"\\[uU]([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), token[1:-1])
     return _constant(Kind.STRING, re.sub(r"""\\(["'\\])""", r"\1", text))
@@ -84,7 +132,7 @@ def _property(token: Token) -> Term:
     """Names of application properties are compared without regard to case (`Message`)."""
     name, folded = str(token), token.lower()
 
-    def get(message: RoutedMessage) -> Value:
+    def get(message: Message) -> Value:
         properties = message.properties
         if name in properties:
             return properties[name]
@@ -106,7 +154,7 @@ def _system_or_body(token: Token) -> Term:
     return Term(Kind.STRING, lambda message: message.system.get(ours, UNDEFINED))
 
 
-def _body_query(token: Token) -> Callable[[RoutedMessage], Value]:
+def _body_query(token: Token) -> Callable[[Message], Value]:
     steps: list[str | int] = []
     for part in token[len(_BODY_PREFIX) :].split("."):
         found = _BODY_STEP.fullmatch(part)
@@ -114,7 +162,7 @@ def _body_query(token: Token) -> Callable[[RoutedMessage], Value]:
             raise RouteSyntaxError(f"{str(token)!r} must look like $body.name.name[0].name")
         steps += [found[1]] if found[2] is None else [found[1], int(found[2])]
 
-    def get(message: RoutedMessage) -> Value:
+    def get(message: Message) -> Value:
         place: object = message.document
         if place is None:
             return UNDEFINED
@@ -212,7 +260,7 @@ _COMPILERS: dict[str, Callable[..., Term]] = {
     "boolean": lambda word: _constant(Kind.BOOL, word == "true"),
     "string": _string,
     "number": _number,
-    "hexadecimal": lambda token: _constant(Kind.NUMBER, float(int(token, 16))),
+    "hexadecimal": _hexadecimal,
     "null": lambda _: _constant(Kind.NULL, NULL),
     "undefined": lambda _: _constant(Kind.UNDEFINED, UNDEFINED),
     "property": _property,
