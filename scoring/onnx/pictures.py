@@ -176,8 +176,8 @@ class PictureInput:
 def several(make: Callable[[T], U], values: Sequence[T]) -> list[U]:
     """Give what is made of each value, on several threads: Pillow and numpy leave the interpreter to others.
 
-    On two cores that others used too a picture took at best, on one thread and on two: 640×480 to 224×168 2.7 and 1.7 ms,
-    1920×1080 to 640×360 18.9 and 15.5 ms.
+    On two cores that others used too, a picture took at best, on one thread and on two: 640×480 to 224×168 2.7 and
+    1.7 ms, 1920×1080 to 640×360 18.9 and 15.5 ms.
     """
     return [make(value) for value in values] if len(values) == 1 else [*_threads().map(make, values)]
 
