@@ -91,6 +91,18 @@ BROKEN = {
     "init_wants_a_model": r"there is no model at absent\.onnx",
     "model_path_missing": r"there is no model absent: looked at azureml-models/absent and \./absent",
     "model_dir_not_set": r"score\.py line 6: TypeError: .*NoneType \(AZUREML_MODEL_DIR is not set: set it to",
+    "workbench_unread": r"score\.py line 5: run\(input_df\) wants more .* \(input_df\.shape\): put what gen",
+    "workbench_predicts": r"score\.py line 6: run\(input_df\) wants more .* \(SampleDefinition\(DataTypes\.PANDAS",
+    "workbench_other_parameter": r"service_schema\.json describes the parameter input_df, which run\(\) has not",
+    "workbench_spark": r"service_schema\.json cannot be read: it describes a data frame of Spark, which does",
+    "workbench_harmful": r"service_schema\.json cannot be read: it needs .*\.mkdir, which a device has not: wri",
+    "parallel_user": r"score\.py line 8: run\(rows\) is of a ParallelRunStep .* \(it imports azureml_user\): wri",
+    "parallel_paths": r"score\.py line 10: run\(mini_batch\) is of a ParallelRunStep .* \(open\(image, 'rb'\)\): write",
+    "parallel_helper": r"score\.py line 12: run\(mini_batch\) is of a ParallelRunStep .* \(Path\(path\)\): write",
+    "parallel_context": r"run\(input_data, mini_batch_context\) is of a ParallelRun.* \(it has mini_batch_context\)",
+    "parallel_frame": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch\['total'\]\): write `from scoring",
+    "parallel_any_name": r"run\(input_files\) is of a ParallelRunStep .* \(open\(name\)\): write `from scoring",
+    "parallel_typed": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch: list\[str\]\): write `from scoring",
     "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace needs Azure Machine",
 }
 """Folder → the sentence with which load() or init() refuses it."""
@@ -101,6 +113,11 @@ _FORM = (
     b'--X\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n\x00\xff\x01\r\n--X--\r\n'
 )
 _OCTETS = "application/octet-stream"
+_HOT = [
+    {"when": "2018-03-02T10:00:00", "pressure": 2, "more": "x", "count": 7, "temperature": 31.5},
+    {"temperature": 12, "pressure": 2.5, "count": None, "when": "2018-03-04 10:00:00,000000"},
+]
+_PEOPLE = [{"name": "Ada", "grades": [1, 2.5], "born": "1990-02-03", "at": {"x": 1, "y": 7}}]
 _FIT = "the body does not fit the script's input schema: "
 
 CASES = [
@@ -117,6 +134,11 @@ CASES = [
     case("workspace_is_imported", {"value": 1}, {"value": 1}),
     case("run_context", [1, 2], 6),
     case("collects_data", {"data": [[1, 2], [3, 4]]}, [3, 7]),
+    case("collects_with_mlmonitoring", {"data": [[1, 2], [3, 4]]}, [3, 7]),
+    case("models_in_a_folder", {"model": "half", "data": [[1, 2]]}, {"0": {"0": 0.5}, "1": {"0": 1.0}}),
+    case(
+        "models_in_a_folder", {"model": "none", "data": []}, fails="run() failed: score.py line 19: KeyError: 'No such"
+    ),
     case("collects_data_early", {"data": [[1, 2], [3, 4]]}, [3, 7]),
     case("collects_with_collector", {"data": [[1, 2], [3, 4]]}, [3, 7]),
     case("sklearn_externals_joblib", {"data": [1, 2]}, [2.0, 4.0]),
@@ -179,6 +201,7 @@ CASES = [
     ),
     case("schema_nested", {"param": {"rows": [[1, 2]], "x": 1}}, {"sum": [3], "tag": None, "more": ["rows", "x"]}),
     case("schema_nested", {"param": [1]}, fails=_FIT),
+    case("schema_by_hand", {"data": [[1, 2], [3, 4]]}, [3.0, 7.0]),
     case("schema_own_type", {"temperature": "50F"}, 10.0),
     case("schema_run_fails", {"data": [1]}, fails="run() failed: score.py line 11: ValueError: no such engine"),
     case("rawhttp_contrib", b"\x00\xff", b"\x00\xff", content_type=_OCTETS),
@@ -194,6 +217,36 @@ CASES = [
         {"name": "a.png", "size": 3, "label": "cat"},
         content_type="multipart/form-data; boundary=X",
     ),
+    # Workbench's generation, with its service_schema.json
+    case(
+        "workbench_frame",
+        {"input_df": _HOT},
+        {
+            "hot": [True, False],
+            "kinds": ["float", "float", "float", "datet"],
+            "columns": ["temperature", "pressure", "count", "when"],
+            "days": [2, 4],
+        },
+    ),
+    case("workbench_frame", {"input_df": [{"temperature": 1}]}, fails=f"{_FIT}a row has no pressure"),
+    case(
+        "workbench_frame", {"input_df": {"temperature": 1}}, fails=f"{_FIT}expected an array of objects, one for each"
+    ),
+    case("workbench_frame", {"df": []}, fails="the field input_df is missing (there: df)"),
+    case("workbench_array", {"input_array": [[1, 2, 3]]}, {"sums": [321.0], "type": "float32", "people": []}),
+    case("workbench_array", {"input_array": [[1, 2]]}, fails=f"{_FIT}expected the shape any×3, got 1×2"),
+    case(
+        "workbench_array",
+        {"input_array": [[1, 0, 0], [2, 0, 0]], "people": _PEOPLE},
+        {"sums": [1.0, 2.0], "type": "float32", "people": [["Ada", 3.5, "1990-02-03T00:00:00", 7]]},
+    ),
+    case("workbench_driver", {"input_array": [[1, 2, 3]], "people": _PEOPLE}, {"sum": 12.0, "people": 1}),
+    case("workbench_plain", {"text": "a", "picture": "AAE=", "day": "2018-03-01T10:00:00"}, ["A", 2, 2018, 1, True]),
+    case(
+        "workbench_plain", {"text": 5, "picture": "", "day": "2018-03-01"}, fails=f"{_FIT}expected str, got a value of"
+    ),
+    case("mini_batch_of_ours", {"image": "AAEC", "table": "a,b\n1,2"}, {"size": 3, "large": True, "sum": 3}),
+    case("looks_at_its_type", [1, 2], 3),
     case("async_run", 4, {"doubled": 8}),
     case("async_init", 4, 12),
     case("async_batched", [{"x": 1}, {"x": 2}], [2, 3]),
@@ -264,6 +317,11 @@ CASES = [
             },
             "swallows_message": ["scoring failed: unsupported operand type(s) for +: 'int' and 'str'"],
             "swallows_exception": "unsupported operand type(s) for +: 'int' and 'str'",
+            "swallows_silently": {},
+            "swallows_with_status": {
+                "Result": "unsupported operand type(s) for +: 'int' and 'str'",
+                "Status": "Failed",
+            },
         }.items()
     ),
     case(
@@ -276,6 +334,8 @@ CASES = [
     case("swallows_json", {"data": [1, 2]}, {"result": 3}),
     case("swallows_dict", {"data": [1, 2]}, {"result": 3}),
     case("swallows_exception", {"data": [1, 2]}, [3]),
+    case("swallows_silently", {"data": [1, 2]}, [3]),
+    case("swallows_with_status", {"data": [1, 2]}, {"Result": 3, "Status": "Success"}),
     case("swallows_traceback", {"data": [1, 2]}, [3]),
     case("falls_back", {"data": ["x"]}, [0]),
     case("honest_error_field", {"seen": 1, "expected": 3}, {"error": 2, "status": "ok"}),

@@ -23,6 +23,7 @@ _KINDS = {
     "schema": "run() gets the fields of a JSON object by name",
     "rawhttp": "run() gets a request object",
     "onnx": "no script: a bare model, up to {max_size} requests a call",
+    "mlflow": "no script: an MLflow model, up to {max_size} rows a call",
 }
 _EXAMPLES = """\
 exits with 2 where there is no sample to score: a script that only loads may still fail at its first message

@@ -18,6 +18,7 @@ _SCHEMA = "converts parameters alike"
 _RAW = "speaks HTTP without Flask"
 _LOCAL = "writes to SCORING_CAPTURE_DIR, if that is set"
 _QUIET = "does nothing"
+_WORKBENCH = "writes no service_schema.json; one that is there is read"
 
 STAND_INS: dict[str, tuple[str, str]] = {
     "azureml.core": ("azureml_core", "Model.get_model_path() finds models on this device"),
@@ -31,6 +32,15 @@ STAND_INS: dict[str, tuple[str, str]] = {
     "azureml.datacollector": ("collectors", _LOCAL),
     "azureml.ai.monitoring": ("collectors", _LOCAL),
     "azureml.ai.monitoring.context": ("collectors", _LOCAL),
+    "azure.ai.mlmonitoring": ("collectors", _LOCAL),
+    "azureml.api.schema.dataTypes": ("quiet", _WORKBENCH),
+    "azureml.api.schema.sampleDefinition": ("quiet", _WORKBENCH),
+    "azureml.api.schema.schemaUtil": ("quiet", _WORKBENCH),
+    "azureml.api.realtime.services": ("quiet", _WORKBENCH),
+    "azureml.webservice_schema.data_types": ("quiet", _WORKBENCH),
+    "azureml.webservice_schema.sample_definition": ("quiet", _WORKBENCH),
+    "azureml.webservice_schema.schema_generation": ("quiet", _WORKBENCH),
+    "azureml.logging": ("quiet", _QUIET),
     "azureml.telemetry": ("quiet", _QUIET),
     "azureml.automl.core.shared.log_server": ("quiet", _QUIET),
     "azureml.automl.core.shared.logging_utilities": ("quiet", _QUIET),

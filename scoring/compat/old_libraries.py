@@ -1,6 +1,7 @@
 """What libraries still had when a script was written, put back for it if its files use it.
 
-``pandas.read_json(<text>)`` (an error since pandas 3) and the names that NumPy 1.24 and 2.0 removed.
+``pandas.read_json(<text>)`` (an error since pandas 3), ``torch.load()`` of a whole model (since PyTorch 2.6) and the
+names that NumPy 1.24 and 2.0 removed.
 """
 
 import builtins
@@ -34,6 +35,9 @@ def put_back(directory: Path, say: Say) -> None:
     text = "\n".join(_sources(directory))
     if "read_json" in text and find_spec("pandas") is not None:
         _put_back_read_json(importlib.import_module("pandas"), say)
+    if "torch.load(" in text and "weights_only" not in text and find_spec("torch") is not None:
+        os.environ.setdefault("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+        say("torch.load(<whole model>)", "put back")
     if names := sorted(set(_NUMPY.findall(text))):
         numpy = importlib.import_module("numpy")
         for name in names:

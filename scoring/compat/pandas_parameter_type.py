@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd  # type: ignore[import-untyped, unused-ignore]
@@ -55,3 +56,26 @@ class PandasParameterType(AbstractParameterType):
     def example(self) -> Any:
         """Give the sample as the JSON value of its orientation."""
         return json.loads(self.sample_input.to_json(orient=self.orient, date_format="iso"))
+
+
+class ColumnsParameterType(AbstractParameterType):
+    """A data frame of rows by name, as service_schema.json describes it: its columns, in its order, no others."""
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        """Take the columns' types by name."""
+        super().__init__(pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()}))
+        self._columns = columns
+
+    def deserialize_input(self, input_data: Any) -> Any:
+        """Give rows as a data frame; values keep the type that they have in JSON, but for dates and durations."""
+        if not isinstance(input_data, list) or not all(isinstance(row, dict) for row in input_data):
+            raise ValueError("expected an array of objects, one for each row")
+        if lacking := next((name for row in input_data for name in self._columns if name not in row), None):
+            raise ValueError(f"a row has no {lacking}")
+        frame = pd.DataFrame(input_data, columns=list(self._columns))
+        for name, kind in self._columns.items():
+            if kind.kind == "M":
+                frame[name] = pd.to_datetime(frame[name], format="mixed")
+            elif kind.kind == "m":
+                frame[name] = pd.to_timedelta(frame[name])
+        return frame

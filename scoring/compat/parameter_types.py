@@ -65,10 +65,8 @@ class NumpyParameterType(AbstractParameterType):
         dtype = self.sample_input.dtype
         if not self.enforce_column_type:
             array = np.array(input_data)
-        elif dtype.names:
-            array = np.array([_record(row, dtype) for row in input_data], dtype)
         else:
-            array = np.array([_timed(value, dtype) for value in input_data], dtype)
+            array = np.array([_element(value, dtype) for value in input_data], dtype)
         if self.enforce_shape:
             check_shape(array.shape, self.sample_input.shape)
         return array
@@ -114,14 +112,11 @@ _FROM_TEXT: dict[type, Any] = {
 }
 
 
-def _record(row: Any, dtype: np.dtype[Any]) -> tuple[Any, ...]:
-    names = dtype.names or ()
-    fields = [row[name] for name in names] if isinstance(row, dict) else list(row)
-    return tuple(_timed(value, dtype[index]) for index, value in enumerate(fields[: len(names)]))
-
-
-def _timed(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Give a date, or a duration such as ``3 days``, in a type that has those; else the value itself."""
+def _element(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Give a record as a tuple, a date or a duration such as ``3 days`` in a type that has those, else the value."""
+    if dtype.names:
+        fields = [value[name] for name in dtype.names] if isinstance(value, dict) else value
+        return tuple(_element(each, dtype[index]) for index, each in enumerate(fields[: len(dtype.names)]))
     if dtype.kind == "M" and isinstance(value, str):
         return np.datetime64(value)
     if dtype.kind == "m" and isinstance(value, str):

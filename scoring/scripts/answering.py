@@ -55,7 +55,8 @@ class Answering:
         """
         try:
             if misfit:
-                return RequestError(f"the body does not fit the script's input schema: {raised}"[:1000])
+                reason = " ".join(str(raised)[:1000].split())
+                return RequestError(f"the body does not fit the script's input schema: {reason}")
             for kind in (RequestError, TransientError, WrongNumberError, RunError, ScoringError):
                 if isinstance(raised, kind):
                     return kind(str(raised)[:_MOST_TEXT], raised.user_traceback)

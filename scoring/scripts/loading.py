@@ -15,6 +15,7 @@ from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants
 from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
+from ..compat.service_schema import FILE, with_service_schema
 from ..errors import ModelError, ScoringError, ScriptError
 from ..execution.model_registry import LoadedModel, new_registry
 from ..execution.runtime_log import follow_our_log
@@ -22,11 +23,13 @@ from ..merging.merge_policy import Merging
 from ..options import Options, current
 from ..predictions import SAMPLE, Outcome, Request
 from .answering import Answering
+from .foreign import refuse_foreign
 from .kinds.batched import Batched
 from .kinds.classic import Classic
 from .kinds.one_at_a_time import OneAtATime
 from .kinds.run_function import Awaiting, Kind, RunFunction, read_run
 from .kinds.schema import Schema
+from .mlflow_folder import find_mlflow
 from .results import ResultOptions
 from .traces import blame, own_traceback
 
@@ -39,7 +42,7 @@ class Script:
 
     Attributes:
         kind: ``batched``; ``classic`` (one request a call, as text), ``schema`` (arguments by name) or ``rawhttp`` (a
-            request object), which all get one request a call; ``onnx`` (no script: a bare model).
+            request object), which all get one request a call; ``onnx`` and ``mlflow`` (no script: a bare model).
         path: the file.
         init: call once, on the scoring thread, before the first score(). Raises ScriptError or ModelError.
         score: takes requests, gives an outcome for each of the first ones, at least for one; never raises. What leaves
@@ -81,16 +84,18 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         ScriptError: there is neither script nor model, the script does not import, or run() is missing or unfit.
     """
     directory = directory.resolve()
-    path, is_bare = _enter(directory, name)
+    path, built_in = _enter(directory, name)
     models = new_registry()
     stand_ins = StandIns(directory)
     stand_ins.install()
     forget_rawhttp()
+    refuse_foreign(path, has_schema=(directory / FILE).is_file())
     init, run = _import(path, directory, stand_ins)
+    run = with_service_schema(run, directory)
     answering = Answering(run, directory, options or ResultOptions())
     kind = choose_kind(read_run(run, path), answering, current(Options).merge)
     return Script(
-        "onnx" if is_bare else kind.kind,
+        built_in or kind.kind,
         path,
         lambda: _init(init, kind.run.awaiting, directory),
         kind.score,
@@ -139,8 +144,8 @@ def _probe(directory: Path, decode: Callable[[Body], object], *, rows: bool) -> 
         return None
 
 
-def _enter(directory: Path, name: str) -> tuple[Path, bool]:
-    """Find the script, and say whether it is the built-in one for a bare model.
+def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
+    """Find the script, and say of which kind it is if it is a built-in one, for a bare model.
 
     The directory becomes the working directory; it and the script's own folder are searched for imports first.
     """
@@ -150,18 +155,22 @@ def _enter(directory: Path, name: str) -> tuple[Path, bool]:
                 raise ScriptError(f"rename {shadow}: the runtime's own package is called {package}")
     set_model_dir(directory)
     path = directory / name
-    if is_bare := not path.is_file():
+    built_in: Kind | None = None
+    if not path.is_file():
+        folder = find_mlflow(directory)
         models = os.environ.get(VARIABLE)
         has_model = any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
-        if name != "score.py" or not has_model:
-            raise ScriptError(f"there is no {name} and no model.onnx in {directory}: put one there or set SCORING_DIR")
-        path = Path(__file__).with_name("onnx_script.py")
+        if name != "score.py" or not (folder or has_model):
+            where = f"there is no {name}, no model.onnx and no MLmodel in {directory}"
+            raise ScriptError(f"{where}: put one there or set SCORING_DIR")
+        built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"
+        path = Path(__file__).with_name("onnx_script.py" if folder is None else "mlflow_script.py")
     os.chdir(directory)
     os.environ.setdefault("AML_APP_ROOT", str(directory))
-    for folder in {} if is_bare else {str(path.parent): None, str(directory): None}:
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
-    return path, is_bare
+    for place in {} if built_in else {str(path.parent): None, str(directory): None}:
+        if place not in sys.path:
+            sys.path.insert(0, place)
+    return path, built_in
 
 
 def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[[], object], Callable[..., object]]:

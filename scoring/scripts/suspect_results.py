@@ -4,16 +4,19 @@ Of 202 public scripts 52 do. Nobody can know for sure; the rule is made so that 
 result is suspect if it is
 
 1. an exception;
-2. an object that has only fields that describe an error (error, message, status, traceback…) or hold an answer, and no
-   answer but a text, and
+2. an object whose fields describe an error (error, message, status, traceback…), say of what (id, time…), hold nothing,
+   or hold an answer, and no answer but a text, and
 
-   - a text in a field called error or exception, or a text beside a status that says failure, and either the script's
-     file has an except clause that gives back something made of the exception, or the text reads like one of Python's
-     errors;
-   - else any text that reads like one of Python's errors, from a file with such an except clause;
-3. such an object or a text together with a status of 400 and more, in a tuple or a list;
-4. a text, from a file with such an except clause, if it reads like one of Python's errors, or if this script's other
-   results are no plain texts.
+   - a text in a field called error or exception, and a status that says failure;
+   - such a text, or one beside such a status, and either the script's file has an except clause that gives back
+     something made of the exception, or the text reads like one of Python's errors;
+   - else any text that reads like one of Python's errors, from a file with such an except clause, unless a status says
+     that all is well;
+3. such a text in a field called error beside any answer, if both of that holds: the clause and how it reads;
+4. such an object or a text together with a status of 400 and more, in a tuple or a list;
+5. a text, from a file with such an except clause, if it reads like one of Python's errors, or if this script's other
+   results are no plain texts;
+6. None, if run() gives nothing only where an except clause of its own ends without return and raise.
 
 A list of one, and a text that is JSON, count as what is in them.
 """
@@ -22,7 +25,7 @@ import ast
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +33,10 @@ _NAMES = {"error", "errors", "exception", "err", "errormessage", "error_message"
 _ANSWERS = {"result", "results", "prediction", "predictions", "output", "outputs", "response", "answer", "body", "data"}
 _STATUS = {"status", "statuscode", "status_code", "code"}
 _TELLS = {"message", "msg", "detail", "details", "reason", "traceback", "trace", "stacktrace", "stack_trace"}
-_BESIDE = _NAMES | _ANSWERS | _STATUS | _TELLS | {"type", "error_type", "success", "ok"}
+_OF_WHAT = {"id", "request_id", "requestid", "device_id", "deviceid", "timestamp", "time", "input", "inputs"}
+_BESIDE = _NAMES | _ANSWERS | _STATUS | _TELLS | _OF_WHAT
+_BESIDE |= {"type", "error_type", "errortype", "exception_type", "exceptiontype", "success", "ok"}
+_WELL = {"ok", "success", "succeeded", "normal", "info", "warning", "alert", "alarm", "critical"}
 _FAILED = {"error", "failed", "failure", "fail", "exception"}
 _MENTIONS = re.compile("err|exception|fail", re.IGNORECASE)
 _IS_LIST = re.compile(r"\[\s*([\[{\"\]\d-]|null|true|false|NaN|Infinity)")
@@ -44,6 +50,7 @@ _ERRORS = re.compile(
     r"(is|are) not defined|No such file|missing \d+ required|must be .{1,60}, not |list indices|not in index|"
     r"cannot (be |convert|reshape)|[Ee]xpected .*(array|input|shape)|NoneType|division by zero"
 )
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 _MADE_BY_TRACEBACK = {"format_exc", "exc_info", "format_exception", "print_exc"}
 
 
@@ -57,10 +64,13 @@ class Swallowed:
         with suppress(OSError, SyntaxError, ValueError):
             tree = ast.parse(Path(code.co_filename).read_bytes()) if code else tree
         self._returns_caught = any(map(_gives_back, _handlers(tree)))
+        self._none_is_caught = _drops(tree, getattr(inspect.unwrap(run), "__name__", ""))
         self._gives_values = False
 
     def is_in(self, result: object) -> bool:
         """Say whether a result looks like a caught exception."""
+        if result is None:
+            return self._none_is_caught
         result = _bare(result)
         if isinstance(result, BaseException):
             return True
@@ -75,28 +85,69 @@ class Swallowed:
 
     def _is_in_fields(self, result: Mapping[object, object]) -> bool:
         fields = {str(name).lower(): value for name, value in result.items()} if len(result) <= len(_BESIDE) else {}
-        if not fields or not fields.keys() <= _BESIDE:
-            return False
-        answers = [value for name, value in fields.items() if name in _ANSWERS and _is_there(value)]
-        if len(answers) == 1 and isinstance(answers[0], dict):
-            return self._is_in_fields(answers[0])
-        answered = [text for answer in answers if isinstance(text := _bare(answer), str)]
-        if len(answered) < len(answers):
+        if not fields or any(_is_there(fields[name]) for name in fields.keys() - _BESIDE):
             return False
         told = next((text for name in fields.keys() & _NAMES if (text := _text_in(fields[name]))), "")
-        if told:
-            is_honest = any(text.lower() not in _FAILED and not reads_like_an_error(text) for text in answered)
-            return not is_honest and (self._returns_caught or reads_like_an_error(told))
-        texts = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name]))]
-        reads_so = any(map(reads_like_an_error, texts))
+        is_caught = bool(told) and self._returns_caught and reads_like_an_error(told)
+        answers = [_bare(value) for name, value in fields.items() if name in _ANSWERS and _is_there(value)]
+        if not is_caught and len(answers) == 1 and isinstance(answers[0], dict):
+            return self._is_in_fields(answers[0])
+        answered = [answer for answer in answers if isinstance(answer, str)]
+        if is_caught or len(answered) < len(answers):
+            return is_caught
         failed = any(_says_failure(fields.get(name)) for name in _STATUS)
         failed = failed or any(fields.get(name) is False for name in ("success", "ok"))
-        return bool(texts) and (failed or self._returns_caught) and (reads_so or (failed and self._returns_caught))
+        failed = failed or any(fields.get(name) is True for name in _NAMES)
+        if told:
+            is_honest = any(text.lower() not in _FAILED and not reads_like_an_error(text) for text in answered)
+            return not is_honest and (failed or self._returns_caught or reads_like_an_error(told))
+        texts = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name]))]
+        if not texts or not (failed or self._returns_caught) or any(map(_says_well, map(fields.get, _STATUS))):
+            return False
+        return any(map(reads_like_an_error, texts)) or (failed and self._returns_caught)
 
 
 def reads_like_an_error(text: str) -> bool:
     """Say whether a text is what Python's exceptions say."""
     return _ERRORS.search(text[:1000]) is not None
+
+
+def _drops(tree: ast.Module, name: str) -> bool:
+    """Say whether a function gives nothing only where an except clause of its own ends so."""
+    bodies = [node.body for node in tree.body if isinstance(node, _FUNCTION) and node.name == name]
+    if not bodies or any(map(_is_nothing, _returns(bodies[-1]))):
+        return False
+    return _gives(bodies[-1], caught=False) and not _gives(bodies[-1], caught=True)
+
+
+def _returns(body: Iterable[ast.AST]) -> Iterator[ast.Return]:
+    """Give the returns of a function's own that are in no except clause."""
+    for node in body:
+        if isinstance(node, ast.Return):
+            yield node
+        elif not isinstance(node, (ast.ExceptHandler, ast.Lambda, *_FUNCTION)):
+            yield from _returns(ast.iter_child_nodes(node))
+
+
+def _is_nothing(end: ast.Return) -> bool:
+    return end.value is None or (isinstance(end.value, ast.Constant) and end.value.value is None)
+
+
+def _gives(body: Sequence[ast.stmt], *, caught: bool) -> bool:
+    """Say whether a block never ends without a value, or without raising; in its except clauses too if ``caught``."""
+    match body[-1]:
+        case ast.Return() as end:
+            return not _is_nothing(end)
+        case ast.Raise():
+            return True
+        case ast.If(body=then, orelse=other):
+            return bool(other) and _gives(then, caught=caught) and _gives(other, caught=caught)
+        case ast.With(body=inner) | ast.AsyncWith(body=inner):
+            return _gives(inner, caught=caught)
+        case ast.Try(body=inner, handlers=handlers, orelse=other):
+            ends = _gives(other or inner, caught=caught)
+            return ends and (not caught or all(_gives(each.body, caught=True) for each in handlers))
+    return False
 
 
 def _handlers(node: ast.AST) -> Iterator[ast.ExceptHandler]:
@@ -159,6 +210,11 @@ def _says_failure(status: object) -> bool:
     if isinstance(status, str):
         return status.lower() in _FAILED or (status.isdecimal() and 400 <= int(status[:4]) < 600)
     return type(status) is int and 400 <= status < 600
+
+
+def _says_well(status: object) -> bool:
+    """Say whether a status is a word for what is no failure of the script, or one of HTTP's below 400."""
+    return status.lower() in _WELL if isinstance(status, str) else type(status) is int and 0 <= status < 400
 
 
 def _is_there(answer: object) -> bool:

@@ -14,6 +14,7 @@ from ..compat.model_location import VARIABLE
 from ..errors import RequestError, RunError, ScoringError, ScriptError
 from ..predictions import SAMPLE, SUSPECT, Context, Leaving, Request
 from .loading import Script, load
+from .mlflow_model import MlflowModel
 from .results import ResultOptions, joined
 
 SIZES = (1, 8, 32, 128)
@@ -113,6 +114,12 @@ def _own_sample(trial: Trial, script: Script, directory: Path) -> tuple[str, lis
         return SAMPLE, [Body(file.read_bytes(), "application/json")]
     if script.sample is not None:
         return "the input schema", [Body(json.dumps(script.sample).encode(), "application/json")]
+    if script.kind == "mlflow":
+        mlflow = script.models[-1].model()
+        assert isinstance(mlflow, MlflowModel)  # noqa: S101 - the built-in script makes one
+        trial.described = mlflow.describe()
+        source, example = mlflow.example()
+        return source, [Body(example, "application/json")] if source else []
     if script.kind != "onnx":
         return "", []
     from ..onnx.describe import describe  # noqa: PLC0415 - ONNX Runtime, for a bare model only

@@ -27,7 +27,11 @@ pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("process"), pytest.mark.
 REPOSITORY = Path(__file__).parents[2]
 NEEDED = ("azureml-inference-server-http", "pandas", "msgspec", "orjson")
 
-MODEL_DIRS = {"model_dir_one": "azureml-models/rul/3", "model_dir_several": "azureml-models"}
+MODEL_DIRS = {
+    "model_dir_one": "azureml-models/rul/3",
+    "model_dir_several": "azureml-models",
+    "models_in_a_folder": "azureml-models/several/1",
+}
 """What the images set AZUREML_MODEL_DIR to."""
 
 _OURS_ONLY = "a decorator or a parameter name of ours"
@@ -39,6 +43,7 @@ NOT_LOADED_THERE = {
     **dict.fromkeys(("model_path_local", "model_path_folder", "workspace_is_imported", "run_context"), _RETIRED),
     **dict.fromkeys(("collects_data", "collects_data_early", "collects_with_collector"), _RETIRED),
     **dict.fromkeys(("sklearn_externals_joblib", "automl", "imports_late", "imports_everything"), _RETIRED),
+    **dict.fromkeys(("workbench_frame", "workbench_driver", "collects_with_mlmonitoring"), _RETIRED),
 }
 """Folder → why the server cannot load it."""
 
@@ -49,6 +54,8 @@ FAILS_THERE = {
     "async_init": "neither init() nor run() is awaited",
     "returns_rich": "no value of numpy, pandas, dates, bytes… is converted",
     "swallows_exception": "an exception is no JSON",
+    **dict.fromkeys(("workbench_array", "workbench_plain"), "service_schema.json is of 2018"),
+    "mini_batch_of_ours": "run() gets the text",
 }
 """Folder → why a body that we score is answered with status 500 there."""
 

@@ -16,8 +16,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "from-your-model.md"
 ONNX = ("onnx", "onnxruntime", "numpy", "pandas")
 TREES = (*ONNX, "scikit-learn", "skl2onnx", "onnxmltools", "lightgbm", "xgboost-cpu")
 NETWORKS = (*ONNX, "torch==2.13.0", "onnxscript", "keras")
+MLFLOW = ("pandas", "scikit-learn", "cloudpickle", "mlflow-skinny>=3")
 
 OWN = """
+import json
 import numpy as np
 expected = {expected}
 rows = data.to_dict("records") if hasattr(data, "to_dict") else [each.tolist() for each in data]
@@ -35,6 +37,7 @@ json.dump({{"rows": rows[:20], "expected": own[:20].tolist()}}, open("own.json",
         ("XGBoost", TREES, "model.predict(data)"),
         ("PyTorch", NETWORKS, "model(torch.tensor(data)).detach().numpy()"),
         ("Keras", NETWORKS, "model.predict(data, verbose=0)"),
+        ("MLflow", MLFLOW, "model.predict(data)"),
     ],
 )
 def test_a_snippet_gives_the_answers_of_its_library(
@@ -71,6 +74,6 @@ def test_a_snippet_gives_the_answers_of_its_library(
     np.testing.assert_allclose(numbers, own["expected"], rtol=1e-4, atol=1e-5)
 
 
-def _numbers(prediction: dict[str, object]) -> list[float]:
-    last = list(prediction.values())[-1]  # after the label, where there is one
+def _numbers(prediction: object) -> list[float]:
+    last = list(prediction.values())[-1] if isinstance(prediction, dict) else prediction  # after a label
     return np.asarray(last, dtype=float).reshape(-1).tolist()

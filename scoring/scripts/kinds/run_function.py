@@ -13,7 +13,7 @@ from msgspec import structs
 from ...errors import ScriptError
 from ...predictions import Context, Request
 
-Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx"]
+Kind = Literal["batched", "classic", "schema", "rawhttp", "onnx", "mlflow"]
 
 HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""

@@ -65,7 +65,7 @@ def test_a_folder_without_script_and_model_is_exit_3(lines: Path) -> None:
     (lines.parent / "empty").mkdir()
     ended = run("replay", "--scoring-dir", "empty", lines, cwd=lines.parent)
     assert ended.returncode == 3
-    assert sentence(ended.stderr).startswith("there is no score.py and no model.onnx in ")
+    assert sentence(ended.stderr).startswith("there is no score.py, no model.onnx and no MLmodel in ")
 
 
 def test_a_directory_that_is_not_there_is_exit_2(lines: Path) -> None:

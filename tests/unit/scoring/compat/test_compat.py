@@ -351,3 +351,21 @@ def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(named: str,
     found = response_of(response)
     assert found is not None
     assert found[1].content_type == f"{left}; charset=utf-8"
+
+
+@pytest.mark.parametrize(("more", "loads"), [("", "1"), (", weights_only=True", "no")])
+def test_a_whole_torch_model_loads_as_it_did_before_pytorch_2_6(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, loads: str
+) -> None:
+    """PyTorch reads this variable where a call does not say weights_only; a script that says it is left alone."""
+    name = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+    monkeypatch.setenv(name, "")
+    monkeypatch.delenv(name)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    write(tmp_path, f"import os\ndef load(*paths, **how):\n    return os.environ.get({name!r}, 'no')\n", "torch.py")
+    source = f"import torch\ndef init(): pass\ndef run(data):\n    return torch.load('model.pt'{more})\n"
+    script = load(write(tmp_path, source))
+    script.init()
+    monkeypatch.delitem(sys.modules, "torch")
+    assert scored(script, ["x"]) == [json.loads(loads) if loads == "1" else loads]
+    assert ("torch.load(<whole model>)" in script.replaced) is (loads == "1")

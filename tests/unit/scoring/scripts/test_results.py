@@ -191,14 +191,27 @@ CAUGHT = [
     (json.dumps({"error": FLOAT}), 500),
     {"errorMessage": "[Errno 2] No such file or directory: 'model.pkl'"},
     {"error_msg": "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Unexpected input data type"},
+    {"error": "the pump is broken", "code": 500},
+    '{"error": "the pump is broken", "status": 500}',
+    {"success": False, "error": "the pump is broken"},
+    {"id": 7, "timestamp": "2018-03-01", "error": FLOAT, "status": "failed"},
+    {"error": FLOAT, "input": {"a": 1}},
+    {"score": None, "error": FLOAT},
+    {"status": "error", "exception_type": "KeyError", "exception": "'rul'"},
+    {"statusCode": 500, "body": json.dumps({"error": FLOAT})},
 ]
 """What was caught and returned, whatever the script's file has."""
 
 CAUGHT_IF_GIVEN_BACK = [
     {"error": "the pump is broken"},
-    '{"error": "the pump is broken", "status": 500}',
     {"Result": "the pump is broken", "Status": "Failed"},
+    json.dumps({"Result": "the pump is broken", "Status": "Failed"}),
     {"success": False, "message": "the pump is broken"},
+    {"error": True, "message": "the pump is broken"},
+    {"code": -1, "message": FLOAT},
+    {"error": "the pump is broken", "request_id": "7"},
+    {"prediction": -1, "error": FLOAT},
+    [["list index out of range"]],
     ("the pump is broken", 400),
     "list index out of range",
     ["list index out of range"],
@@ -237,6 +250,12 @@ HONEST = [
     {"error": None, "result": [1]},
     {"error": "high", "prediction": 3},
     {"error": "high", "engine": 3},
+    {"id": 7, "error": 0.25, "timestamp": "2018-03-01"},
+    {"error": False, "prediction": 3},
+    {"message": "temperature out of range", "status": "alert"},
+    {"message": "the valve must be checked, not closed", "code": 0},
+    {"msg": "pump failed: bearing", "status": "warning"},
+    {"text": FLOAT},
     {"errors": 0},
     {"errors": [], "status": "ok", "predictions": ["a", "b"]},
     {"status": "failed", "probability": 0.75},
@@ -306,6 +325,35 @@ def test_a_script_that_gives_values_gives_no_texts_by_intention(tmp_path: Path) 
     assert not memory.is_in("the model is cold")
     assert not memory.is_in([1.5])
     assert memory.is_in("the model is cold")
+
+
+_ONLY_CAUGHT = [
+    "try:\n  return d()\n except Exception:\n  print(1)",
+    "try:\n  return d()\n except Exception:\n  return",
+    "with d as x:\n  try:\n   y = x()\n  except OSError:\n   return None\n  else:\n   return y",
+    "if d:\n  return 1\n else:\n  try:\n   return d()\n  except OSError:\n   raise\n  except Exception:\n   pass",
+]
+_ALSO_MEANT = [
+    "try:\n  return d()\n except Exception:\n  return 0",
+    "try:\n  if d:\n   return 1\n except Exception:\n  pass",
+    "try:\n  if d:\n   return None\n  return 1\n except Exception:\n  pass",
+    "if not d:\n  return\n try:\n  return 1\n except Exception:\n  pass",
+    "try:\n  x = d()\n except Exception:\n  x = None\n return x",
+    "return d()",
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "is_caught"), [*((each, True) for each in _ONLY_CAUGHT), *((each, False) for each in _ALSO_MEANT)]
+)
+@pytest.mark.parametrize("define", ["def", "async def"])
+def test_nothing_is_a_caught_exception_where_only_an_except_clause_gives_it(
+    tmp_path: Path, define: str, body: str, is_caught: bool
+) -> None:
+    """print_exc() and no return; a script that also means to give nothing is believed."""
+    memory = swallowed(f"{define} run(d):\n {body}\n", tmp_path)
+    assert memory.is_in(None) is is_caught
+    assert not memory.is_in([None])
 
 
 @pytest.mark.parametrize(

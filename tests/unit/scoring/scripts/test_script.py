@@ -55,7 +55,7 @@ def test_init_without_its_model_is_a_model_error(scripts: Path) -> None:
 
 def test_neither_script_nor_model(tmp_path: Path) -> None:
     """The sentence names the file, the folder and the setting."""
-    with pytest.raises(ScriptError, match=f"no score.py and no model.onnx in {tmp_path}: .* SCORING_DIR"):
+    with pytest.raises(ScriptError, match=f"no score.py, no model.onnx and no MLmodel in {tmp_path}: .* SCORING_DIR"):
         load(tmp_path)
     with pytest.raises(ScriptError, match=r"no other\.py"):
         load(tmp_path, "other.py")

@@ -1,0 +1,6 @@
+def init():
+    pass
+
+
+def run(input_json):
+    return input_json
