@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 _SYSLOG = {logging.DEBUG: (7, "DBG"), logging.INFO: (6, "INF"), logging.WARNING: (4, "WRN"), logging.ERROR: (3, "ERR")}
 
@@ -77,10 +77,50 @@ class Sparsely:
         self._last[kind] = (now, 0)
 
 
+class _OwnLogger(logging.Logger):
+    """A logger of ours: once it is configured, whatever a script does to logging cannot silence it.
+
+    ``dictConfig()`` disables every logger that exists, ``basicConfig(force=True)`` takes the handlers away, and scripts
+    set the level of all loggers that they find.
+    """
+
+    @property
+    def disabled(self) -> bool:
+        """Never."""
+        return False
+
+    @disabled.setter
+    def disabled(self, value: bool) -> None: ...
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
+        return super().isEnabledFor(level) if _configured is None else level >= _configured[0]
+
+    def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if _configured is None:
+            super().callHandlers(record)
+        else:
+            _configured[1].handle(record)
+
+
+_configured: tuple[int, logging.Handler] | None = None
+
+
+def _is_ours(name: str) -> bool:
+    return name.partition(".")[0] in ("module", "scoring")
+
+
 def configure(level: str, form: Form, to: TextIO | None = None) -> None:
     """Send every record of this process to a stream, by default stdout; the SDK's and paho's only from warnings on."""
+    global _configured  # noqa: PLW0603 - logging is of the process
     stream = logging.StreamHandler(to or sys.stdout)
     stream.setFormatter(Formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
     for name in ("azure", "paho", "asyncio", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    _configured = logging.root.level, stream
+    manager: Any = logging.root.manager
+    for name, logger in manager.loggerDict.items():
+        if _is_ours(name) and isinstance(logger, logging.Logger):
+            logger.__class__ = _OwnLogger
+    # Those that are made from now on too; logging wants a class here, and only calls it.
+    manager.loggerClass = lambda name: (_OwnLogger if _is_ours(name) else logging.getLoggerClass())(name)

@@ -218,4 +218,5 @@ def _context(accepted: Accepted) -> Context:
         system.get("creation_time", ""),
         message.properties,
         accepted.attempt,
+        system.get("content_type", ""),
     )

@@ -131,7 +131,7 @@ class _Module:
         model = script.models[0] if script.models else None
         self._status.facts.update(
             runtimeVersion=__version__,
-            script=f"{script.kind} {script.path.name}",
+            script=f"{script.kind} {script.name}".rstrip(),
             model=self._settings.model_name or (model.path.name if model else ""),
             modelVersion=self._settings.model_version,
             modelHash=model.sha256 if model else "",
@@ -201,8 +201,7 @@ def _max_size(settings: Settings, script: Script) -> int:
 
 def _merged(script: Script) -> str:
     if script.merging is None:
-        is_alone = script.max_size == 1 or not script.rows
-        return f"a request at a time ({script.kind})" if is_alone else f"batches of {script.max_size}"
+        return f"no: {script.alone}" if script.alone else f"batches of {script.max_size}"
     return f"{'yes' if script.merging.is_on else 'no'}: {script.merging.why}"
 
 

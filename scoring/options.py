@@ -126,5 +126,7 @@ def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[
     plain = next(iter(get_args(hint)), None)
     choices = booleans if plain is bool else get_args(plain) if get_origin(plain) is Literal else ()
     reason = f"expected one of {', '.join(choices)}" if choices else str(error).replace(", got `str`", "")
+    if not isinstance(error, msgspec.ValidationError):
+        reason = f"it is not JSON: {reason.removeprefix('JSON is malformed: ')}"
     reason = re.sub(r"`([^`$]+)`", lambda kinds: " or ".join(_WORDS.get(k, k) for k in kinds[1].split(" | ")), reason)
     return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)

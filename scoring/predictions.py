@@ -23,6 +23,7 @@ class Context(msgspec.Struct, frozen=True):
         properties: application properties.
         attempt: 1 if run() certainly sees the request for the first time. Each further call with it adds one: after a
             batch failed and was halved, after a transient failure. What an earlier process left over begins at 2.
+        content_type: of the body, as the sender gave it.
     """
 
     input: str = ""
@@ -33,6 +34,11 @@ class Context(msgspec.Struct, frozen=True):
     creation_time: str = ""
     properties: Mapping[str, str] = {}
     attempt: int = 1
+    content_type: str = ""
+
+    def headers(self) -> dict[str, str]:
+        """Give what ``request_headers`` holds: the content type and the application properties."""
+        return {"Content-Type": self.content_type or "application/json", **self.properties}
 
 
 class Request(msgspec.Struct):

@@ -10,7 +10,7 @@ from small_models import make_all
 
 from scoring import options
 
-_SET_BY_LOADING = ("AZUREML_MODEL_DIR", "AML_APP_ROOT")
+_SET_BY_LOADING = ("AZUREML_MODEL_DIR", "AML_APP_ROOT", "AZUREML_ENTRY_SCRIPT")
 
 # Examples take what a shared machine gives them: a time limit for each would fail by chance.
 hypothesis.settings.register_profile("shared machine", deadline=None, max_examples=60, database=None, print_blob=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from scoring.bodies.codecs import Body, rows_of
 from scoring.errors import ScoringError
-from scoring.predictions import Leaving, Request
+from scoring.predictions import Context, Leaving, Request
 from scoring.scripts.loading import load
 from scoring.scripts.results import ResultOptions, joined
 
@@ -49,7 +49,8 @@ def answer(directory: Path, case: Case, options: ResultOptions | None = None) ->
     rows = rows_of(request) if script.rows else None
     is_rows = rows is not None
     left: list[tuple[Leaving, ...]] = []
-    for outcome in script.score([Request(each, is_row=is_rows) for each in ([request] if rows is None else rows)]):
+    context = Context(properties=case.properties, content_type=case.content_type) if script.wants_context else None
+    for outcome in script.score([Request(each, context, is_rows) for each in ([request] if rows is None else rows)]):
         if isinstance(outcome, ScoringError):
             raise outcome
         left.append(outcome)
@@ -103,7 +104,7 @@ BROKEN = {
     "parallel_frame": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch\['total'\]\): write `from scoring",
     "parallel_any_name": r"run\(input_files\) is of a ParallelRunStep .* \(open\(name\)\): write `from scoring",
     "parallel_typed": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch: list\[str\]\): write `from scoring",
-    "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace needs Azure Machine",
+    "workspace_is_used": r"score\.py line 6: RetiredError: azureml\.core\.Workspace\.from_config needs Azure Machine",
 }
 """Folder → the sentence with which load() or init() refuses it."""
 
@@ -193,6 +194,7 @@ CASES = [
     case("schema_pandas_split", {"data": {"columns": ["a", "b"], "index": [0, 1], "data": [[1, 2], [3, 4]]}}, [3, 7]),
     case("schema_defaults", {"data": [1, 2]}, {"data": [10, 20], "label": None, "headers": True}),
     case("schema_defaults", {"data": [1], "factor": 3, "label": "y"}, {"data": [3], "label": "y", "headers": True}),
+    case("schema_dates", {"when": "3 Feb 2019 4pm", "data": "YWJj"}, {"year": 2019, "data": "abc"}),
     case("schema_dates", {"when": "2019-02-03T04:05:06Z", "data": "YWJj"}, {"year": 2019, "data": "abc"}),
     case(
         "schema_nested",
@@ -207,6 +209,7 @@ CASES = [
     case("rawhttp_contrib", b"\x00\xff", b"\x00\xff", content_type=_OCTETS),
     case("rawhttp_server", b"\x00\xff", b"\x00\xff", content_type=_OCTETS),
     case("rawhttp_json", {"a": 1}, {"method": "POST", "same": True, "type": JSON, "args": {}}),
+    case("rawhttp_flask", [1], {"told": True, "value": [1]}, properties={"Room": "7"}),
     case("rawhttp_json", {"status": 200}, {"message": "as asked"}),
     case("rawhttp_json", {"status": 404}, fails='the script answered with status 404: {"message": "as asked"}'),
     case("rawhttp_json", {"status": 503}, fails='the script answered with status 503: {"message": "as asked"}'),

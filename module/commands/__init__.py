@@ -5,6 +5,7 @@ What one needs is imported when it runs: the others start without it, and a sign
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,17 @@ Commands = Any
 Command = Callable[[argparse.Namespace], int]
 Add = Callable[[Commands, str, Command, str, str], argparse.ArgumentParser]
 """The command line's ``add(commands, name, command, summary, epilog)``."""
+
+
+def keep_stdout() -> None:
+    """Keep standard output for what the command itself says.
+
+    What a script writes there goes to standard error, be it past Python's ``print()`` or from a process of its own.
+    """
+    sys.stdout.flush()
+    own = open(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = own
 
 
 def settings_of(scoring_dir: Path | None) -> "Settings":

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import Add, Commands, settings_of
+from . import Add, Commands, keep_stdout, settings_of
 
 if TYPE_CHECKING:
     from scoring.bodies.codecs import Body
@@ -54,6 +54,7 @@ def _check(arguments: argparse.Namespace) -> int:
     read = settings_of(arguments.scoring_dir)
     install(read)
     logs.configure("warning", "text", sys.stderr)
+    keep_stdout()
     bodies = _bodies(arguments.sample) if arguments.sample else []
     options = ResultOptions(read.result, read.nan, read.unwrap, read.split)
     for number in (signal.SIGTERM, signal.SIGINT):  # an exception would look like the script's own
@@ -89,7 +90,7 @@ def _bodies(sample: Path) -> "list[Body]":
 
 def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
     """Give what people are told: a word, and the lines of what there is to say of it."""
-    yield "script", [f"{trial.directory}/{trial.script}"]
+    yield "script", [f"{trial.directory}/{trial.script}" if trial.script else f"none in {trial.directory}"]
     if trial.kind:
         form = _KINDS[trial.kind].format(max_size=trial.max_size)
         yield "kind", [f"{trial.kind}: {form}{', and is awaited' if trial.is_async else ''}"]

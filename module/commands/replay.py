@@ -9,7 +9,7 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from . import Add, Commands, settings_of
+from . import Add, Commands, keep_stdout, settings_of
 
 if TYPE_CHECKING:
     from ..messages import InputMessage
@@ -42,6 +42,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     read = settings_of(arguments.scoring_dir)
     logs.configure(read.log_level, "text", sys.stderr)
+    keep_stdout()
     file = arguments.file.absolute()  # the script's folder will be the working directory
     if not file.is_fifo():  # which has no second beginning
         open_lines(file).close()

@@ -21,6 +21,9 @@ from ..messages import InputMessage, OutputMessage
 
 _JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+"""In JSON the ends of lines are white space: those in texts are escaped."""
+
 
 class _Line(msgspec.Struct):
     """One line of a ``--messages`` file."""
@@ -85,13 +88,15 @@ def read_messages(path: Path) -> Iterator[InputMessage]:
 def message_line(module: str, message: OutputMessage) -> bytes:
     """Give the line that stands for a message which left this module, newline included.
 
-    The body is inlined as a JSON value if content type and encoding say JSON and it is JSON, else as ``base64``.
+    The body is inlined byte for byte, but on one line, if content type and encoding say JSON and it is JSON, else as
+    ``base64``.
     """
     line: dict[str, object] = {"module": module, "output": message.output}
     line |= {"system": message.system, "properties": message.properties}
     if all(message.system.get(name, "").lower() == value for name, value in _JSON.items()):
         with suppress(orjson.JSONDecodeError):
-            line["body"] = orjson.loads(message.body)
+            orjson.loads(message.body)
+            line["body"] = orjson.Fragment(message.body.translate(_ON_ONE_LINE))
     if "body" not in line:
         line["base64"] = b64encode(message.body).decode()
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,9 +1,10 @@
 """Stands for azureml's ``aml_response``: what run() may give to choose status and content type."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from werkzeug.wrappers import Response
+from ..bodies.response_body import response_body
+from .flask_context import Response
 
 __all__ = ["AMLResponse"]
 
@@ -16,33 +17,25 @@ class AMLResponse(Response):
     def __init__(
         self,
         message: object,
-        status_code: int = 200,
+        status_code: int | str | None = 200,
         response_headers: Mapping[str, str] | None = None,
         json_str: bool = False,
         run_function_failed: bool = False,
     ) -> None:
+        headers = dict(response_headers or {})
+        if wrong := [name for name, text in headers.items() if not isinstance(text, str)]:
+            raise TypeError(f"the header {wrong[0]} of a response is no text: make it a str")
         as_json = json_str or message is None
-        super().__init__(status=int(status_code), mimetype="application/json" if as_json else None)
+        status = status_code if isinstance(status_code, str | None) else int(status_code)
+        super().__init__(status=status, mimetype="application/json" if as_json else None)
         self.set_data(json.dumps({} if message is None else message) if as_json else message)
-        self.headers.update(response_headers or {})
+        self.headers.update(headers)
 
     def set_data(self, value: object) -> None:
-        """Replace the body: by a text, bytes, chunks of them from anywhere, or what anything else is as text."""
-        super().set_data(_whole(value))
+        """Replace the body: by a text, bytes, or all chunks of them that something gives.
 
-
-def _whole(message: object) -> str | bytes:
-    if isinstance(message, bytes | bytearray | memoryview):
-        return bytes(message)
-    if isinstance(message, str | dict):  # of a dict Flask would send the keys, which nobody wants
-        return message if isinstance(message, str) else json.dumps(message)
-    if isinstance(message, Iterable) and not hasattr(message, "ndim"):
-        # Here, where what a generator raises is run()'s, on the script's own line.
-        chunks: list[bytes] = []
-        for chunk in message:
-            if not isinstance(chunk, str | bytes | bytearray | memoryview) and not isinstance(message, list | tuple):
-                raise TypeError(f"an AMLResponse is made of chunks of type {type(chunk).__name__}: give str or bytes")
-            whole = _whole(chunk)
-            chunks.append(whole.encode() if isinstance(whole, str) else whole)
-        return b"".join(chunks)
-    return str(message)
+        At once: what a generator raises is run()'s then, on the script's own line.
+        """
+        super().set_data(response_body(value))
+        if callable(close := getattr(value, "close", None)):
+            self.call_on_close(close)

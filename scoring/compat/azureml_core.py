@@ -3,7 +3,7 @@
 from typing import Any
 
 from .model_location import find_model
-from .retired import Retired, retired
+from .retired import NotHere, retired
 
 __all__ = ["VERSION", "Dataset", "Datastore", "Environment", "Experiment", "Model", "Run", "Webservice", "Workspace"]
 
@@ -13,8 +13,10 @@ Dataset, Datastore, Environment, Experiment, Webservice, Workspace = (
 )
 
 
-class Model(metaclass=Retired):
+class Model(NotHere):
     """A registered model; all that a score.py needs of it is where it lies."""
+
+    __module__ = "azureml.core"
 
     @staticmethod
     def get_model_path(model_name: str, version: int | str | None = None, _workspace: object = None) -> str:
@@ -26,8 +28,10 @@ class Model(metaclass=Retired):
         return find_model(model_name, None if version is None else str(version))
 
 
-class Run(metaclass=Retired):
+class Run(NotHere):
     """A run of an experiment; none is going on here."""
+
+    __module__ = "azureml.core"
 
     @staticmethod
     def get_context(*args: object, **kwargs: object) -> "OfflineRun":

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from ..bodies.plain_values import as_plain, encode
+from ..bodies.plain_values import encode
 from ..errors import ScoringError
 from ..options import Options, current
 
@@ -72,7 +72,7 @@ class ModelDataCollector:
     ) -> None:
         name = options.get("identifier") or designation
         self._lines = _Lines(f"{model_name}-{name}")
-        self._names = as_plain(feature_names) if feature_names is not None else None
+        self._names = feature_names
 
     def collect(self, input_data: object, correlation_id: object = None, **more: object) -> None:
         """Keep some data."""

@@ -6,6 +6,11 @@ from typing import Any
 
 import numpy as np
 
+try:  # as inference_schema reads dates; pandas brings it
+    from dateutil.parser import parse as _parse  # type: ignore[import-untyped, unused-ignore]
+except ImportError:
+    _parse = None  # then ISO 8601 alone
+
 __all__ = ["AbstractParameterType", "NumpyParameterType", "StandardPythonParameterType"]
 
 
@@ -105,8 +110,8 @@ def check_shape(shape: tuple[int, ...], sample: tuple[int, ...]) -> None:
 
 _FROM_TEXT: dict[type, Any] = {
     datetime.date: datetime.date.fromisoformat,
-    datetime.datetime: datetime.datetime.fromisoformat,
-    datetime.time: datetime.time.fromisoformat,
+    datetime.datetime: _parse or datetime.datetime.fromisoformat,
+    datetime.time: (lambda text: _parse(text).timetz()) if _parse else datetime.time.fromisoformat,
     bytes: base64.b64decode,
     bytearray: lambda text: bytearray(base64.b64decode(text)),
 }

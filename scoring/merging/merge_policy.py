@@ -120,13 +120,19 @@ class Merging:
         if self._mode != "prove" or self._stands_against():
             return self.is_on, self.why
         samples: dict[str, Mergeable] = {}
-        group, began = _of_one_shape(requests), time.perf_counter()
+        by_shape: dict[Shape, list[Mergeable]] = {}
+        for rows in filter(None, map(mergeable, requests)):
+            by_shape.setdefault(rows.shape, []).append(rows)
+        group, began = max(by_shape.values(), key=len, default=[]), time.perf_counter()
         for request in group:
             if (alone := self._scoring.alone(request)) is not None:
                 samples[json.dumps(request.rows)] = replace(request, alone=alone)
         took = time.perf_counter() - began
-        if len(samples) < _FEW or len({sample.alone for sample in samples.values()}) < 2:
-            return False, f"to be tried on live messages: {_FEW} samples of one shape with different results are needed"
+        if (results := len({sample.alone for sample in samples.values()})) < 2 or len(samples) < _FEW:
+            wanted = f"{_FEW} different samples of one shape, with 2 different results, are needed"
+            there = f"{len(requests)} given: {len(samples)} different of one shape, {results} different results"
+            there = there if group else f"{len(requests)} given: none has rows that could be merged"
+            return False, f"to be tried on live messages: {wanted} ({there})"
         compared = differences(self._scoring, list(samples.values()), most_merged(took / len(group)))
         found = next(filter(None, compared), "")
         alike = f"{len(samples)} samples give the same merged and one by one; live ones are tried too"

@@ -64,7 +64,8 @@ def read_field_map(
             file.keep,
         )
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ModelError) as error:
-        raise ModelError(f"{path} cannot be used: {error}") from error
+        reason = misfit(error) if isinstance(error, msgspec.DecodeError) else error
+        raise ModelError(f"{path} cannot be used: {reason}") from error
 
 
 def _by_name(specs: Sequence[TensorSpec], entries: Mapping[str, object], noun: str) -> dict[str, TensorSpec]:

@@ -13,6 +13,7 @@ from ..batch import batch_options
 from ..bodies.codecs import Body, rows_of
 from ..compat.decorators import forget_rawhttp, has_schema, schema_sample, wants_rawhttp
 from ..compat.finder import StandIns
+from ..compat.main_thread import current_loop, tolerate_signals
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..compat.service_schema import FILE, with_service_schema
@@ -27,11 +28,11 @@ from .foreign import refuse_foreign
 from .kinds.batched import Batched
 from .kinds.classic import Classic
 from .kinds.one_at_a_time import OneAtATime
-from .kinds.run_function import Awaiting, Kind, RunFunction, read_run
+from .kinds.run_function import Kind, RunFunction, read_run, settle
 from .kinds.schema import Schema
 from .mlflow_folder import find_mlflow
 from .results import ResultOptions
-from .traces import blame, own_traceback
+from .traces import blame, own_traceback, unset
 
 _serial = itertools.count(1)
 
@@ -44,6 +45,7 @@ class Script:
         kind: ``batched``; ``classic`` (one request a call, as text), ``schema`` (arguments by name) or ``rawhttp`` (a
             request object), which all get one request a call; ``onnx`` and ``mlflow`` (no script: a bare model).
         path: the file.
+        name: as SCORING_SCRIPT has it; empty for a bare model, whose built-in script is nobody's file.
         init: call once, on the scoring thread, before the first score(). Raises ScriptError or ModelError.
         score: takes requests, gives an outcome for each of the first ones, at least for one; never raises. What leaves
             is in bytes already: the next call may change what run() gave.
@@ -54,6 +56,7 @@ class Script:
         replaced: what the script uses and a stand-in stood in for → what that does; grows as the script imports.
         sample: the request that its schema's samples make up; None without.
         merging: whether its requests share calls; None where there is nothing to merge.
+        alone: why each request has a call of its own; empty where that is not certain.
         wants_context: whether run() is to be told what its requests came with.
         models: what is known of each OnnxModel that it has made, in order; grows.
         probe: the request in sample.json, for finding out whether run() can succeed at all; None without one.
@@ -70,9 +73,11 @@ class Script:
     replaced: Mapping[str, str] = field(default_factory=dict)
     sample: Mapping[str, object] | None = None
     merging: Merging | None = None
+    alone: str = ""
     wants_context: bool = False
     probe: object = None
     models: list[LoadedModel] = field(default_factory=list)
+    name: str = ""
 
 
 def load(directory: Path, name: str = "score.py", options: ResultOptions | None = None) -> Script:
@@ -90,6 +95,8 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     stand_ins.install()
     forget_rawhttp()
     refuse_foreign(path, has_schema=(directory / FILE).is_file())
+    tolerate_signals()
+    current_loop()
     init, run = _import(path, directory, stand_ins)
     run = with_service_schema(run, directory)
     answering = Answering(run, directory, options or ResultOptions())
@@ -97,7 +104,7 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
     return Script(
         built_in or kind.kind,
         path,
-        lambda: _init(init, kind.run.awaiting, directory),
+        lambda: _init(init, directory),
         kind.score,
         kind.decode,
         rows=kind.rows,
@@ -106,9 +113,11 @@ def load(directory: Path, name: str = "score.py", options: ResultOptions | None 
         replaced=stand_ins.replaced,
         sample=schema_sample(run),
         merging=kind.merging,
-        wants_context=bool(kind.run.context),
+        alone=kind.alone,
+        wants_context=kind.wants_context,
         probe=_probe(directory, kind.decode, rows=kind.rows),
         models=models,
+        name="" if built_in else name,
     )
 
 
@@ -166,7 +175,9 @@ def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
         built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"
         path = Path(__file__).with_name("onnx_script.py" if folder is None else "mlflow_script.py")
     os.chdir(directory)
-    os.environ.setdefault("AML_APP_ROOT", str(directory))
+    os.environ["AML_APP_ROOT"] = str(directory)
+    if not built_in:
+        os.environ["AZUREML_ENTRY_SCRIPT"] = name
     for place in {} if built_in else {str(path.parent): None, str(directory): None}:
         if place not in sys.path:
             sys.path.insert(0, place)
@@ -186,7 +197,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
         spec.loader.exec_module(module)
         follow_our_log()
     except (Exception, SystemExit) as error:
-        sentence = f"the scoring script does not import: {blame(error, directory)}"
+        sentence = f"the scoring script does not import: {blame(error, directory)}{_hint(error, directory)}"
         raise ScriptError(sentence, own_traceback(error, directory)) from error
     # Generated driver scripts hide the script that they wrap here, and pass its arguments on in the wrong way.
     inner = getattr(module, "driver_module", None)
@@ -198,14 +209,18 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     return init, run
 
 
-def _init(init: Callable[[], object], awaiting: Awaiting, directory: Path) -> None:
+def _init(init: Callable[[], object], directory: Path) -> None:
     try:
-        awaiting.settle(init())
+        settle(init())
     except ModelError:
         raise
     except (Exception, SystemExit) as error:
-        sentence = f"init() of the scoring script failed: {blame(error, directory)}"
-        sign = VARIABLE if isinstance(error, KeyError) else "NoneType" if isinstance(error, TypeError) else ""
-        if VARIABLE not in os.environ and sign and sign in str(error):
-            sentence += f" ({VARIABLE} is not set: set it to the model's folder)"
+        sentence = f"init() of the scoring script failed: {blame(error, directory)}{_hint(error, directory)}"
         raise ScriptError(sentence, own_traceback(error, directory)) from error
+
+
+def _hint(error: BaseException, directory: Path) -> str:
+    missing = unset(error, directory)
+    if missing == [VARIABLE]:
+        return f" ({VARIABLE} is not set: set it to the model's folder)"
+    return f" ({' and '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not set)" if missing else ""

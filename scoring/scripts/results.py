@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import orjson
 
-from ..bodies.plain_values import HoldsPredictionError, as_plain, encode, frame_records
+from ..bodies.plain_values import HoldsPredictionError, encode, frame_records, text_or_base64
 from ..errors import RunError, ScoringError
 from ..predictions import ERROR_RESULT, SUSPECT, Leaving, Nothing, Prediction
 from .responses import response_of
@@ -123,7 +123,7 @@ def _bodies(
 def _row(value: object, options: ResultOptions) -> bytes:
     """Give what stands for a row in the array: a response's body as the JSON or text it is."""
     if (response := response_of(value)) is not None:
-        value = response[1].body
+        value = response.body
         with suppress(orjson.JSONDecodeError):
             orjson.loads(value)
             return value
@@ -153,8 +153,8 @@ def _body(value: object, options: ResultOptions) -> tuple[bytes, str, str]:
     if value is None:
         return b"{}", _JSON, _UTF8
     if (response := response_of(value)) is not None:
-        return response[1].body, response[1].content_type, response[1].content_encoding
-    return _json(as_plain(value) if isinstance(value, bytes | bytearray) else value, options), _JSON, _UTF8
+        return response.body, response.content_type, response.content_encoding
+    return _json(text_or_base64(value) if isinstance(value, bytes | bytearray) else value, options), _JSON, _UTF8
 
 
 def _json(value: object, options: ResultOptions) -> bytes:

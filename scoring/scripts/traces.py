@@ -4,7 +4,10 @@ An exception is an object of the user's: its text may raise or have a hundred me
 the stack had, its causes no end. What is said of it here is bounded, and saying it never raises.
 """
 
+import ast
+import os
 import traceback
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +55,36 @@ def own_traceback(error: BaseException, directory: Path) -> str:
         return "\n\nwhich led to\n\n".join(reversed(parts))
     except BaseException:
         return ""
+
+
+def unset(error: BaseException, directory: Path) -> list[str]:
+    """Give the environment variables that are not set and that may be why: of those that the user's files read.
+
+    Of a KeyError the one that it names; where None is what went wrong, those that the files of the traceback ask for
+    without a default.
+    """
+    is_none = isinstance(error, TypeError | AttributeError) and "NoneType" in _text(error)
+    if not (is_none or (isinstance(error, KeyError) and error.args)):
+        return []
+    files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+    read = {name for file in files if _is_own(file, directory) for name in _read_without_default(Path(file))}
+    return sorted(name for name in read - set(os.environ) if is_none or name == error.args[0])
+
+
+def _read_without_default(file: Path) -> Iterator[str]:
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, SyntaxError, ValueError):
+        return
+    for node in nodes:
+        name: object = None
+        if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) == 1:
+            asks = ast.unparse(node.func).removeprefix("os.") in ("getenv", "environ.get")
+            name = node.args[0] if asks and node.args else None
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).removeprefix("os.") == "environ":
+            name = node.slice
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            yield name.value
 
 
 def _text(error: BaseException) -> str:

@@ -33,7 +33,7 @@ class Trial:
 
     Attributes:
         directory: absolute.
-        script: the file's name.
+        script: the file's name in it; empty if it has none but a bare model.
         kind: see Script; empty if it does not load.
         is_async: whether run() is awaited.
         max_size: requests in one run() at most.
@@ -84,7 +84,7 @@ def try_script(directory: Path, name: str, bodies: Sequence[Body], options: Resu
     trial = Trial(str(directory), name)
     try:
         script = load(directory, name, options)
-        trial.script, trial.kind, trial.is_async = script.path.name, script.kind, script.is_async
+        trial.script, trial.kind, trial.is_async = script.name, script.kind, script.is_async
         trial.max_size = script.max_size if script.rows else 1
         trial.replaced = script.replaced
         trial.model_dir = os.environ.get(VARIABLE, "")
@@ -141,7 +141,7 @@ def _score(trial: Trial, script: Script, bodies: Sequence[Body], options: Result
         try:
             request = script.decode(body)
             rows = rows_of(request) if script.rows else None
-            context = Context() if script.wants_context else None
+            context = Context(properties=body.headers, content_type=body.content_type) if script.wants_context else None
             decoded = [Request(value, context, is_row=rows is not None) for value in rows or [request]]
             left: list[tuple[Leaving, ...]] = []
             while len(left) < len(decoded):
@@ -179,7 +179,7 @@ def _merging(script: Script, bodies: Sequence[Body]) -> tuple[bool, str]:
     if script.rows:
         return True, f"run() takes lists, of {script.max_size} at most"
     if script.merging is None:
-        return False, f"a script of kind {script.kind} gets one request a call"
+        return False, script.alone
     requests = []
     for body in bodies:
         with suppress(RequestError):

@@ -19,7 +19,7 @@ from scoring.batch import BatchLimits, batched
 from scoring.batcher import Batcher
 from scoring.bodies.codecs import decode_json
 from scoring.errors import ScoringError
-from scoring.predictions import NOTHING, Outcome, Request
+from scoring.predictions import NOTHING, Context, Outcome, Request
 from scoring.scoring_thread import ScoringThread
 from scoring.scripts.answering import Answering
 from scoring.scripts.kinds.batched import Batched
@@ -55,7 +55,8 @@ def requests(given: Iterable[object]) -> list[Request]:
 def scored(script: Script | Run, given: Iterable[object], *, bisect: bool = True) -> list[Any]:
     """Score values in one batch, by a script or a run(); gives what values() gives."""
     script = script if isinstance(script, Script) else batched_script(script, bisect=bisect)
-    return values(script.score(requests(given)))
+    context = Context() if script.wants_context else None
+    return values(script.score([Request(each, context) for each in given]))
 
 
 def values(outcomes: Iterable[Outcome]) -> list[Any]:

@@ -5,6 +5,7 @@ script of a bare model is of this kind too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from inspect import signature
 from typing import ClassVar
 
 from ...batch import BatchOptions, batch_options
@@ -13,7 +14,7 @@ from ...bodies.plain_values import frame_records
 from ...errors import RequestError, ScoringError, ScriptError, TransientError, WrongNumberError
 from ...predictions import Outcome, Request
 from ..answering import Answering
-from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
+from .run_function import Kind, RunFunction, contexts_of, settle, values_of
 
 PATIENT_AFTER = 2
 """Batches in a row that fail whole for a transient reason, after which halving them is given up until one succeeds."""
@@ -26,26 +27,34 @@ class Batched:
 
     Attributes:
         run: as the script has it.
+        wants_context: whether it is told what its requests came with.
         max_size: requests in one call at most.
     """
 
     kind: ClassVar[Kind] = "batched"
     rows: ClassVar[bool] = True
     merging = None
+    alone: ClassVar[str] = ""
     decode = staticmethod(decode)
 
     def __init__(self, run: RunFunction, answering: Answering) -> None:
         """Take run(), and what makes outcomes of what it gives or raises.
 
         Raises:
-            ScriptError: run() has a parameter that no message fills.
+            ScriptError: run(), or the check of ``@batched``, has a parameter that no message fills.
         """
-        if run.headers and run.headers.default is run.headers.empty:
-            raise ScriptError(f"{run.where} gets lists, and has {HEADERS}, which are of one: take contexts instead")
-        self.run, self._answering = run.taking_context("contexts"), answering
+        self.run, self._answering = run.taking_context("contexts").filled_by_one(), answering
+        self.wants_context = self.run.wants_context
         options = batch_options(run.function) or BatchOptions()
         self.max_size, self._bisect, self._check = options.max_size, options.bisect, options.check
         self._failed_whole = 0
+        try:
+            if self._check is not None:
+                signature(self._check).bind(None)
+        except TypeError as error:
+            raise ScriptError(f"{run.where} has @batched(check=…), which must take one request: {error}") from None
+        except ValueError:  # some of C's say nothing of their parameters
+            pass
 
     def score(self, requests: Sequence[Request]) -> list[Outcome]:
         """Give an outcome for each of the first requests, at least for one; never raises.
@@ -57,7 +66,7 @@ class Batched:
         errors: list[ScoringError | None] = []  # of the script's check: run() sees only what passes
         for request in requests:
             try:
-                passes = self.run.awaiting.settle(self._check(request.value))
+                passes = settle(self._check(request.value))
                 is_good = passes is None or passes
                 errors.append(None if is_good else RequestError("it does not pass the script's check"))
             except BaseException as raised:
@@ -102,8 +111,9 @@ class Batched:
         """Call run() once and encode its results; raises ScoringError: why the call failed as a whole."""
         try:
             values, contexts = values_of(requests), contexts_of(requests)
-            more = {self.run.context: contexts} if self.run.context else {}
-            predictions = one_each(self.run.awaiting.settle(self.run.function(values, **more)), len(requests))
+            told = self.run.told(contexts) if contexts else {}
+            result = settle(self.run.function(**{self.run.name: values}, **told))
+            predictions = one_each(result, len(requests))
             # Each at once, before the next one is asked for: a generator may fill the same object again.
             outcome = self._answering.outcome
             return [outcome(each, is_row=request.is_row) for each, request in zip(predictions, requests, strict=True)]

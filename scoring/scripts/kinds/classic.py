@@ -11,6 +11,5 @@ class Classic(OneAtATime):
     is_text = True
 
     def decode(self, body: Body) -> object:
-        """Give the text, with the headers where run() asks for them."""
-        text = decode_text(body)
-        return {self.run.name: text, **self.headers_of(body)} if self.run.headers else text
+        """Give the text."""
+        return decode_text(body)

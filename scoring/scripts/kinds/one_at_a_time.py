@@ -15,7 +15,7 @@ from ...merging.merge_policy import Merging
 from ...merging.reading.calls import what_stands_against
 from ...predictions import Context, Outcome, Request
 from ..answering import Answering
-from .run_function import HEADERS, Kind, RunFunction, contexts_of, values_of
+from .run_function import Kind, RunFunction, contexts_of, settle, values_of
 
 TURN = 0.005
 """Seconds after which a script that takes one request at a time lets the answered ones go."""
@@ -25,19 +25,18 @@ class OneAtATime(ABC):
     """A script whose run() gets one request a call.
 
     Attributes:
-        takes_context: whether run() may have a parameter for the context.
-        merges: whether requests may share calls where that is found harmless.
+        wants_context: whether run() is told what its requests came with.
         is_text: whether a request is a text; other ones are objects that run() may change.
         run: as the script has it.
         max_size: requests in one score() at most.
         merging: decides whether requests share calls; None where they never do.
+        alone: why they never do; empty where they may.
     """
 
     kind: ClassVar[Kind]
     rows: ClassVar[bool] = False
     max_size: ClassVar[int] = BatchOptions().max_size
-    takes_context: ClassVar[bool] = True
-    merges: ClassVar[bool] = True
+    alone: str = ""
     is_text: ClassVar[bool] = False
 
     def __init__(self, run: RunFunction, answering: Answering, merge_mode: str) -> None:
@@ -46,10 +45,11 @@ class OneAtATime(ABC):
         Raises:
             ScriptError: run() has a parameter that no message fills.
         """
-        self.run = run.taking_context("context") if self.takes_context else run
-        self.answering = answering
+        self.run, self.answering = self._filled(run), answering
         self.merging: Merging | None = None
-        if self.merges and not (self.run.headers or self.run.context):  # those with one of them are each their own
+        told = " and ".join(self.run.told(()))  # what a request came with is its own
+        self.alone = f"run() has {told}, which is of one message" if told else self.alone
+        if not self.alone:
             own: Callable[[object], object] = (lambda value: value) if self.is_text else deepcopy
             scoring = Scoring(
                 lambda value: self._call(own(value)),
@@ -58,6 +58,11 @@ class OneAtATime(ABC):
             )
             read = partial(what_stands_against, run.function, text=self.is_text)
             self.merging = Merging(merge_mode, read, scoring)
+
+    @property
+    def wants_context(self) -> bool:
+        """Whether run() is told what its requests came with."""
+        return self.run.wants_context
 
     @abstractmethod
     def decode(self, body: Body) -> object:
@@ -76,11 +81,8 @@ class OneAtATime(ABC):
         merged = None if self.merging is None else self.merging.score([request.value for request in requests])
         return self._one_by_one(requests) if merged is None else merged
 
-    def headers_of(self, body: Body) -> dict[str, object]:
-        """Give the argument that tells what the sender said besides the body, if run() has a parameter for it."""
-        if not self.run.headers:
-            return {}
-        return {HEADERS: {"Content-Type": body.content_type or "application/json", **body.headers}}
+    def _filled(self, run: RunFunction) -> RunFunction:
+        return run.taking_context("context").filled_by_one()
 
     def _one_by_one(self, requests: Sequence[Request]) -> list[Outcome]:
         """Call run() once per request, and return after a turn's time."""
@@ -89,7 +91,7 @@ class OneAtATime(ABC):
         for request in requests:
             try:
                 (value,) = values_of((request,))
-                result = self._call(value, *contexts_of((request,)))
+                result = self._call(value, contexts_of((request,)))
             except BaseException as error:  # SystemExit and CancelledError too
                 outcomes.append(self.error(error))
             else:
@@ -98,8 +100,8 @@ class OneAtATime(ABC):
                 break
         return outcomes
 
-    def _call(self, request: object, context: Context | None = None) -> object:
+    def _call(self, request: object, contexts: Sequence[Context] = ()) -> object:
         arguments = request if isinstance(request, dict) else {self.run.name: request}
-        if self.run.context:
-            arguments = {**arguments, self.run.context: context or Context()}
-        return self.run.awaiting.settle(self.run.function(**arguments))
+        if contexts:
+            arguments = {**{name: of_one for name, (of_one,) in self.run.told(contexts).items()}, **arguments}
+        return settle(self.run.function(**arguments))

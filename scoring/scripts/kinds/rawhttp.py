@@ -1,8 +1,13 @@
 """The rawhttp kind, ``@rawhttp def run(request)``: the message as an HTTP request."""
 
+from collections.abc import Sequence
+from typing import cast
+
 from ...bodies.codecs import Body
-from ...bodies.content_encoding import plain
+from ...bodies.content_encoding import decompressed
 from ...compat.aml_request import AMLRequest
+from ...compat.flask_context import flask_context
+from ...predictions import Context
 from .one_at_a_time import OneAtATime
 
 
@@ -10,9 +15,16 @@ class RawHttp(OneAtATime):
     """A script that gets a request object for each message."""
 
     kind = "rawhttp"
-    merges = False
+    alone = "a request object is of one message"
+    wants_context = True
 
-    def decode(self, body: Body) -> object:
-        """Give the request object, with the body's compressions undone, and the headers where run() asks for them."""
-        data = plain(body.data, body.content_encoding, None)
-        return {self.run.name: AMLRequest(data, body.content_type, body.headers), **self.headers_of(body)}
+    def decode(self, body: Body) -> AMLRequest:
+        """Give the request object, with the body's compressions undone."""
+        data, charsets = decompressed(body.data, body.content_encoding)
+        return AMLRequest(data, body.content_type, body.headers, ", ".join(charsets))
+
+    def _call(self, request: object, contexts: Sequence[Context] = ()) -> object:
+        raw = cast(AMLRequest, request)  # as decode() gave it
+        raw.context = contexts[0] if contexts else raw.context
+        with flask_context(raw):
+            return super()._call(request, contexts)

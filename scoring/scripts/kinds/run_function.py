@@ -1,15 +1,15 @@
 """run() of a script: what its signature asks for, what it is given, and how its result is awaited."""
 
-import asyncio
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Literal
 
 from msgspec import structs
 
+from ...compat.main_thread import current_loop
 from ...errors import ScriptError
 from ...predictions import Context, Request
 
@@ -19,19 +19,9 @@ HEADERS = "request_headers"
 """The parameter that gets what the sender said besides the body."""
 
 
-class Awaiting:
-    """The event loop of a script that is asynchronous: made when it is first needed, on the scoring thread."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def settle(self, result: Any) -> object:
-        """Give the result of what has to be awaited; anything else as it is."""
-        if not hasattr(type(result), "__await__"):
-            return result
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(result)
+def settle(result: Any) -> object:
+    """Give the result of what has to be awaited; anything else as it is."""
+    return current_loop().run_until_complete(result) if hasattr(type(result), "__await__") else result
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +32,49 @@ class RunFunction:
         function: as the script has it.
         where: its file and line, with which the sentence of an error begins.
         parameters: those that a request fills: without ``request_headers`` and the context.
-        headers: its parameter ``request_headers``, if it has that.
+        headers: whether it has the parameter ``request_headers``.
         context: the name of the parameter for the context; empty if it has none.
-        awaiting: settles what is asynchronous.
     """
 
     function: Callable[..., object]
     where: str
     parameters: tuple[inspect.Parameter, ...]
-    headers: inspect.Parameter | None
+    headers: bool
     context: str = ""
-    awaiting: Awaiting = field(default_factory=Awaiting)
 
     @property
     def name(self) -> str:
         """The parameter that gets the request."""
         return self.parameters[0].name
 
-    def taking_context(self, name: str) -> "RunFunction":
-        """Give the same, with the parameter of that name, other than the first, as the one for the context.
+    @property
+    def wants_context(self) -> bool:
+        """Whether it gets anything of what a request came with."""
+        return self.headers or bool(self.context)
 
-        Raises:
-            ScriptError: another parameter is left that no message fills.
-        """
+    def taking_context(self, name: str) -> "RunFunction":
+        """Give the same, with the parameter of that name, other than the first, as the one for the context."""
         first, *others = self.parameters
         left = [parameter for parameter in others if parameter.name != name]
-        for parameter in left:
+        return replace(self, parameters=(first, *left), context=name if len(left) < len(others) else "")
+
+    def filled_by_one(self) -> "RunFunction":
+        """Give the same, if a request and what it came with are all that it needs.
+
+        Raises:
+            ScriptError: it has another parameter, which no message fills.
+        """
+        for parameter in self.parameters[1:]:
             if parameter.default is parameter.empty:
                 raise ScriptError(
                     f"{self.where} has the parameter {parameter.name}, which no message fills: give it a default"
                 )
-        return replace(self, parameters=(first, *left), context=name if len(left) < len(others) else "")
+        return self
+
+    def told(self, contexts: Sequence[Context]) -> dict[str, list[Any]]:
+        """Give the arguments besides the requests, by name: of each request in order."""
+        headers = {HEADERS: [each.headers() for each in contexts]} if self.headers else {}
+        return {**headers, **({self.context: list(contexts)} if self.context else {})}
 
 
 def read_run(function: Callable[..., object], path: Path) -> RunFunction:
@@ -84,7 +86,10 @@ def read_run(function: Callable[..., object], path: Path) -> RunFunction:
     inner = inspect.unwrap(function)
     code = inner.__code__ if isinstance(inner, FunctionType) else None
     where = f"{Path(code.co_filename).name} line {code.co_firstlineno}: run()" if code else f"{path.name}: run()"
-    everything = tuple(inspect.signature(function).parameters.values())
+    try:
+        everything = tuple(inspect.signature(function).parameters.values())
+    except ValueError:  # some of C's functions
+        raise ScriptError(f"{where} does not say what its parameters are: write def run(raw_data) around it") from None
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in everything):
         raise ScriptError(f"{where} must name its parameters: *args and **kwargs cannot be filled from a message")
     if any(p.kind is p.POSITIONAL_ONLY for p in everything):
@@ -92,7 +97,7 @@ def read_run(function: Callable[..., object], path: Path) -> RunFunction:
     parameters = tuple(parameter for parameter in everything if parameter.name != HEADERS)
     if not parameters:
         raise ScriptError(f"{where} takes no parameter: add one for the message, as in def run(raw_data)")
-    return RunFunction(function, where, parameters, next((each for each in everything if each.name == HEADERS), None))
+    return RunFunction(function, where, parameters, headers=len(parameters) < len(everything))
 
 
 def values_of(requests: Sequence[Request]) -> list[Any]:

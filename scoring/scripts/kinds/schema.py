@@ -5,15 +5,19 @@ import json
 import traceback
 
 from ...bodies.codecs import Body, decode_json, decode_text
+from ...compat.decorators import schema_sample
 from ...errors import RequestError, ScoringError
 from .one_at_a_time import OneAtATime
+from .run_function import RunFunction
 
 
 class Schema(OneAtATime):
-    """A script whose decorators convert the arguments; every name is a field's, so that it gets no context."""
+    """A script whose decorators convert the arguments: every name is a field's.
+
+    Only a ``context`` that neither a decorator names nor a default stands for, and that the body has not, is ours.
+    """
 
     kind = "schema"
-    takes_context = False
 
     def decode(self, body: Body) -> object:
         """Give the arguments: the fields of an object, by name, else their defaults.
@@ -35,7 +39,14 @@ class Schema(OneAtATime):
                 there = ", ".join(sorted(str(name)[:40] for name in fields)[:8]) or "none"
                 raise RequestError(f"the field {parameter.name} is missing (there: {there})")
             arguments[parameter.name] = value
-        return {**arguments, **self.headers_of(body)}
+        context = self.run.context
+        return {**arguments, context: fields[context]} if context and context in fields else arguments
+
+    def _filled(self, run: RunFunction) -> RunFunction:
+        is_ours = any(each.name == "context" and each.default is each.empty for each in run.parameters)
+        return (
+            run.taking_context("context") if is_ours and "context" not in (schema_sample(run.function) or ()) else run
+        )
 
     def error(self, raised: BaseException) -> ScoringError:
         """Give what a call raised; what the decorators raise on the way to run() is the body's fault."""

@@ -3,25 +3,36 @@
 import io
 import json
 import logging
+import logging.config
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from module import logs
 from module.logs import Form, Formatter, Sparsely, configure
 
 EDGE = r"<{number}> \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{{3}} \+00:00 \[{short}\] hello 5\n"
 
 
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """Give a stream to configure logging to; the root logger is put back afterwards."""
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the root logger, and who makes loggers, back afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield io.StringIO()
+    monkeypatch.setattr(logs, "_configured", None)
+    monkeypatch.setattr(root.manager, "loggerClass", None)
+    yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    """Give a stream to configure logging to."""
+    return io.StringIO()
 
 
 @pytest.mark.parametrize(
@@ -67,12 +78,8 @@ def test_no_text_can_forge_a_record(form: Form, logger: str) -> None:
     """Whatever ends a line in any terminal or file is escaped or indented, and what has no form in UTF-8 too."""
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, "utf-8", write_through=True)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     configure("info", form, stream)
     logging.getLogger(logger).warning("said: %s", FORGED)
-    root.handlers[:] = handlers
-    root.setLevel(level)
     first, *others = written.getvalue().decode().splitlines()
     assert "said: it failed" in first
     assert all(line.startswith("    ") for line in others)
@@ -101,3 +108,41 @@ def test_a_kind_of_line_comes_once_in_a_while_and_says_how_many_it_held(caplog: 
     time.sleep(0.11)
     sparsely.warning("a", "a5")
     assert caplog.messages == ["a0", "b0", "a4 (and 3 more of this kind before it)", "a5"]
+
+
+def _all_to(level: int) -> None:
+    for name in logging.root.manager.loggerDict:
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        lambda: logging.config.dictConfig({"version": 1, "disable_existing_loggers": True}),
+        lambda: logging.config.dictConfig({"version": 1, "root": {"level": "ERROR", "handlers": []}}),
+        lambda: logging.config.dictConfig({"version": 1, "loggers": {"module": {"level": "ERROR"}}}),
+        lambda: logging.basicConfig(level="ERROR", force=True, handlers=[logging.NullHandler()]),
+        lambda: logging.disable(logging.CRITICAL),
+        lambda: logging.getLogger().setLevel(logging.CRITICAL),
+        logging.getLogger().handlers.clear,
+        lambda: _all_to(logging.CRITICAL),
+        lambda: setattr(logging.getLogger("module.test"), "disabled", True),
+        lambda: setattr(logging.getLogger("module"), "propagate", False),
+        logging.shutdown,
+    ],
+)
+def test_what_a_script_does_to_logging_does_not_silence_ours(
+    stream: io.StringIO, silence: Callable[[], object]
+) -> None:
+    """Neither loggers from before nor those that are made afterwards; others are as the script wants them."""
+    before = logging.getLogger("module.test")
+    configure("info", "text", stream)
+    between = logging.getLogger(f"scoring.made_after_{id(silence)}")
+    silence()
+    for logger in (before, between, logging.getLogger(f"module.made_last_{id(silence)}")):
+        logger.info("still here")
+        logger.debug("not wanted")
+    assert [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()] == ["still here"] * 3
+    assert type(logging.getLogger(f"of_a_script_{id(silence)}")) is logging.Logger
+    logging.getLogger("module").propagate = True
+    _all_to(logging.NOTSET)

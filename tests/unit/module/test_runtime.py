@@ -18,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("process")
     ("folder", "sentence"),
     [
         ("batched", "batches of 8"),
-        ("rawhttp_json", "a request at a time (rawhttp)"),
-        ("classic_headers", "a request at a time (classic)"),
+        ("rawhttp_json", "no: a request object is of one message"),
+        ("classic_headers", "no: run() has request_headers, which is of one message"),
         ("classic", "no: not tried yet"),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkey
     ("variable", "text", "sentence"),
     [
         ("SCORING_MODEL_NAME", "pump\udcff", "it holds bytes that are no UTF-8"),
-        ("SCORING_ROUTES", "{x}", "JSON is malformed"),
+        ("SCORING_ROUTES", "{x}", "it is not JSON"),
         ("SCORING_UNWRAP", "yes", "expected one of 0, 1"),
         ("SCORING_MAX_WAITING", "many", "expected a whole number"),
         ("SCORING_CALIBRATION_S", "fast", "expected a number"),

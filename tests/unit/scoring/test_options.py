@@ -17,7 +17,7 @@ MISTAKES = [
     ("SCORING_MAX_BODY_MB", "0", "expected a number > 0.0"),
     ("SCORING_MERGE", "never", "expected one of off, prove, always"),
     ("SCORING_PROVIDER_OPTIONS", "[]", "expected a JSON object, got a JSON array"),
-    ("SCORING_PROVIDER_OPTIONS", "{x}", "JSON is malformed: object keys must be strings (byte 1)"),
+    ("SCORING_PROVIDER_OPTIONS", "{x}", "it is not JSON: object keys must be strings (byte 1)"),
     ("SCORING_PROVIDER_POLICY", "lax", "expected one of degrade, strict"),
     ("SCORING_LATENCY_TARGET_MS", "-1", "expected a number >= 0.0"),
     ("SCORING_CALIBRATION_S", "fast", "expected a number"),

@@ -99,6 +99,16 @@ def test_the_line_of_an_upstream_message(body: bytes, system: dict[str, str], fi
     assert orjson.loads(line) == expected
 
 
+@pytest.mark.parametrize(
+    "body", [b"[%d]" % 2**70, b'{"a":1,"a":2}', b"[1.50, 1E40]", b'{"a":\r\n\t"b\\n"}', b"[" * 300 + b"]" * 300]
+)
+def test_a_body_is_shown_as_it_leaves(body: bytes) -> None:
+    """Digits that no float has, and what only a reader would drop; on one line."""
+    line = message_line("m", OutputMessage(body, "o", JSON, {}))
+    assert b'"body":' + body.replace(b"\r\n", b"  ") + b"}\n" in line
+    assert line.count(b"\n") == 1
+
+
 async def test_the_file_transport_waits_for_room_and_loses_nothing() -> None:
     """Back-pressure ends at the file: it is read no faster than messages are done."""
     inbox = MemoryInbox(max_messages=2)

@@ -94,7 +94,7 @@ def test_what_is_not_named_goes_by_the_models_names(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ("{", "Input data was truncated"),
+        ("{", "it is not JSON: Input data was truncated"),
         ([], "expected a JSON object, got a JSON array"),
         ({"input": {}}, r"there is no key 'input' \(did you mean inputs\?\), only batch, inputs, outputs, keep"),
         (

@@ -382,14 +382,13 @@ def chunks_that_end_in_an_error() -> Iterator[str]:
         (memoryview(b"bytes"), b"bytes"),
         ((chunk for chunk in ()), b""),
         (["a", "b"], b"ab"),
-        (np.float32(0.5), b"0.5"),
     ],
 )
 def test_a_response_made_of_chunks_is_all_of_them(message: object, body: bytes) -> None:
     """As werkzeug joins generators, iterables and files."""
     response = AMLResponse(message, 200)
     assert bodies(response) == [body]
-    response.set_data(message if isinstance(message, list | np.generic | memoryview) else body)
+    response.set_data(message if isinstance(message, list | memoryview) else body)
     assert response.get_data() == body
 
 

@@ -76,17 +76,6 @@ def test_a_batched_script(scripts: Path) -> None:
     assert scored(script, [1, 2, 3]) == [2, 4, 6]
 
 
-def test_a_batched_script_that_wants_the_headers_of_one_request_is_refused(tmp_path: Path) -> None:
-    """Its every call would fail; what the requests came with is in contexts."""
-    source = "from scoring import batched\ndef init(): pass\n"
-    source += "@batched\ndef run(requests, request_headers{}): return requests\n"
-    (tmp_path / "score.py").write_text(source.format(""))
-    with pytest.raises(ScriptError, match=r"score\.py line 3: run\(\) gets lists, .*: take contexts instead$"):
-        load(tmp_path)
-    (tmp_path / "score.py").write_text(source.format("=None"))
-    assert scored(loaded(tmp_path), [1]) == [1]
-
-
 def test_a_first_parameter_called_mini_batch_is_batched_too(scripts: Path) -> None:
     """As in Azure ML's batch scripts."""
     script = loaded(scripts / "mini_batch")
