@@ -234,7 +234,8 @@ async def start_scoring(settings: Settings, watchdog: Watchdog) -> Batcher:
     except TimeoutError:
         raise ScriptError(hangs("init", settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
-    in_place = script.kind == "onnx" and 0 < script.models[-1].plan.seconds(limits.max_size) < _INSTANT
+    model = script.models[-1] if script.kind == "onnx" else None
+    in_place = model is not None and not model.pictures and 0 < model.plan.seconds(limits.max_size) < _INSTANT
     return Batcher(script, thread, limits, watchdog, in_place=in_place)
 
 

@@ -97,7 +97,10 @@ class Settings(BodyOptions, frozen=True, kw_only=True):
     ] = 600.0
     stop_timeout_s: Annotated[Seconds, Meta(description="SIGTERM to exit at most; Docker kills at 10")] = 8.0
     http_port: Annotated[int, Meta(ge=0, le=65535, description="/metrics, /livez, /readyz; 0: none")] = 9600
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="least level logged; ONNX Runtime's warnings at `debug`"),
+    ] = "info"
     log_format: Annotated[
         Literal["edge", "json", "text"], Meta(description="`edge`: as edgeAgent's log upload filters it")
     ] = "edge"

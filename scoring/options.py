@@ -31,7 +31,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     depends on the forms of bodies that there are is added where they are (``bodies/forms.py``).
     """
 
-    max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
+    max_body_mb: Annotated[
+        float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB; a picture, in megapixels")
+    ] = 16.0
     merge: Annotated[
         Literal["off", "prove", "always"],
         Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
@@ -72,14 +74,10 @@ _WORDS = {
     "`str` of length >= 1": "a name that is not empty",
     "`array` of length >= 1": "a JSON array with at least one name",
     "Input data was truncated": "it ends too early",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`null`": "null",
-    "`object`": "a JSON object",
-    "`array`": "a JSON array",
-    "`str`": "a text",
-    "`bool`": "true or false",
 }
+_TYPES = {"int": "a whole number", "float": "a number", "object": "a JSON object", "array": "a JSON array"}
+_TYPES |= {"str": "a text", "bool": "true or false", "null": "null"}
+_TYPE = re.compile("`({0}(?: \\| {0})*)`".format(f"(?:{'|'.join(_TYPES)})"))
 
 T = TypeVar("T", bound=Options)
 _installed: Options | None = None
@@ -157,6 +155,7 @@ def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[
         reason = f"it is not JSON: {reason.removeprefix('JSON is malformed: ')}"
     for pattern, words in _WORDS.items():
         reason = reason.replace(pattern, words)
+    reason = _TYPE.sub(lambda types: " or ".join(_TYPES[each] for each in types[1].split(" | ")), reason)
     reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)
     return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
 

@@ -20,6 +20,7 @@ from ..compat.old_libraries import put_back
 from ..compat.service_schema import FILE, with_service_schema
 from ..errors import ModelError, ScoringError, ScriptError, meant
 from ..execution.model_registry import LoadedModel, new_registry
+from ..execution.runtime_log import follow_our_log
 from ..merging.merge_policy import Merging
 from ..options import Options, current
 from ..predictions import SAMPLE, Outcome, Request
@@ -201,6 +202,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     try:
         put_back(directory, stand_ins.say)
         spec.loader.exec_module(module)
+        follow_our_log()
     except (Exception, SystemExit) as error:
         sentence = f"the scoring script does not import: {blame(error, directory)}{_hint(error, directory)}"
         raise ScriptError(sentence, own_traceback(error, directory)) from error

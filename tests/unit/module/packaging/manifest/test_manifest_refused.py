@@ -95,7 +95,7 @@ def env(name: str, value: str) -> Edit:
         (route("FROM /messages/modules/SCORING2/outputs/* INTO $upstream"), "takes messages from module SCORING2, wh"),
         (route("FROM /messages/* WHERE ${LIMIT} < 3 INTO $upstream"), "${LIMIT} at $edgeHub.properties.desired.routes"),
         (env("SCORING_ROUTES", '{"in": ["out"]}'), "leads to input amlInput, which SCORING_ROUTES"),
-        (env("SCORING_ROUTES", "in → out"), "env of module scoring: SCORING_ROUTES is 'in → out': JSON is malformed"),
+        (env("SCORING_ROUTES", "in → out"), "env of module scoring: SCORING_ROUTES is 'in → out': it is not JSON"),
         (env("SCORING_ROUTES", '{"in": "out"}'), 'SCORING_ROUTES is \'{"in": "out"}\': expected a JSON array'),
         (env("SCORING_MAX_BATCHSIZE", "3"), "is no setting: did you mean SCORING_MAX_BATCH_SIZE?"),
         (env("SCORING_STOP_TIMEOUT_S", "soon"), "SCORING_STOP_TIMEOUT_S is 'soon': expected a number"),
