@@ -26,7 +26,9 @@ RUN cd all \
     && find .. -exec touch -h -d @0 {} +
 
 FROM ${BASE_IMAGE}
-RUN install -d -o 10001 -g 10001 -m 750 /var/lib/scoring
+RUN install -d -o 10001 -g 10001 -m 750 /var/lib/scoring \
+    && printf '#!/usr/bin/env python3\nfrom module.cli import main\n\nmain()\n' > /usr/local/bin/scoring-module \
+    && chmod 755 /usr/local/bin/scoring-module
 ENV PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \

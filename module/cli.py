@@ -10,39 +10,42 @@ if sys.argv[1:2] == ["run"] and os.path.basename(sys.argv[0]) in ("cli.py", "sco
         signal.signal(_number, lambda *_: os._exit(0))
 
 import argparse
+import errno
+import io
 import traceback
 from contextlib import suppress
+from functools import partial
 
 from scoring.errors import ModelError, ScoringError, ScriptError
 
-from . import __version__
-from .commands import Command, Commands, check, quarantine, replay, run, workshop
+from .commands import Command, Commands, check, completion, quarantine, replay, run, workshop
 from .errors import ModuleError
+from .parser import Parser, Version
 
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    arguments = _parser().parse_args()
-    # As PID 1 Python would ignore it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(arguments.terminated))
+    _make_streams_safe()
+    arguments = argparse.Namespace(debug=False)
     try:
+        _parser().parse_args(namespace=arguments)
+        # As PID 1 Python would ignore it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(arguments.terminated))
         code: int = arguments.command(arguments)
-    except (ModuleError, ScoringError) as error:
-        if arguments.debug:
-            raise
-        if isinstance(error, ScoringError) and error.user_traceback:
-            print(error.user_traceback, file=sys.stderr)
-        print(f"scoring-module: {error}", file=sys.stderr)
-        code = 3 if isinstance(error, ScriptError | ModelError) else getattr(error, "exit_code", 1)
+        sys.stdout.flush()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:  # whoever reads has seen enough
         code = 141
-    except Exception:
-        traceback.print_exc()
-        code = 1
+    except Exception as error:
+        if arguments.debug:
+            raise
+        code = _say(error)
     with suppress(Exception):  # whoever read has gone, or the script has closed them
         sys.stdout.flush()
         sys.stderr.flush()
@@ -50,13 +53,41 @@ def main() -> None:
     os._exit(code)
 
 
+def _make_streams_safe() -> None:
+    """Let every text be written in any encoding, and no file that is opened later take a closed stream's number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - open to the end
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # which keeps it open when a command sets another one
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(error: Exception) -> int:
+    """Say what went wrong, in one sentence if it is known to go wrong; gives the exit code."""
+    code = 3 if isinstance(error, ScriptError | ModelError) else getattr(error, "exit_code", 1)
+    if isinstance(error, ModuleError | ScoringError):
+        trace = getattr(error, "user_traceback", "")
+        said = f"{trace}\nscoring-module: {error}" if trace else f"scoring-module: {error}"
+    elif isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        said = f"scoring-module: cannot write {error.filename or 'the output'}: {error.strerror}"
+    else:
+        said = "".join(traceback.format_exception(error)).rstrip()
+    with suppress(OSError):  # nobody can be told: the code says it
+        print(said, file=sys.stderr)
+    return code
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="scoring-module",
         description="Run a score.py or a bare model.onnx on an Azure IoT Edge device.",
-        epilog=f"{workshop.where()}. {_EXIT_CODES}.",
+        epilog=f"{workshop.where()}.\n\n{_EXIT_CODES}.",
     )
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.absent = workshop.absent()
+    parser.add_argument("--version", action=Version, nargs=0, help="show the versions and exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.register(commands, _add)
     if workshop.is_here():
@@ -65,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         add_arguments(_add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", ""))
     for each in (replay, check, quarantine, workshop):
         each.register(commands, _add)
+    if workshop.is_here():
+        completion.register(commands, partial(workshop.add_with_extra, _add), parser)
     return parser
 
 
@@ -74,9 +107,7 @@ def _add(commands: Commands, name: str, command: Command, summary: str, epilog: 
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
         epilog=f"{epilog}\n\n{_EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error of ours")
     parser.set_defaults(command=command, terminated=143)  # terminated, it has not done its part
     return parser
 

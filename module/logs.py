@@ -54,15 +54,6 @@ class Formatter(logging.Formatter):
         return f"<{number}> {when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03} +00:00 [{short}] {text}"
 
 
-class _Lines(logging.StreamHandler[TextIO]):
-    """Writes records, and says nothing of a reader that has gone: there is nobody to say it to."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Tell of a record that cannot be written, unless nobody reads."""
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
-            super().handleError(record)
-
-
 class Sparsely:
     """Lets the same kind of line through at most once in a while and counts what it held back.
 
@@ -84,6 +75,15 @@ class Sparsely:
             return
         self._logger.warning("%s%s", text, f" (and {held} more of this kind before it)" if held else "")
         self._last[kind] = (now, 0)
+
+
+class _Stream(logging.StreamHandler[TextIO]):
+    """Drops what cannot be written, without a word: with a full disk, or nobody who reads, the module goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave the rest to logging: a record that has no form is a mistake that its author should see."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
 
 class _OwnLogger(logging.Logger):
@@ -123,7 +123,7 @@ def _is_ours(name: str) -> bool:
 def configure(level: str, form: Form, to: TextIO | None = None) -> None:
     """Send every record of this process to a stream, by default stdout; the SDK's and paho's only from warnings on."""
     global _configured  # noqa: PLW0603 - logging is of the process
-    stream = _Lines(to or sys.stdout)
+    stream = _Stream(to or sys.stdout)
     stream.setFormatter(Formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
     for name in ("azure", "paho", "asyncio", "urllib3"):

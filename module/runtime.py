@@ -32,7 +32,7 @@ from .process.gc_policy import GcPolicy
 from .process.watchdog import Watchdog, hangs
 from .process.watcher import Watcher
 from .routes import MAX_SIZE, Routes
-from .settings import Settings
+from .settings import Settings, unknown
 from .transports.edge_hub import EdgeHub
 from .transports.sdk_client import check_environment
 
@@ -90,6 +90,7 @@ class _Module:
             self._ending.forget = partial(inbox.running, [])
             watchdog = Watchdog(inbox, self._metrics, settings.run_timeout_s)
             self._watcher.expect(settings.init_timeout_s, signal.SIGQUIT, hangs("init", settings.init_timeout_s))
+            self._status.not_ready = "starting: the scoring script is loaded, and its init() called"
             batcher = await start_scoring(settings, watchdog)
             self._watcher.expect(settings.run_timeout_s, signal.SIGHUP, hangs("run", settings.run_timeout_s))
             reporter = Reporter(self._status)
@@ -108,8 +109,8 @@ class _Module:
             )
             gauge = self._metrics.gauge
             gauge("scoring_decoded_bytes", "Memory of decoded bodies not yet answered", lambda: pipeline.decoded)
+            self._status.not_ready = ""  # what the hub says of itself is why
             await hub.start()
-            self._status.not_ready = ""
             _log.info("ready after %.2f s: %s", time.monotonic() - started, self._status.summary())
             watch = watchdog.watch(batcher.thread.stack)
             await self._serve(hub, inbox, pipeline, watch, reporter.keep_reporting())
@@ -140,6 +141,7 @@ class _Module:
             calibration=lambda: model.describe_plan() if model else "",
             merged=partial(_merged, script),
             delivery=self._settings.delivery,
+            unknownSettings=". ".join(unknown(os.environ)),
             lastError="",
         )
         gauge, models = self._metrics.gauge, script.models
@@ -232,7 +234,8 @@ async def start_scoring(settings: Settings, watchdog: Watchdog) -> Batcher:
     except TimeoutError:
         raise ScriptError(hangs("init", settings.init_timeout_s), thread.stack()) from None
     limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
-    in_place = script.kind == "onnx" and 0 < script.models[-1].plan.seconds(limits.max_size) < _INSTANT
+    model = script.models[-1] if script.kind == "onnx" else None
+    in_place = model is not None and not model.pictures and 0 < model.plan.seconds(limits.max_size) < _INSTANT
     return Batcher(script, thread, limits, watchdog, in_place=in_place)
 
 

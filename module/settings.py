@@ -1,5 +1,6 @@
 """Environment → frozen Settings, read once; docs/reference/settings.md and ``run --help`` are made from here."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -9,15 +10,22 @@ from msgspec import Meta, structs
 
 from scoring import options
 from scoring.bodies.forms import BodyOptions
-from scoring.errors import OptionsError
-from scoring.options import Options
+from scoring.errors import OptionsError, meant
+from scoring.options import NAME, Options
 
 from .errors import SettingsError
+from .logs import visible
 
+_PREFIX = "SCORING_"
 _SYNONYMS = {"SCORING_DIR": "AML_APP_ROOT", "SCORING_SCRIPT": "AZUREML_ENTRY_SCRIPT"}
+_WORKSHOP = ("BASE_IMAGE", "LAYOUT", "MODEL_STORE", "VENV")
+"""What only the commands read that build images, and the scripts of a clone."""
+
+_MOST_NAMED, _LONGEST = 10, 64
 
 Count = Annotated[int, Meta(ge=1, le=10**9)]
 Seconds = Annotated[float, Meta(gt=0, le=1e9)]
+Output = Annotated[str, Meta(min_length=1, pattern=NAME)]
 
 
 class Settings(BodyOptions, frozen=True, kw_only=True):
@@ -27,14 +35,16 @@ class Settings(BodyOptions, frozen=True, kw_only=True):
     script: Annotated[str, Meta(description="file with init() and run(), relative to SCORING_DIR")] = "score.py"
     model_name: Annotated[str, Meta(description="property `model` of every prediction; empty: none")] = ""
     model_version: Annotated[str, Meta(description="property `modelVersion` of every prediction; empty: none")] = ""
-    routes: Annotated[dict[str, list[str]], Meta(description="JSON, input name → outputs; `*`: every input")] = (
-        msgspec.field(default_factory=lambda: {"*": ["amlOutput"]})
-    )
-    errors_output: Annotated[str, Meta(min_length=1, description="output for messages that cannot be scored")] = (
-        "errors"
-    )
+    routes: Annotated[
+        dict[str, Annotated[list[Output], Meta(min_length=1)]],
+        Meta(description="JSON, input name → outputs; `*`: every input"),
+    ] = msgspec.field(default_factory=lambda: {"*": ["amlOutput"]})
+    errors_output: Annotated[
+        str, Meta(min_length=1, pattern=NAME, description="output for messages that cannot be scored")
+    ] = "errors"
     nothing_output: Annotated[
-        str, Meta(description="output that is told of each message answered with NOTHING; empty: none")
+        str,
+        Meta(pattern=NAME, description="output that is told of each message answered with NOTHING; empty: none"),
     ] = ""
     rows: Annotated[
         Literal["auto", "message"],
@@ -87,7 +97,10 @@ class Settings(BodyOptions, frozen=True, kw_only=True):
     ] = 600.0
     stop_timeout_s: Annotated[Seconds, Meta(description="SIGTERM to exit at most; Docker kills at 10")] = 8.0
     http_port: Annotated[int, Meta(ge=0, le=65535, description="/metrics, /livez, /readyz; 0: none")] = 9600
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="least level logged; ONNX Runtime's warnings at `debug`"),
+    ] = "info"
     log_format: Annotated[
         Literal["edge", "json", "text"], Meta(description="`edge`: as edgeAgent's log upload filters it")
     ] = "edge"
@@ -113,9 +126,25 @@ def read(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(str(error)) from error
     # A script's folder becomes the working directory: what is relative now would mean something else then.
     settings = structs.replace(settings, journal_dir=settings.journal_dir.absolute())
-    if not settings.dir.is_dir():
-        raise SettingsError(f"SCORING_DIR is {settings.dir}, which is no directory: set it to the one with score.py")
+    if not os.path.isdir(settings.dir):  # Path's own raises where the name is too long
+        said = f"SCORING_DIR is {str(settings.dir)[:200]!r}, which is no directory"
+        raise SettingsError(f"{said}: set it to the one with score.py")
     return settings
+
+
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Name the variables that look like settings and are none, in a sentence each, ten at most.
+
+    None of them stops anything: one may be somebody else's, as Kubernetes has them for a service called scoring. Their
+    values may be secrets, and are not told; an empty one counts as not set.
+    """
+    known = [*(name.upper() for name in Settings.__struct_fields__), *_WORKSHOP]
+    names = [name for name, text in environment.items() if text and name.upper().startswith(_PREFIX)]
+    wrong = [name for name in names if name not in {f"{_PREFIX}{each}" for each in known}]
+    return [
+        f"{visible(name[:_LONGEST])} is no setting{meant(name[len(_PREFIX) :].upper(), known, _PREFIX)}"
+        for name in wrong[:_MOST_NAMED]
+    ]
 
 
 def describe() -> list[Described]:
@@ -127,5 +156,5 @@ def describe() -> list[Described]:
         default = getattr(defaults, field)
         text = msgspec.json.encode(default).decode() if isinstance(default, dict) else str(default)
         text = str(int(default)) if isinstance(default, bool) else text
-        rows.append(Described(f"SCORING_{field.upper()}", text, str(meta.description)))
+        rows.append(Described(f"{_PREFIX}{field.upper()}", text, str(meta.description)))
     return rows

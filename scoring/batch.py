@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from .errors import meant
+
 F = TypeVar("F", bound=Callable[..., object])
 
 _MARK = "__scoring_batched__"
@@ -31,6 +33,7 @@ def batched(
     max_size: int = 64,
     bisect: bool = True,
     check: Callable[[Any], object] | None = None,
+    **unknown: object,
 ) -> F | Callable[[F], F]:
     """Mark ``run(requests)`` as taking a list of decoded requests and giving one prediction each, same order.
 
@@ -40,12 +43,19 @@ def batched(
         bisect: False when a call has side effects: a failing batch is then not tried again in halves.
         check: called with each request before run() sees it; a request for which it raises, or gives False, goes to
             the errors output. A script that keeps state is so spared a batch that fails and is fed to it again.
+        unknown: what it does not take, to be named with what it does.
 
     Raises:
-        ValueError: max_size is less than 1.
+        TypeError: it is given something else.
+        ValueError: max_size is less than 1, or no whole number.
     """
-    if max_size < 1:
-        raise ValueError(f"@batched has max_size={max_size}: it must be at least 1")
+    takes = tuple(BatchOptions.__dataclass_fields__)
+    for name in unknown:
+        raise TypeError(f"@batched takes {', '.join(takes)}, no {name}{meant(name, takes)}")
+    if run is not None and not callable(run):
+        raise TypeError(f"@batched({run!r}) is unclear: write @batched(max_size={run!r})")
+    if not isinstance(max_size, int) or max_size < 1:
+        raise ValueError(f"@batched has max_size={max_size!r}: it must be a whole number, at least 1")
 
     def mark(function: F) -> F:
         function.__dict__[_MARK] = BatchOptions(max_size, bisect, check)

@@ -10,6 +10,9 @@ ScoringError
     └── TransientError  not the request's fault (memory, device, network): tried again, never answered
 """
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 
 class ScoringError(Exception):
     """Base of every failure that scoring reports in one sentence.
@@ -56,3 +59,12 @@ class WrongNumberError(RunError):
 
 class TransientError(RunError):
     """run() failed for a reason outside of its requests: they are tried again until it succeeds."""
+
+
+def meant(word: str, known: Collection[str], prefix: str = "") -> str:
+    """Give the end of a sentence about an unknown word: which known one was meant; empty if none is near.
+
+    A prefix that all of them have would make everything near: it is left off them, and put before the answer.
+    """
+    near = get_close_matches(word, known, n=1)
+    return f", did you mean {prefix}{near[0]}?" if near else ""

@@ -16,6 +16,13 @@ from msgspec import Meta
 
 from .errors import OptionsError
 
+NAME = r"\A(?!\s)[^\x00-\x1f\x7f]*(?<!\s)\Z"
+"""What the name of an output may be, or nothing: no control characters, no blanks at its ends."""
+
+_SOME = r"[^\s,]"
+_SHOWN = 200
+"""Characters of a value that a sentence quotes."""
+
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What scoring may be told; ``SCORING_`` and the name in capitals is the environment variable.
@@ -24,13 +31,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     depends on the forms of bodies that there are is added where they are (``bodies/forms.py``).
     """
 
-    max_body_mb: Annotated[float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB")] = 16.0
+    max_body_mb: Annotated[
+        float, Meta(gt=0, le=1e6, description="a decompressed body at most, in MB; a picture, in megapixels")
+    ] = 16.0
     merge: Annotated[
         Literal["off", "prove", "always"],
         Meta(description="messages of a script that takes one: in one run() where that is `prove`d harmless"),
     ] = "prove"
     providers: Annotated[
-        str, Meta(description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`")
+        str,
+        Meta(
+            pattern=_SOME,
+            description="`auto`: the fastest, measured; or the first usable of a list, such as `CUDA,CPU`",
+        ),
     ] = "auto"
     provider_policy: Annotated[
         Literal["degrade", "strict"],
@@ -56,13 +69,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 _WORDS = {
     ", got `str`": "",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`object`": "a JSON object",
-    "`array`": "a JSON array",
-    "`str`": "a text",
-    "`bool`": "true or false",
+    f"`str` matching regex {NAME!r}": "a name without control characters, and without blanks at its ends",
+    f"`str` matching regex {_SOME!r}": "`auto` or a list such as `CUDA,CPU`",
+    "`str` of length >= 1": "a name that is not empty",
+    "`array` of length >= 1": "a JSON array with at least one name",
+    "Input data was truncated": "it ends too early",
 }
+_TYPES = {"int": "a whole number", "float": "a number", "object": "a JSON object", "array": "a JSON array"}
+_TYPES |= {"str": "a text", "bool": "true or false", "null": "null"}
+_TYPE = re.compile("`({0}(?: \\| {0})*)`".format(f"(?:{'|'.join(_TYPES)})"))
 
 T = TypeVar("T", bound=Options)
 _installed: Options | None = None
@@ -109,15 +124,20 @@ def hints(kind: type[Options]) -> dict[str, Any]:
 
 
 def _value(variable: str, text: str, hint: object) -> object:
+    said = f"{variable} is {text[:_SHOWN]!r}{'…' if len(text) > _SHOWN else ''}"
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise OptionsError(f"{variable} is {text!r}: it holds bytes that are no UTF-8")
+        raise OptionsError(f"{said}: {_why_no_text(text)}")
+    if not text.strip():
+        raise OptionsError(f"{said}: blanks are no value, leave it empty or write one")
     plain = get_args(hint)[0]
     try:
         if get_origin(plain) is dict:
             return msgspec.json.decode(text, type=hint)
         return msgspec.convert(text, type=hint, strict=False, dec_hook=lambda kind, value: kind(value))
+    except RecursionError as error:
+        raise OptionsError(f"{said}: it is nested too deep") from error
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise OptionsError(f"{variable} is {text!r}: {misfit(error, hint, ('0', '1'))}") from error
+        raise OptionsError(f"{said}: {misfit(error, hint, ('0', '1'))}") from error
 
 
 def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[str] = ("true", "false")) -> str:
@@ -135,4 +155,14 @@ def misfit(error: msgspec.MsgspecError, hint: object = None, booleans: Sequence[
         reason = f"it is not JSON: {reason.removeprefix('JSON is malformed: ')}"
     for pattern, words in _WORDS.items():
         reason = reason.replace(pattern, words)
+    reason = _TYPE.sub(lambda types: " or ".join(_TYPES[each] for each in types[1].split(" | ")), reason)
+    reason = re.sub(r" - at `\$\[\.\.\.\][^`]*`", ", inside of it", reason)
     return re.sub(r"^[A-Z](?=[a-z])", lambda match: match[0].lower(), reason)
+
+
+def _why_no_text(text: str) -> str:
+    try:
+        os.fsencode(text).decode()
+    except UnicodeError:
+        return "it holds bytes that are no UTF-8"
+    return "this locale cannot read it: set LC_ALL=C.UTF-8"

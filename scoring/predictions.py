@@ -97,6 +97,7 @@ class Prediction(msgspec.Struct, frozen=True):
         Raises:
             TypeError: the output, or the name or value of a property, is no text.
             UnicodeEncodeError: it is half a surrogate pair.
+            ValueError: the output has control characters, or blanks at its ends.
         """
         self.address()
 
@@ -106,6 +107,8 @@ class Prediction(msgspec.Struct, frozen=True):
             if not isinstance(text, str):
                 raise TypeError(f"a Prediction has {text!r} as output or in its properties: make it a str")
             text.encode()
+        if self.output and (self.output != self.output.strip() or not self.output.isprintable()):
+            raise ValueError(f"a Prediction has {self.output!r} as output, which no route can name")
         return self.output or None, dict(self.properties)
 
 

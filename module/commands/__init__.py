@@ -21,11 +21,20 @@ Add = Callable[[Commands, str, Command, str, str], argparse.ArgumentParser]
 
 
 def settings_of(scoring_dir: Path | None) -> "Settings":
-    """Read the settings, with this directory in the place of SCORING_DIR if it is given.
+    """Read the settings, with this directory in the place of SCORING_DIR if it is given, and say what is none.
 
     Raises:
         SettingsError: a value does not fit.
     """
     from .. import settings
 
+    say_unknown_settings()
     return settings.read({**os.environ, **({"SCORING_DIR": str(scoring_dir)} if scoring_dir else {})})
+
+
+def say_unknown_settings() -> None:
+    """Name on standard error the variables that look like settings and are none."""
+    from ..settings import unknown
+
+    for sentence in unknown(os.environ):
+        print(f"scoring-module: {sentence}", file=sys.stderr)

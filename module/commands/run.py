@@ -1,10 +1,11 @@
 """`scoring-module run`: the module itself, what the image starts."""
 
 import argparse
+import logging
 import os
 import signal
 
-from . import Add, Commands
+from . import Add, Commands, say_unknown_settings
 
 
 def register(commands: Commands, add: Add) -> None:
@@ -21,10 +22,17 @@ def _run(arguments: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))  # until the runtime has its own
     from .. import logs, runtime, settings
+    from ..errors import SettingsError
     from ..process.event_loop import new_loop
 
-    read = settings.read(os.environ)
+    try:
+        read = settings.read(os.environ)
+    except SettingsError:
+        say_unknown_settings()  # one of them may be the one that is missing
+        raise
     logs.configure(read.log_level, read.log_format)
+    for sentence in settings.unknown(os.environ):
+        logging.getLogger(__name__).warning("%s", sentence)
     # The process ends with it: what still waits for a silent hub is not waited for.
     new_loop().run_until_complete(runtime.run(read))
     return 0

@@ -8,13 +8,18 @@ from ..errors import SettingsError
 from . import Add, Command, Commands
 
 _ROOMS = ("module.packaging", "module.simulator")
-_COMMANDS = ("simulate", "init", "models", "build", "push", "manifest", "deploy")
+_COMMANDS = ("simulate", "init", "models", "build", "push", "manifest", "deploy", "completion")
 _INSTALL = "pip install 'iotedge-scoring-module[package,simulator]' where images are built"
 
 
 def is_here() -> bool:
     """Say whether this installation can build, deploy and simulate; a device's image cannot."""
     return all(find_spec(room) for room in _ROOMS)
+
+
+def absent() -> tuple[str, ...]:
+    """Give the commands that this installation lacks."""
+    return () if is_here() else _COMMANDS
 
 
 def where() -> str:
@@ -30,8 +35,8 @@ def register(commands: Commands, add: Add) -> None:
         from ..packaging import commands as package_commands
         from ..packaging import deploy_commands
 
-        package_commands.register(commands, partial(_add_with_extra, add))
-        deploy_commands.register(commands, partial(_add_with_extra, add))
+        package_commands.register(commands, partial(add_with_extra, add))
+        deploy_commands.register(commands, partial(add_with_extra, add))
         return
     for name in _COMMANDS:
         # No argument of theirs looks like an option, not even --help: all that is said is where the command is.
@@ -40,7 +45,7 @@ def register(commands: Commands, add: Add) -> None:
         parser.set_defaults(command=_refuse, name=name, debug=False, terminated=143)
 
 
-def _add_with_extra(add: Add, commands: Commands, name: str, command: Command, *words: str) -> argparse.ArgumentParser:
+def add_with_extra(add: Add, commands: Commands, name: str, command: Command, *words: str) -> argparse.ArgumentParser:
     """Add a command that says in one sentence that a library is missing which comes with the extra."""
 
     def run(arguments: argparse.Namespace) -> int:

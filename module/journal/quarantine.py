@@ -55,8 +55,8 @@ def quarantined(directory: Path) -> Iterator[Quarantined]:
             after = rows[-1][0]
 
 
-def replay(directory: Path, seqs: Collection[int] | None = None) -> int:
-    """Put quarantined messages back into the journal, to be scored once more; gives how many.
+def replay(directory: Path, seqs: Collection[int] | None = None) -> set[int]:
+    """Put quarantined messages back into the journal, to be scored once more; gives which.
 
     Args:
         directory: the journal's.
@@ -66,13 +66,14 @@ def replay(directory: Path, seqs: Collection[int] | None = None) -> int:
         JournalError: there is no journal, or it cannot be written.
     """
     chosen = [each.seq for each in quarantined(directory) if each.message and (seqs is None or each.seq in seqs)]
-    count = 0
+    done: set[int] = set()
     with _opened(directory) as connection:
         for at in range(0, len(chosen), _AT_A_TIME):
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                count += sum(_put_back(connection, seq) for seq in chosen[at : at + _AT_A_TIME])
-    return count
+                moved = {seq for seq in chosen[at : at + _AT_A_TIME] if _put_back(connection, seq)}
+            done |= moved
+    return done
 
 
 def _put_back(connection: sqlite3.Connection, seq: int) -> bool:
@@ -83,24 +84,23 @@ def _put_back(connection: sqlite3.Connection, seq: int) -> bool:
         return False
     encoded = encode(message)
     append(connection, last_given(connection) + 1, [(len(encoded), encoded, b"")])
-    return bool(_delete(connection, [seq]))
+    return _delete(connection, seq)
 
 
-def drop(directory: Path, seqs: Collection[int] | None = None) -> int:
-    """Delete quarantined messages for good, None stands for all; gives how many there were.
+def drop(directory: Path, seqs: Collection[int] | None = None) -> set[int]:
+    """Delete quarantined messages for good, None stands for all; gives which there were.
 
     Raises:
         JournalError: there is no journal, or it cannot be written.
     """
     with _opened(directory) as connection, connection:
         connection.execute("BEGIN IMMEDIATE")
-        if seqs is None:
-            return connection.execute("DELETE FROM quarantine").rowcount
-        return _delete(connection, seqs)
+        there = {seq for (seq,) in connection.execute("SELECT seq FROM quarantine")}
+        return {seq for seq in (there if seqs is None else there & set(seqs)) if _delete(connection, seq)}
 
 
-def _delete(connection: sqlite3.Connection, seqs: Collection[int]) -> int:
-    return connection.executemany("DELETE FROM quarantine WHERE seq = ?", [(seq,) for seq in seqs]).rowcount
+def _delete(connection: sqlite3.Connection, seq: int) -> bool:
+    return bool(connection.execute("DELETE FROM quarantine WHERE seq = ?", (seq,)).rowcount)
 
 
 @contextmanager

@@ -34,7 +34,8 @@ _PUSH = """\
 credentials: --username with --password-stdin; CONTAINER_REGISTRY_SERVER, CONTAINER_REGISTRY_USERNAME and
 CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment; docker login; az login
 
-example: scoring-module push myregistry.azurecr.io/scoring:7
+example:
+  scoring-module push myregistry.azurecr.io/scoring:7
 """
 
 

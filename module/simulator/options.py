@@ -58,7 +58,6 @@ class Options:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``simulate``, with a description and examples."""
     parser.description, parser.epilog = _DESCRIPTION, _EXAMPLE
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = Options()
     source = parser.add_mutually_exclusive_group(required=True).add_argument
     source("--telemetry", metavar="FILE", type=Path, help=BODIES)

@@ -128,7 +128,8 @@ class EdgeHub:
                         f"edgeHub was not reached within {self.hub_timeout:g} s (SCORING_HUB_TIMEOUT_S), "
                         f"is it running and is its name right? {reason(error)}"
                     ) from error
-                _log.warning("edgeHub cannot be reached, next try in %.2g s: %s", pause, reason(error))
+                self.trouble = f"edgeHub cannot be reached, next try in {pause:.2g} s: {reason(error)}"
+                _log.warning("%s", self.trouble)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE)
 

@@ -16,6 +16,24 @@ _ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 """In JSON the ends of lines are white space: those in texts are escaped."""
 
 
+def input_line(message: InputMessage) -> bytes:
+    """Give the line of a ``--messages`` file that is read as this very message, newline included.
+
+    The body is there as the JSON that it is, to be read and changed by people, if its content type says JSON; else as
+    ``base64``.
+    """
+    line: dict[str, object] = {"input": message.input, "system": message.system, "properties": message.properties}
+    body = message.body
+    is_json = message.system.get("content_type", "").lower() == JSON["content_type"] and body == body.strip()
+    with suppress(orjson.JSONDecodeError):
+        if is_json and b"\n" not in body and b"\r" not in body:
+            orjson.loads(body)
+            line["body"] = orjson.Fragment(body)  # as it came: numbers keep all their digits
+    if "body" not in line:
+        line["base64"] = b64encode(body).decode()
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
 def message_line(module: str, message: OutputMessage) -> bytes:
     """Give the line that stands for a message which left this module, newline included.
 

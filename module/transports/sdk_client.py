@@ -95,6 +95,7 @@ async def shut_down(client: Any, limit: float) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Say why a call of the SDK failed: its own exceptions hide it."""
-    cause = error.__cause__ or error
-    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+    """Say why a call of the SDK failed: its own exceptions hide it, one behind the other."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -20,6 +20,7 @@ class LoadedModel:
         provider: the execution provider in use.
         nodes: how many of the model's nodes the plan's provider takes, and of how many.
         trouble: why the provider is not the wanted one; empty if it is.
+        pictures: whether requests hold pictures, which are decoded besides what the plan's calls take.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class LoadedModel:
     provider: str = ""
     nodes: tuple[int, int] = (0, 0)
     trouble: str = ""
+    pictures: bool = False
 
     def describe_plan(self) -> str:
         """Say how it is run."""

@@ -20,6 +20,7 @@ import onnxruntime
 from ..errors import ModelError
 from ..options import Options
 from .plan import CPU, Setup
+from .runtime_log import follow_our_log
 
 CUDA, TENSORRT, OPENVINO = (f"{name}ExecutionProvider" for name in ("CUDA", "Tensorrt", "OpenVINO"))
 
@@ -61,6 +62,7 @@ def open_session(model: Path, setup: Setup, options: Mapping[str, object]) -> on
         UnusableError: the provider is not there, fails, or takes no node of the model.
         ModelError: ONNX Runtime cannot load the model at all.
     """
+    follow_our_log()
     own = session_options(setup.threads)
     if setup.provider == CPU:
         try:
@@ -72,14 +74,10 @@ def open_session(model: Path, setup: Setup, options: Mapping[str, object]) -> on
         raise UnusableError(f"the installed ONNX Runtime {onnxruntime.__version__} has only {there}")
     _preload()
     named: list[Any] = [(setup.provider, dict(options)), *([CUDA] if setup.provider == TENSORRT else []), CPU]
-    if not _log.isEnabledFor(logging.DEBUG):
-        onnxruntime.set_default_logger_severity(4)
     try:
         session = onnxruntime.InferenceSession(model, own, providers=named, enable_fallback=0)
     except Exception as error:
         raise UnusableError(_missing_library(setup.provider) or _first_line(error)) from error
-    finally:
-        onnxruntime.set_default_logger_severity(2)
     if setup.provider not in session.get_providers():
         raise UnusableError(_missing_library(setup.provider) or "SCORING_LOG_LEVEL=debug shows why on stderr")
     if not nodes_on(session, setup.provider)[0]:
@@ -109,15 +107,12 @@ def nodes_on(session: onnxruntime.InferenceSession, provider: str) -> tuple[int,
     return 1, 1
 
 
-def has_tree_ensemble(model: Path) -> bool:
-    """Say whether a model has a TreeEnsemble node.
-
-    With two threads or more, 28–64 % of the rows of a batch of 64 differ in their last bits from single calls.
-    """
+def mentions(model: Path, name: bytes) -> bool:
+    """Say whether a model's file has a name in it, such as a node's type or a domain: the session does not tell."""
     if not model.stat().st_size:
         return False  # nothing cannot be mapped
     with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(b"TreeEnsemble") >= 0
+        return content.find(name) >= 0
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Several requests of a classic script as one, and its result as several; merging.py finds out if that is harmless.
+"""Several requests of a classic script as one, and its result as several; merge_policy.py says if that is harmless.
 
 A classic script's JSON body often holds rows already: ``[[…], […]]``, ``{"data": [[…]]}``. Requests whose rows have one
 shape and whose other fields are equal can be one request with all the rows, if the script treats rows one by one.

@@ -2,6 +2,7 @@
 
 from .model import OnnxModel
 from .output_fields import Output
+from .pictures import PictureInput
 from .specs import TensorSpec
 
 
@@ -10,7 +11,9 @@ def describe(model: OnnxModel) -> list[str]:
     lines = [_input(model, spec) for spec in model.inputs]
     lines += [f"optional: field {spec.name!r}, {spec.describe(row=False)}" for spec in model.defaults]
     lines += [_output(model, spec) for spec in model.outputs]
-    if model.batches:
+    if model.batches and not model.shares:
+        lines.append("batch: each request is a call of its own: in one call they change each other's outputs")
+    elif model.batches:
         lines.append("batch: several requests share a call; a request has no batch axis")
     else:
         lines.append(
@@ -25,8 +28,11 @@ def describe(model: OnnxModel) -> list[str]:
 
 
 def _input(model: OnnxModel, spec: TensorSpec) -> str:
-    fields = model.fields.fields_of(spec.name) if model.fields else None
-    if fields is None:
+    fields = model.fields.inputs.get(spec.name) if model.fields else None
+    if isinstance(fields, PictureInput):
+        body = " or the body itself" if len(model.inputs) == 1 else ""
+        source = f"the picture (JPEG, PNG) in the field {fields.field!r}{body}, {fields.picture.resize}"
+    elif fields is None:
         source = f"field {spec.name!r}" + (" or the bare value" if len(model.inputs) == 1 else "")
         source += ", may be missing" if spec.optional else ""
     else:

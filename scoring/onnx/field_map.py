@@ -1,79 +1,83 @@
-"""``scoring.json`` beside a model: which message fields become its inputs, which fields its outputs become."""
+"""Which message fields become a model's inputs, which fields of the prediction its outputs become."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-import msgspec
-
-from ..errors import ModelError
 from .input_fields import MISSING, Field, field_value, lookup
 from .output_fields import Output, shown
-from .specs import TensorSpec
+from .pictures import PictureInput, View, several
 
-MAX_SIZE = 2**20
-"""Bytes of a scoring.json at most."""
+Score = Callable[[Sequence[object]], list[dict[str, object]]]
+"""Scores requests that have the model's inputs as fields."""
 
 
-class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``scoring.json`` says, as it is written there.
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """What ``scoring.json`` says.
 
     Attributes:
         batch: whether several requests share a call; None: as the model's shapes say.
-        inputs: by input name one field, whose value the input gets, or a list of fields, which it gets as a vector;
-            an input that is not named takes the field of its own name.
-        outputs: by output name one field or several; if any is named, only those leave.
+        inputs: by input name one field, whose value the input gets, a list of fields, which it gets as a vector, or a
+            picture; an input that is not named takes the field of its own name.
+        outputs: by output name the fields that it becomes; if any is named, only those leave.
         keep: message fields copied into the prediction: all of them, those at some paths, or new names by path.
     """
 
     batch: bool | None = None
-    inputs: dict[str, str | Field | list[str | Field]] = {}
-    outputs: dict[str, str | Output | list[str | Output]] = {}
+    inputs: Mapping[str, Field | list[Field] | PictureInput] = field(default_factory=dict)
+    outputs: Mapping[str, list[Output]] = field(default_factory=dict)
     keep: bool | list[str] | dict[str, str] = False
 
-    def fields_of(self, name: str) -> Field | list[Field] | None:
-        """Give the field that an input takes, or those that it gathers; None: the one of its own name."""
-        entry = self.inputs.get(name)
-        if isinstance(entry, list):
-            return [Field(each) if isinstance(each, str) else each for each in entry]
-        return Field(entry) if isinstance(entry, str) else entry
+    @property
+    def pictures(self) -> list[PictureInput]:
+        """The inputs that are made of pictures."""
+        return [entry for entry in self.inputs.values() if isinstance(entry, PictureInput)]
 
     def outputs_of(self, name: str) -> list[Output]:
         """Give the fields that an output becomes; none if it is left out."""
-        entry = self.outputs.get(name, [] if self.outputs else name)
-        entries = entry if isinstance(entry, list) else [entry]
-        return [Output(each) if isinstance(each, str) else each for each in entries]
+        return self.outputs.get(name, [] if self.outputs else [Output()])
 
-    def requests(self, requests: Sequence[object]) -> list[object]:
-        """Give for each request the one that the model takes: its own fields and the inputs made of them.
+    def predict(self, requests: Sequence[object], score: Score) -> list[dict[str, object]]:
+        """Score requests by the fields that they have; pictures only so many at a time as memory is meant for them.
 
         Raises:
             RequestError: a field is missing or cannot be converted.
-        """
-        inputs = {name: entry for name in self.inputs if (entry := self.fields_of(name)) is not None}
-        return [self._request(request, inputs) for request in requests] if inputs else list(requests)
-
-    def _request(self, request: object, inputs: Mapping[str, Field | list[Field]]) -> dict[str, object]:
-        made = dict(request) if isinstance(request, dict) else {}
-        for name, entry in inputs.items():
-            if isinstance(entry, Field):
-                made[name] = field_value(request, entry)
-            else:
-                made[name] = [field_value(request, field) for field in entry]
-        return made
-
-    def predictions(
-        self, requests: Sequence[object], predictions: Sequence[dict[str, object]]
-    ) -> list[dict[str, object]]:
-        """Give for each prediction of the model the one that leaves, with what is kept of its request.
-
-        Raises:
             RunError: an output does not fit what scoring.json says of it.
         """
-        outputs = [(name, output) for name in self.outputs for output in self.outputs_of(name)]
-        left = predictions
-        if outputs:
-            left = [{each.name or of: shown(one[of], each, of) for of, each in outputs} for one in predictions]
-        return [self._kept(request) | one for request, one in zip(requests, left, strict=True)]
+        step = min([each.at_once for each in self.pictures], default=len(requests))
+        predictions: list[dict[str, object]] = []
+        for start in range(0, len(requests), step or 1):
+            some = requests[start : start + step]
+            made = self._requests(some)
+            scored = score([request for request, _ in made])
+            predictions += self._predictions(some, scored, [view for _, view in made])
+        return predictions
+
+    def _requests(self, requests: Sequence[object]) -> list[tuple[object, View | None]]:
+        if not self.inputs:
+            return [(request, None) for request in requests]
+        return several(self._request, requests) if self.pictures else [self._request(each) for each in requests]
+
+    def _request(self, request: object) -> tuple[object, View | None]:
+        """Give the request that the model takes, and where the picture lies that was made of it."""
+        made, view = dict(request) if isinstance(request, dict) else {}, None
+        for name, entry in self.inputs.items():
+            if isinstance(entry, PictureInput):
+                made[name], view = entry(request)
+            elif isinstance(entry, Field):
+                made[name] = field_value(request, entry)
+            else:
+                made[name] = [field_value(request, each) for each in entry]
+        return made, view
+
+    def _predictions(
+        self, requests: Sequence[object], scored: Sequence[dict[str, object]], views: Sequence[View | None]
+    ) -> Iterator[dict[str, object]]:
+        """Give for each prediction of the model the one that leaves, with what is kept of its request."""
+        named = [(name, output) for name, outputs in self.outputs.items() for output in outputs]
+        for request, one, view in zip(requests, scored, views, strict=True):
+            left = {each.name or of: shown(one[of], each, of, view) for of, each in named} if named else one
+            yield self._kept(request) | left
 
     def _kept(self, request: object) -> dict[str, object]:
         if isinstance(self.keep, bool):
@@ -81,39 +85,3 @@ class FieldMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         paths = self.keep if isinstance(self.keep, dict) else {path: path for path in self.keep}
         found = {name: lookup(request, path) for name, path in paths.items()}
         return {name: value for name, value in found.items() if value is not MISSING}
-
-
-def read_field_map(path: Path, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> FieldMap | None:
-    """Read ``scoring.json`` and compare it with the model; None if there is none.
-
-    Raises:
-        ModelError: it cannot be read, or names or counts do not fit the model; one sentence that says where.
-    """
-    if not path.exists():
-        return None
-    try:
-        data = path.read_bytes()[: MAX_SIZE + 1]
-        if len(data) > MAX_SIZE:
-            raise ModelError(f"{path} has more than {MAX_SIZE} bytes: it is no scoring.json")
-        fields = msgspec.json.decode(data, type=FieldMap)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be used: {error}") from error
-    if wrong := _misfit(fields, inputs, outputs):
-        raise ModelError(f"{path} does not fit the model: {wrong}")
-    return fields
-
-
-def _misfit(fields: FieldMap, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> str:
-    """Say what names or counts do not fit the model; empty if all do."""
-    for noun, entries, specs in (("input", fields.inputs, inputs), ("output", fields.outputs, outputs)):
-        names = [spec.name for spec in specs]
-        for name in entries:
-            if name not in names:
-                return f"there is no {noun} {name}, only {', '.join(names)}"
-    for spec in inputs:
-        made_of = fields.inputs.get(spec.name)
-        if isinstance(made_of, list) and spec.shape and spec.shape[-1] not in (None, len(made_of)):
-            return f"it has {len(made_of)} fields for the input {spec.name}, which takes {spec.shape[-1]}"
-        if fields.batch and (spec.form != "tensor" or spec.shape[:1] != (None,)):
-            return f"batch is true, but the first dimension of {spec.name} is fixed"
-    return ""

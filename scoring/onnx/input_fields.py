@@ -1,5 +1,6 @@
 """Message fields → the value of one input: found by path, a default where missing, scaled, converted."""
 
+import re
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -12,6 +13,7 @@ MISSING: Final = object()
 """What lookup() gives where a path leads nowhere."""
 
 _MAX_DEPTH = 64
+_WHOLE = re.compile(r"\s*[-+]?\d{1,40}\s*", re.ASCII)
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,8 +29,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     field: str
     default: object = msgspec.UNSET
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: int | float = 1
+    offset: int | float = 0
     dtype: Literal["float", "int", "bool", "str"] | None = None
 
 
@@ -56,17 +58,22 @@ def field_value(request: object, field: Field) -> object:
     if value is MISSING or value is None:
         if field.default is not msgspec.UNSET:
             return field.default
-        reason = "is null: send a value, or give it a default in scoring.json"
-        if value is MISSING:
-            names = f" (there: {there(request)})" if isinstance(request, dict) else ": expected an object"
-            reason = f"is missing{names}"
-        raise RequestError(f"the field {field.field} {reason}")
+        raise missing(request, field.field, value)
     if field.dtype is None and field.scale == 1 and field.offset == 0:
         return value
     try:
         return _each(value, lambda number: _converted(number, field), 0)
     except (TypeError, ValueError, OverflowError):
         raise RequestError(f"the field {field.field} holds no {field.dtype or 'number'}: {value!r:.40}") from None
+
+
+def missing(request: object, path: str, value: object) -> RequestError:
+    """Give the error of a field that holds nothing: null, or MISSING."""
+    reason = "is null: send a value, or give it a default in scoring.json"
+    if value is MISSING:
+        names = f" (there: {there(request)})" if isinstance(request, dict) else ": expected an object"
+        reason = f"is missing{names}"
+    return RequestError(f"the field {path} {reason}")
 
 
 def _each(value: object, convert: Callable[[object], object], depth: int) -> object:
@@ -81,7 +88,8 @@ def _converted(value: object, field: Field) -> object:
     if field.dtype == "str":
         return value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if isinstance(value, str) and field.dtype is not None:
-        value = float(value)
+        is_whole = field.dtype == "int" and _WHOLE.fullmatch(value)
+        value = int(value) if is_whole else float(value)  # a float has 53 bits, a whole number may have more
     if not isinstance(value, int | float):
         raise TypeError(f"a value of type {type(value).__name__}")
     if field.scale != 1 or field.offset != 0:

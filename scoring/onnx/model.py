@@ -9,20 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from ..errors import ModelError, RequestError
+from ..execution.calibration import repeated
 from ..execution.model_registry import LoadedModel, register
+from ..execution.providers import mentions
 from ..execution.runner import Runner
 from ..execution.sessions import Feeds, FeedsMaker
 from ..options import Options, current
-from .field_map import FieldMap, read_field_map
+from .boxes import class_names
 from .model_inputs import fed, rows, unpacked, value_of
+from .scoring_json import read_field_map
 from .specs import is_wide, spec_of
 from .tensors import shape_of, stack
 from .wide_values import from_ort, to_ort
 from .zeros import sample, zero_request
+
+_FEW, _TRIES = 3, 8
+"""Requests that, with the last, show whether they may share a call; batches that are searched for some that differ."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,14 +67,22 @@ class OnnxModel:
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
-        self.fields: FieldMap | None = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs)
+        classes = class_names(session.get_modelmeta().custom_metadata_map)
+        self.fields = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs, classes)
+        for picture in self.fields.pictures if self.fields else ():
+            self.loaded.pictures = True
+            self.inputs = [picture.spec if spec.name == picture.spec.name else spec for spec in self.inputs]
         tensors = bool(self.inputs) and all(spec.form == "tensor" and not spec.optional for spec in self.inputs)
-        self.batches = tensors and all(spec.has_batch_axis for spec in (*self.inputs, *self.outputs))
+        # LightGBM's converter declares a single label, whatever the rows.
+        says_one = mentions(self.path, b"ai.onnx.ml")
+        outputs_batch = all(spec.has_batch_axis or (says_one and spec.shape == (1,)) for spec in self.outputs)
+        self.batches = tensors and outputs_batch and all(spec.has_batch_axis for spec in self.inputs)
         if self.fields is not None and self.fields.batch is not None:
             self.batches = self.fields.batch
+        self._unproved = _TRIES if self.batches and (self.fields is None or self.fields.batch is None) else 0
         self._names = [spec.name for spec in self.outputs]
         self._only = len(self.inputs) == 1
-        self._varies = bool(self.defaults) or any(None in spec.shape[1:] for spec in self.inputs)
+        self._varies = any(None in spec.shape[1:] for spec in self.inputs)
         self._wide = any(is_wide(spec.dtype) for spec in (*self.inputs, *self.outputs))
         self._prepare()
 
@@ -76,30 +91,40 @@ class OnnxModel:
         """ONNX Runtime's session, the first where there are several."""
         return self._runner.sessions.first
 
+    @property
+    def shares(self) -> bool:
+        """Whether requests share a call: they have a batch axis and were not seen to change each other's outputs."""
+        return self.batches and self._runner.shares
+
     def predict(self, requests: Sequence[object]) -> list[dict[str, object]]:
         """Score requests, one prediction each, same order.
 
         Raises:
             RequestError: a request does not fit; the sentence names the field.
         """
-        score = self._singles if not self.batches else self._by_shape if self._varies else self._batch
-        if self.fields is None:
-            return score(requests)
-        return self.fields.predictions(requests, score(self.fields.requests(requests)))
+        score = self._singles if not self.batches else self._by_shape if self._varies or self.defaults else self._batch
+        return score(requests) if self.fields is None else self.fields.predict(requests, score)
 
     def _batch(self, requests: Sequence[object]) -> list[dict[str, object]]:
         if given := self._given_defaults(requests[0]):
             (outputs,) = self._run(lambda: self._runner.calls([lambda: self._rows(requests) | given]))
         else:
-            outputs = self._run(
-                lambda: self._runner.rows(lambda part: self._rows(requests[part]), len(requests)),
-                lambda: self._rows(requests[:1]),
-            )
+            outputs = self._run(lambda: self._shared(requests), lambda: self._rows(requests[:1]))
         columns = [rows(tensor) for tensor in outputs]
         if len(columns) == 1:
             (name,) = self._names
             return [{name: value} for value in columns[0]]
         return [dict(zip(self._names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def _shared(self, requests: Sequence[object]) -> list[Any]:
+        """Run requests in as few calls as pay; the first ones that differ show whether they may share one at all."""
+        if self._unproved and len(requests) > 1:
+            self._unproved -= 1
+            feeds = self._rows([*requests[:_FEW], requests[-1]])
+            if any(not np.array_equal(array[:1], array[-1:]) for array in feeds.values()):
+                self._runner.prove(feeds)
+                self._unproved = 0
+        return self._runner.rows(lambda part: self._rows(requests[part]), len(requests))
 
     def _rows(self, requests: Sequence[object]) -> dict[str, Any]:
         only = self._only
@@ -139,7 +164,10 @@ class OnnxModel:
         """Run the model, prepared with the first row it gets if nothing was known before."""
         try:
             if first is not None and not self._runner.is_ready:
-                self._runner.prepare(first(), batches=self.batches)
+                feeds = first()
+                if self._unproved:
+                    self._runner.prove(repeated(feeds, 2))
+                self._runner.prepare(feeds, batches=self.batches and self._runner.shares)
             return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type
             reason = " ".join(str(error).split())[:300]

@@ -39,7 +39,7 @@ def _advice(request: Mapping[object, object], spec: TensorSpec) -> str:
     """Say how to gather numbers that came as fields of their own into the one input that takes as many."""
     numbers = [str(name)[:40] for name, value in request.items() if isinstance(value, int | float)]
     size = spec.shape[-1] if len(spec.shape) in (1, 2) else None
-    if spec.form != "tensor" or size is None or not size <= len(numbers):
+    if spec.form != "tensor" or size is None or not 1 < size <= len(numbers):
         return ""
     names = ", ".join(f'"{name}"' for name in numbers[:2])
     more = ", …" if size > 2 else ""

@@ -64,13 +64,13 @@ class TensorSpec:
         return kind if kind != "V" else {"i": "i", "u": "u"}.get(self.dtype.name[0], "f")
 
     def describe(self, *, row: bool) -> str:
-        """Say in words what a message holds for it; for a row without the batch axis."""
+        """Say in words what a message holds for it; for a row without the batch axis, and a row of one by itself."""
         noun = _NOUNS[self.kind]
         if self.form == "sequence":
             return f"a list of arrays of {noun} ({self.dtype.name})"
         if self.form != "tensor":
             return f"an object of {noun} ({self.dtype.name}) by {'name' if self.key == 'string' else 'whole number'}"
-        shape = self.shape[1:] if row else self.shape
+        shape = self.shape[1:] if row and self.shape[1:] != (1,) else () if row else self.shape
         size = "×".join("any" if dim is None else str(dim) for dim in shape)
         return f"array {size} of {noun} ({self.dtype.name})" if size else f"{noun} ({self.dtype.name})"
 

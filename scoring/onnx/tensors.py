@@ -16,6 +16,7 @@ Shape = tuple[int | None, ...]
 
 _NOUNS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
 _NUMBERS: set[type] = {float, int, bool}
+_SINGLE = int | float | str | np.generic
 _MAX_DEPTH = 64  # dimensions that numpy has at most
 _MAX_EXACT = 2**53
 
@@ -23,15 +24,23 @@ _MAX_EXACT = 2**53
 def stack(values: Sequence[object], spec: TensorSpec) -> Array:
     """Give the values of several requests as one array of shape ``(len(values), *spec.shape[1:])``.
 
+    A value alone is enough for a row of one: so does scikit-learn's converter declare the columns of a data frame.
+
     Raises:
         RequestError: a value has the wrong type or shape; the sentence names the field.
     """
-    if spec.kind == "f" and (numbers := _numbers(values, spec.shape[1:])) is not None:
+    shape = spec.shape[1:]
+    if shape == (1,):
+        values = [[value] if isinstance(value, _SINGLE) else value for value in values]
+    if spec.kind == "f" and (numbers := _numbers(values, shape)) is not None:
         return _in_type(numbers, spec)
     if bytes in map(type, values):
-        values = [_from_bytes(v, spec, spec.shape[1:]) if isinstance(v, bytes) else v for v in values]
+        values = [_from_bytes(v, spec, shape) if isinstance(v, bytes) else v for v in values]
     array = _array(values, spec)
-    _check_shape(array.shape[1:], spec.shape[1:], spec.name)
+    if not _fits(array.shape[1:], shape):
+        is_deeper = _fits(array.shape[2:], shape)
+        advice = ' (if that is one request, write {"batch": false} into scoring.json)' if is_deeper else ""
+        raise _misshapen(array.shape[1:], shape, spec.name, advice)
     return _in_type(array, spec)
 
 
@@ -64,7 +73,8 @@ def whole(value: object, spec: TensorSpec) -> Array:
     array = _array(value, spec)
     if spec.shape:  # else it is a single value, or the model does not say: ONNX Runtime knows
         array = array.reshape(_completed(array.shape, spec.shape))
-        _check_shape(array.shape, spec.shape, spec.name)
+        if not _fits(array.shape, spec.shape):
+            raise _misshapen(array.shape, spec.shape, spec.name)
     return _in_type(array, spec)
 
 
@@ -79,11 +89,10 @@ def shape_of(value: object) -> tuple[int, ...]:
     return (*shape, len(value)) if isinstance(value, bytes) else (*shape, *getattr(value, "shape", ()))
 
 
-def _check_shape(shape: tuple[int, ...], expected: Shape, name: str) -> None:
-    if not _fits(shape, expected):
-        wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
-        given = "×".join(map(str, shape)) or "a single value"
-        raise RequestError(f"the field {name} has the shape {given}: expected {wanted}")
+def _misshapen(shape: tuple[int, ...], expected: Shape, name: str, advice: str = "") -> RequestError:
+    wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
+    given = "×".join(map(str, shape)) or "a single value"
+    return RequestError(f"the field {name} has the shape {given}: expected {wanted}{advice}")
 
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:

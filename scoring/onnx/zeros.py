@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..predictions import SAMPLE
 from .field_map import FieldMap
+from .pictures import DOT, PictureInput
 from .specs import TensorSpec
 
 
@@ -34,9 +35,11 @@ def zero_request(inputs: Sequence[TensorSpec], fields: FieldMap | None, *, row: 
         value: object = {"tensor": zero, "map": {}}.get(spec.form, [])
         for size in reversed(spec.shape[1:] if row else spec.shape):
             value = [value] * (size or 1) if spec.form == "tensor" else value
-        entry = fields.fields_of(spec.name) if fields else None
+        entry = fields.inputs.get(spec.name) if fields else None
         if isinstance(entry, list):
             request |= {each.field: zero for each in entry}
+        elif isinstance(entry, PictureInput):
+            request[entry.field] = DOT
         else:
             request[entry.field if entry else spec.name] = value
     return request

@@ -17,8 +17,9 @@ from ..compat.finder import StandIns
 from ..compat.model_location import VARIABLE, set_model_dir
 from ..compat.old_libraries import put_back
 from ..compat.service_schema import FILE, with_service_schema
-from ..errors import ModelError, ScoringError, ScriptError
+from ..errors import ModelError, ScoringError, ScriptError, meant
 from ..execution.model_registry import LoadedModel, new_registry
+from ..execution.runtime_log import follow_our_log
 from ..merging.merge_policy import Merging
 from ..options import Options, current
 from ..predictions import SAMPLE, Outcome, Request
@@ -168,11 +169,14 @@ def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
     set_model_dir(directory)
     path = directory / name
     built_in: Kind | None = None
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path's own raises where the name is too long
         folder = find_mlflow(directory)
         models = os.environ.get(VARIABLE)
         has_model = any(directory.glob("*.onnx")) or (models is not None and any(Path(models).rglob("*.onnx")))
-        if name != "score.py" or not (folder or has_model):
+        if name != "score.py":
+            near = meant(name, [each.name for each in directory.glob("*.py")])
+            raise ScriptError(f"SCORING_SCRIPT is {name[:200]!r}, and there is no such file in {directory}{near}")
+        if not (folder or has_model):
             where = f"there is no {name}, no model.onnx and no MLmodel in {directory}"
             raise ScriptError(f"{where}: put one there or set SCORING_DIR")
         built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"
@@ -198,6 +202,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     try:
         put_back(directory, stand_ins.say)
         spec.loader.exec_module(module)
+        follow_our_log()
     except (Exception, SystemExit) as error:
         sentence = f"the scoring script does not import: {blame(error, directory)}{_hint(error, directory)}"
         raise ScriptError(sentence, own_traceback(error, directory)) from error

@@ -119,6 +119,11 @@ def test_what_is_in_it_scores(layout: Layout, directory: Path, base: str, tmp_pa
     root = tmp_path / "root"
     unpack(layout, made, root)
     assert not (root / "opt/scoring/runtime/module/packaging").exists()
+    command = root / "usr/local/bin/scoring-module"
+    assert (command.stat().st_mode & 0o777, command.read_text().split()[0]) == (
+        0o755,
+        f"#!/usr/local/bin/python{PYTHON}",
+    )
     app = root / "var/azureml-app"
     with gzip.open(TURBOFAN / "telemetry.jsonl.gz") as lines:
         (tmp_path / "in.jsonl").write_bytes(b"".join(next(lines) for _ in range(10)))

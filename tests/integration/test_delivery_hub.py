@@ -138,7 +138,7 @@ async def test_a_hub_that_confirms_slowly_but_steadily_is_not_dead(
 
 
 async def test_it_waits_for_a_hub_that_is_not_up_yet(answers: Answers, tmp_path: Path) -> None:
-    """The hub may start later than the module; until then it is not ready."""
+    """The hub may start later than the module; until then it is not ready, and says why."""
     async with EdgeHub(listen=free_address(), on_upstream=answers.take) as hub:
         restarting = asyncio.create_task(hub.restart(away=6.0))  # a busy machine takes seconds to start the module
         await asyncio.sleep(0.1)
@@ -146,11 +146,25 @@ async def test_it_waits_for_a_hub_that_is_not_up_yet(answers: Answers, tmp_path:
             async with asyncio.timeout(20):
                 while "cannot be reached, next try" not in module.log:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
-            assert (await module.get("/readyz"))[0] == 503
+            status, why = await module.get("/readyz")
+            assert (status, why.startswith("edgeHub cannot be reached, next try in ")) == (503, True)
+            assert "Error: " in why  # the SDK's own reason
             await restarting
             await send(hub, range(10))
             await answers.count(10, 10)
             assert (await module.get("/readyz"))[0] == 200
+
+
+async def test_a_variable_that_is_no_setting_is_in_the_log_and_among_the_facts(hub: EdgeHub, tmp_path: Path) -> None:
+    """It stops nothing: it may be somebody else's; the twin reports it, since nobody may ever read the log."""
+    said = "SCORING_BATCH_SIZE is no setting, did you mean SCORING_MAX_BATCH_SIZE?"
+    async with Module(hub.environment, tmp_path, SCORING_BATCH_SIZE=8, SCORING_LOG_FORMAT="edge") as module:
+        async with asyncio.timeout(20):
+            while (await module.get("/readyz"))[0] != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert f"[WRN] {said}\n" in module.log
+        assert f"<th>unknownSettings<td>{said}" in (await module.get("/"))[1]
+        assert await module.stop() == 0
 
 
 async def test_it_gives_up_after_the_time_out(answers: Answers, tmp_path: Path) -> None:

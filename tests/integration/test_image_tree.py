@@ -24,10 +24,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with what the image's runtime layer has."""
     folder = tmp_path_factory.mktemp("image")
     for entry in runtime():
+        place = folder / entry.path.removeprefix(f"{RUNTIME}/")
+        place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(entry.source, Path):
-            place = folder / entry.path.removeprefix(f"{RUNTIME}/")
-            place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(entry.source, place)
+        elif entry.source is not None:
+            place.write_bytes(entry.source)
+            place.chmod(entry.mode)
     return folder
 
 
@@ -57,8 +60,8 @@ async def test_the_module_runs_and_its_quarantine_is_listed(tree: Path, tmp_path
         assert await module.stop() == 0, module.log
     assert answers.firsts() == list(range(20))
     listed = command(tree, "quarantine", "list", "--journal-dir", tmp_path / "journal", cwd=tmp_path)
-    assert (listed.returncode, listed.stdout.count("\n"), listed.stderr) == (0, 1, "")
-    assert "m20" in listed.stdout
+    assert (listed.returncode, listed.stdout.count("  m20\n"), listed.stderr) == (0, 1, "")
+    assert "    body        {}" in listed.stdout
 
 
 def test_replay_and_check_work(tree: Path, tmp_path: Path, lines: Path) -> None:
@@ -77,6 +80,7 @@ def test_replay_and_check_work(tree: Path, tmp_path: Path, lines: Path) -> None:
         ["deploy", "--device", "edge-1"],
         ["manifest", "--help"],
         ["models"],
+        ["completion", "bash"],
         ["simulate", "--telemetry", "in.jsonl", "--", "true"],
     ],
 )
@@ -90,7 +94,27 @@ def test_help_offers_what_is_there_and_says_where_the_rest_is(tree: Path, tmp_pa
     offered = command(tree, "--help", cwd=tmp_path).stdout
     listed, _, below = offered.partition("Not in this image: ")
     assert re.findall(r"^ {4}([a-z]+)(?: +\S|$)", listed, re.MULTILINE) == ["run", "replay", "check", "quarantine"]
-    assert "simulate, init, models, build, push, manifest, deploy" in " ".join(below.split())
+    assert "simulate, init, models, build, push, manifest, deploy, completion" in " ".join(below.split())
+    for wrong, said in (
+        ("chek", "did you mean check? (choose from run, replay, check, quarantine)"),
+        ("bild", "mean build?"),
+    ):
+        assert said in command(tree, wrong, cwd=tmp_path).stderr
+
+
+def test_the_command_is_on_the_path(tree: Path, tmp_path: Path) -> None:
+    """So that `docker exec scoring scoring-module quarantine list` works; the Dockerfile makes the same file."""
+    path = f"{tree / 'usr/local/bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    asked = ["scoring-module", "quarantine", "list"]
+    environment = {"PATH": path, "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "SCORING_JOURNAL_DIR": str(tmp_path)}
+    said = subprocess.run(
+        [shutil.which(asked[0], path=path), *asked[1:]], env=environment, capture_output=True, check=False
+    )
+    assert (said.returncode, said.stderr.startswith(b"scoring-module: there is no journal in")) == (2, True)
+    lines = (Path(__file__).parents[2] / "Dockerfile").read_text().splitlines()
+    (printed,) = [line.split("&& ")[1] for line in lines if "> /usr/local/bin/scoring-module" in line]
+    made = subprocess.run(["sh", "-c", printed.partition(" > ")[0]], capture_output=True, check=True)
+    assert made.stdout == (tree / "usr/local/bin/scoring-module").read_bytes()
 
 
 def test_the_dockerfiles_context_leaves_out_the_same() -> None:

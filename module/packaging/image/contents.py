@@ -14,6 +14,7 @@ from .layers import Entry, folders_of
 APP = "var/azureml-app"
 MODELS = f"{APP}/azureml-models"
 RUNTIME = "opt/scoring/runtime"
+COMMAND = "usr/local/bin/scoring-module"
 JOURNAL = "var/lib/scoring"
 USER = 10001
 IGNORE_FILES = (".amlignore", ".dockerignore")
@@ -86,15 +87,19 @@ def _beside(files: dict[str, Path]) -> Model | None:
     return Model(", ".join(sorted(chosen)), 0, "", hash_of(hashes), size)
 
 
-def runtime() -> list[Entry]:
-    """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images or simulates edgeHub."""
+def runtime(python: str = "/usr/bin/env python3") -> list[Entry]:
+    """Give the entries of this runtime: ``module`` and ``scoring``, without what builds images or simulates edgeHub.
+
+    The command ``scoring-module`` is among them, on the PATH, run by this Python.
+    """
     entries = [
         Entry(f"{RUNTIME}/{package}/{name}", file)
         for package in ("module", "scoring")
         for name, file in walk(Path(str(resources.files(package))))
         if "__pycache__" not in name and not f"{package}/{name}".startswith(_WORKSHOP)
     ]
-    return [*entries, *folders_of(entries, RUNTIME)]
+    command = Entry(COMMAND, f"#!{python}\nfrom module.cli import main\n\nmain()\n".encode(), 0o755)
+    return [*entries, *folders_of(entries, RUNTIME), command]
 
 
 def key_of(entries: Sequence[Entry]) -> str:

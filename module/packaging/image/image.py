@@ -98,7 +98,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
-    layers = [*installed.layers, *_own_layers(layout, contents)]
+    layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
     described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
     bill = layout.put(described, sbom.MEDIA_TYPE)
     labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
@@ -117,10 +117,10 @@ def _default_base(python: str) -> str:
     return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
 
 
-def _own_layers(layout: Layout, contents: Contents) -> Iterator[Layer]:
+def _own_layers(layout: Layout, contents: Contents, python: str) -> Iterator[Layer]:
     """Give the layers of what is not from a package index, those of last time where nothing in them has changed."""
     for entries, purpose in (
-        (runtime(), "this runtime"),
+        (runtime(python), "this runtime"),
         (contents.model, "model"),
         (contents.script, "score.py and configuration"),
     ):

@@ -22,13 +22,21 @@ class Listener:
     """
 
     def __init__(self, address: str, connection: Callable[[], asyncio.Protocol]) -> None:
-        """Take an IP address or a name, whose server certificate is for localhost too; TLS 1.2 or later."""
+        """Take an IP address or a name, whose server certificate is for localhost too; TLS 1.2 or later.
+
+        Raises:
+            SettingsError: it is neither.
+        """
         self._address, self._connection = address, connection
         authority = trustme.CA()
         self.trust_bundle = authority.cert_pem.bytes().decode()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        authority.issue_cert(*{address, "localhost", "127.0.0.1"}).configure_cert(self._context)
+        try:
+            certificate = authority.issue_cert(*{address, "localhost", "127.0.0.1"})
+        except ValueError as error:  # those of the library that reads names are such, too
+            raise SettingsError(f"--listen {address!r} is neither an IP address nor a host name: {error}") from error
+        certificate.configure_cert(self._context)
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:

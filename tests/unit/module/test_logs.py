@@ -7,6 +7,8 @@ import logging.config
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,19 @@ def test_the_level_is_kept_and_libraries_speak_up_from_warnings_on(stream: io.St
         logging.getLogger(name).warning("%s warning", name)
     texts = [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()]
     assert texts == ["module.test info", "module.test warning", "azure.iot warning", "paho warning"]
+
+
+def test_what_cannot_be_written_is_dropped_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    """A full disk would get a traceback for each line; a record without a form is somebody's mistake, and is told."""
+    with Path("/dev/full").open("w") as full:
+        configure("info", "text", full)
+        logging.getLogger("module.test").error("lost")
+        assert capfd.readouterr().err == ""
+        logging.getLogger("module.test").error("%d", "no number")
+        assert "TypeError" in capfd.readouterr().err
+        configure("info", "text")
+        with suppress(OSError):
+            full.close()
 
 
 def test_a_kind_of_line_comes_once_in_a_while_and_says_how_many_it_held(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ import pytest
 from module.commands import replay
 from module.errors import SettingsError
 from module.offline import Tally
-from module.settings import Settings, describe, read
+from module.settings import Settings, describe, read, unknown
 from scoring.options import Options
 
 OPTIONS = ("body", *Options.__struct_fields__)
@@ -32,7 +32,7 @@ def test_every_setting_comes_from_its_variable(tmp_path: Path) -> None:
         {
             "SCORING_DIR": str(tmp_path),
             "SCORING_SCRIPT": "main.py",
-            "SCORING_ROUTES": '{"in": ["a", "b"], "*": []}',
+            "SCORING_ROUTES": '{"in": ["a", "b"], "*": ["c"]}',
             "SCORING_ROWS": "message",
             "SCORING_MAX_BATCH_SIZE": "32",
             "SCORING_MAX_DELAY_MS": "2.5",
@@ -42,7 +42,7 @@ def test_every_setting_comes_from_its_variable(tmp_path: Path) -> None:
             "UNRELATED": "x",
         }
     )
-    assert settings.routes == {"in": ["a", "b"], "*": []}
+    assert settings.routes == {"in": ["a", "b"], "*": ["c"]}
     assert (settings.script, settings.rows, settings.max_batch_size) == ("main.py", "message", 32)
     assert (settings.max_delay_ms, settings.http_port, settings.log_format) == (2.5, 0, "json")
     assert settings.model_name == "rul"
@@ -74,6 +74,15 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
         ("ROUTES", "{"),
         ("ROUTES", '{"in": "out"}'),
         ("ROUTES", "[]"),
+        ("ROUTES", " "),
+        ("ROUTES", '{"*":[]}'),
+        ("ROUTES", '{"*":["a"],"b":[""]}'),
+        ("ROUTES", '{"*":[" a"]}'),
+        ("ROUTES", '{"*":["a\\n"]}'),
+        ("ERRORS_OUTPUT", "   "),
+        ("NOTHING_OUTPUT", "nothing\t"),
+        ("PROVIDERS", ","),
+        ("PROVIDERS", " "),
         ("ROWS", "all"),
         ("DELIVERY", "exactly-once"),
         ("LOG_LEVEL", "loud"),
@@ -83,7 +92,8 @@ def test_a_value_that_does_not_fit_is_named(tmp_path: Path, name: str, value: st
     """One sentence with the variable and its value; exit 2."""
     with pytest.raises(SettingsError) as raised:
         read({"SCORING_DIR": str(tmp_path), f"SCORING_{name}": value})
-    assert str(raised.value).startswith(f"SCORING_{name} is '{value}': ")
+    assert str(raised.value).startswith(f"SCORING_{name} is {value!r}: ")
+    assert "regex" not in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
     assert raised.value.exit_code == 2
 
@@ -95,10 +105,42 @@ def test_a_choice_that_does_not_exist_names_those_that_do(tmp_path: Path, name: 
         read({"SCORING_DIR": str(tmp_path), f"SCORING_{name}": "other"})
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SCORING_BATCH_SIZE", ", did you mean SCORING_MAX_BATCH_SIZE?"),
+        ("SCORING_PROVIDER", ", did you mean SCORING_PROVIDERS?"),
+        ("SCORING_LOGLEVEL", ", did you mean SCORING_LOG_LEVEL?"),
+        ("SCORING_LAYUOT", ", did you mean SCORING_LAYOUT?"),
+        ("scoring_dir", ", did you mean SCORING_DIR?"),
+        ("SCORING_", ""),
+        ("SCORING_PORT_9600_TCP_ADDR", ""),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named_and_stops_nothing(tmp_path: Path, name: str, said: str) -> None:
+    """With the nearest that is one, without its value: it may be somebody else's secret."""
+    environment = {"SCORING_DIR": str(tmp_path), name: "s3cret", "UNRELATED": "x", "SCORING": "x"}
+    assert read(environment) == Settings(dir=tmp_path)
+    assert unknown(environment) == [f"{name} is no setting{said}"]
+
+
+def test_what_is_known_is_not_named_and_what_is_told_is_bounded() -> None:
+    """Those of the workshop are known, an empty one counts as not set, a hundred are told as ten."""
+    known = [*(row.name for row in describe()), "SCORING_BASE_IMAGE", "SCORING_MODEL_STORE", "SCORING_VENV"]
+    assert unknown(dict.fromkeys(known, "x") | {"SCORING_TYPO": ""}) == []
+    many = unknown({f"SCORING_{number}{'x' * 10_000}\x1b": "x" for number in range(100)})
+    assert (len(many), max(map(len, many)) < 200, "\x1b" in "".join(many)) == (10, True, False)
+
+
 def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
     """SCORING_DIR must be there."""
-    with pytest.raises(SettingsError, match=r"SCORING_DIR is .*/absent, which is no directory"):
+    with pytest.raises(SettingsError, match=r"SCORING_DIR is '.*/absent', which is no directory"):
         read({"SCORING_DIR": str(tmp_path / "absent")})
+    with pytest.raises(SettingsError, match=r"SCORING_DIR is 'a\\n', which is no directory"):
+        read({"SCORING_DIR": "a\n"})
+    with pytest.raises(SettingsError, match=r"SCORING_DIR is 'x+', which is no directory") as raised:
+        read({"SCORING_DIR": "x" * 10_000})
+    assert len(str(raised.value)) < 400
 
 
 def test_every_setting_is_described() -> None:
@@ -121,6 +163,16 @@ def test_a_relative_journal_means_the_folder_of_the_start(tmp_path: Path, monkey
     ("variable", "text", "sentence"),
     [
         ("SCORING_MODEL_NAME", "pump\udcff", "it holds bytes that are no UTF-8"),
+        ("SCORING_ROUTES", " ", "blanks are no value, leave it empty or write one"),
+        ("SCORING_JOURNAL_DIR", "\n", "blanks are no value, leave it empty or write one"),
+        ("SCORING_ROUTES", '{"*"', "it is not JSON: it ends too early"),
+        ("SCORING_ROUTES", "true", "expected a JSON object, got true or false"),
+        ("SCORING_PROVIDER_OPTIONS", '{"a":' * 100_000, "it is nested too deep"),
+        ("SCORING_MERGE", "x" * 100_000, f"SCORING_MERGE is '{'x' * 200}'…: expected one of off, prove, always"),
+        ("SCORING_ROUTES", '{"*":[]}', "expected a JSON array with at least one name, inside of it"),
+        ("SCORING_ROUTES", '{"*":[""]}', "expected a name that is not empty, inside of it"),
+        ("SCORING_ERRORS_OUTPUT", " a", "expected a name without control characters, and without blanks at its ends"),
+        ("SCORING_PROVIDERS", ",", "expected `auto` or a list such as `CUDA,CPU`"),
         ("SCORING_ROUTES", "{x}", "it is not JSON"),
         ("SCORING_UNWRAP", "yes", "expected one of 0, 1"),
         ("SCORING_MAX_WAITING", "many", "expected a whole number"),

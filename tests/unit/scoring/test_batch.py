@@ -1,15 +1,18 @@
 """When a batch is ready: on a clock that is set by hand."""
 
 import asyncio
+import re
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from unit_parts import Seen, batched_script, requests
 
 from scoring import batcher
-from scoring.batch import BatchLimits
+from scoring.batch import BatchLimits, batched
 from scoring.batcher import Batcher
 
 limits = st.builds(BatchLimits, st.integers(1, 512), st.floats(0, 60))
@@ -62,3 +65,24 @@ def test_after_that_delay_it_is_a_batch(waiting: int, oldest: float, limit: Batc
     """Whoever waits as long as it was told need not ask a third time."""
     delay = ready_in(waiting, oldest, limit) or 0.0
     assert (ready_in(waiting, oldest + delay, limit) or 0.0) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [
+        ({"maxsize": 3}, "@batched takes max_size, bisect, check, no maxsize, did you mean max_size?"),
+        ({"size": 3, "bisect": False}, "@batched takes max_size, bisect, check, no size"),
+        ({"max_size": 0}, "@batched has max_size=0: it must be a whole number, at least 1"),
+        ({"max_size": "3"}, "@batched has max_size='3': it must be a whole number, at least 1"),
+        ({"max_size": 2.5}, "@batched has max_size=2.5: it must be a whole number, at least 1"),
+    ],
+)
+def test_what_batched_does_not_take_is_named_with_what_it_does(given_: dict[str, Any], said: str) -> None:
+    """By the line of the script that a sentence names."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
+        batched(**given_)
+
+
+def test_a_size_without_its_name_is_told_its_name() -> None:
+    with pytest.raises(TypeError, match=re.escape("@batched(3) is unclear: write @batched(max_size=3)")):
+        batched(3)  # type: ignore[call-overload]

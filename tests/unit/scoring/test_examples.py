@@ -1,5 +1,6 @@
 """The examples do what their READMEs say: real data, real models, the public API."""
 
+import base64
 import gzip
 import importlib.util
 import json
@@ -14,12 +15,14 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from command import run
 
-from scoring import RequestError
+from scoring import OnnxModel, RequestError
 
 ROOT = Path(__file__).parents[3]
 TURBOFAN = ROOT / "examples" / "turbofan"
 ANOMALY = ROOT / "examples" / "anomaly"
+CAMERA = ROOT / "examples" / "camera"
 SENSORS = [f"Sensor{number}" for number in range(1, 22)]
 
 
@@ -138,6 +141,53 @@ def test_anomaly_script_is_a_classic_one(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {**json.loads(lines[0]), "anomaly": False, "score": predictions[0]["score"]} == predictions[0]
     assert all(p["anomaly"] is (p["score"] > 0.5) for p in predictions)
     assert sum(p["anomaly"] for p in predictions) == 101
+
+
+def test_camera_finds_the_parts_without_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most of them, in the frames' own pixels, counted by the report; a frame may be the body itself."""
+    pytest.importorskip("PIL", reason="needs the extra [images]")
+    requests = [json.loads(line) for line in telemetry(CAMERA)]
+    model = OnnxModel(CAMERA / "model.onnx")
+    predictions = model.predict(requests)
+    assert [list(each) for each in predictions] == [["camera", "frame", "parts"]] * 30
+    assert model.predict([base64.b64decode(requests[4]["image"])]) == [{"parts": predictions[4]["parts"]}]
+    picture = tmp_path / "camera.jpg"
+    upstream = write_upstream(tmp_path / "upstream.jsonl", predictions)
+    monkeypatch.setattr(sys, "argv", ["report.py", str(upstream), "-o", str(picture)])
+    load(CAMERA / "report.py").main()
+    found, there, frames, wrong = map(int, re.findall(r"\d+", capsys.readouterr().out.partition(", picture")[0]))
+    assert (there, frames) == (126, 30)
+    assert found >= 118
+    assert wrong <= 10
+    assert picture.read_bytes().startswith(b"\xff\xd8")
+
+
+def test_camera_sends_its_frames_as_they_are(tmp_path: Path) -> None:
+    """Messages of type image/jpeg through the module's own pipeline; one that is none goes to the errors output."""
+    pytest.importorskip("PIL", reason="needs the extra [images]")
+    frames = [json.loads(line)["image"] for line in telemetry(CAMERA)[:5]]
+    frames.insert(2, base64.b64encode(b"\xff\xd8\xff no picture").decode())
+    messages, out = tmp_path / "messages.jsonl", tmp_path / "out.jsonl"
+    system = {"content_type": "image/jpeg"}
+    messages.write_text("".join(json.dumps({"system": system, "base64": frame}) + "\n" for frame in frames))
+    ended = run("replay", "--messages", messages, "--scoring-dir", CAMERA, "-o", out, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["output"] for line in lines] == ["amlOutput"] * 2 + ["errors"] + ["amlOutput"] * 3
+    assert all(line["body"]["parts"] for line in lines if line["output"] == "amlOutput")
+    assert "the body is no JPEG or PNG: it begins with" in lines[2]["body"]["error"]["message"]
+
+
+def test_camera_truth_is_what_was_drawn() -> None:
+    """From its seeds, without training anew."""
+    pytest.importorskip("sklearn", reason="needs the extra [examples]")
+    train = load(CAMERA / "train.py")
+    scenes = [train.scene(np.random.default_rng(1000 + number)) for number in range(train.FRAMES)]
+    truth = json.loads((CAMERA / "truth.json").read_text())
+    drawn = [[(train.LABELS[label], *(round(edge, 1) for edge in box)) for label, *box in boxes] for _, boxes in scenes]
+    assert [[(each["label"], *each["box"]) for each in parts] for parts in truth] == drawn
 
 
 def test_anomalys_readme_shows_what_the_script_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,3 +23,10 @@ def test_half_a_surrogate_pair_is_refused_too(output: str | None, properties: di
     """JSON text can hold one, UTF-8 cannot."""
     with pytest.raises(UnicodeEncodeError):
         Prediction(1, output, properties)
+
+
+@pytest.mark.parametrize("output", [" ", " alerts", "alerts\n", "a\x00b"])
+def test_an_output_that_no_route_can_name_is_refused(output: str) -> None:
+    """Its messages would leave, and reach nobody."""
+    with pytest.raises(ValueError, match="as output, which no route can name"):
+        Prediction(1, output)

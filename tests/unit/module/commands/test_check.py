@@ -1,4 +1,4 @@
-"""`scoring-module check`: what it finds out, for people and as JSON; `scoring-module quarantine` beside it."""
+"""`scoring-module check`: what it finds out, for people and as JSON."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,6 @@ from typing import Any
 import pytest
 from command import run
 from script_cases import BROKEN
-from unit_parts import message
-
-from module.journal import Journal
 
 FIELDS = {
     *("ok", "directory", "script", "kind", "is_async", "max_size", "replaced", "model_dir", "models", "described"),
@@ -129,33 +126,3 @@ def test_a_sample_that_is_not_there_is_exit_2(scripts: Path, tmp_path: Path) -> 
         ended = run("check", "--scoring-dir", scripts / "classic", "--sample", name, cwd=tmp_path)
         assert ended.returncode == 2
         assert said in ended.stderr
-
-
-async def test_quarantine_lists_puts_back_and_drops(tmp_path: Path) -> None:
-    """The messages that could not be scored, by number."""
-    journal = Journal(tmp_path)
-    for name in ("m1", "m2", "m3"):
-        journal.offer([message({"x": 1}, name)])
-    seqs = [accepted.seq for accepted in await journal.take(3)]
-    await journal.done(seqs, dict.fromkeys(seqs, "x is no engine"))
-    await journal.release()
-    assert all(name in quarantine(tmp_path, "list") for name in ("m1", "m2", "m3", "x is no engine"))
-    assert json.loads(quarantine(tmp_path, "list", "--json", "--only", seqs[1]))["message_id"] == "m2"
-    assert quarantine(tmp_path, "replay", "--only", seqs[0]) == "1 put back\n"
-    assert quarantine(tmp_path, "drop", "--only", seqs[1]) == "1 dropped\n"
-    assert quarantine(tmp_path, "list").count("\n") == 1
-    assert quarantine(tmp_path, "drop") == "1 dropped\n"
-
-
-def quarantine(journal: Path, *arguments: object) -> str:
-    """Give what `scoring-module quarantine` prints."""
-    ended = run("quarantine", *arguments, "--journal-dir", journal, cwd=journal)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.decode()
-
-
-def test_quarantine_without_a_journal_is_exit_2(tmp_path: Path) -> None:
-    """The sentence names the setting."""
-    ended = run("quarantine", "list", "--journal-dir", tmp_path, cwd=tmp_path)
-    assert ended.returncode == 2
-    assert b"there is no journal in" in ended.stderr

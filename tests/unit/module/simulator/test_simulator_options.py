@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from module.errors import SettingsError
+from module.parser import Parser
 from module.simulator import Options, add_arguments, options_from
 
 
@@ -35,8 +36,9 @@ def test_the_command_keeps_its_own_options(telemetry: str) -> None:
     assert options.command == ("uv", "run", "--limit", "7", "--", "x")
 
 
-def test_the_help_teaches_with_an_example() -> None:
-    parser = argparse.ArgumentParser()
+def test_the_help_teaches_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    parser = Parser()
     add_arguments(parser)
     assert "--kill-every 3" in parser.format_help()
     assert "exit code: 0 every message is accounted for" in parser.format_help()

@@ -15,6 +15,7 @@ from scoring.onnx.input_fields import MISSING, Field, field_value, lookup
 from scoring.onnx.output_fields import Output, shown
 
 MESSAGE = {"machine": {"id": "m1", "temperature": 20.5, "axes": [1, 2]}, "speed": "7", "a.b": 3, "on": True, "no": None}
+MESSAGE["serial"] = str(2**62 + 1)
 
 
 @pytest.fixture
@@ -93,20 +94,45 @@ def test_what_is_not_named_goes_by_the_models_names(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ("{", r"scoring.json cannot be used: Input data was truncated"),
-        ({"input": {}}, r"scoring.json cannot be used: .*unknown field `input`"),
-        ({"inputs": {"x": {"field": "a", "skale": 1}}}, "unknown field `skale` - at `\\$.inputs"),
-        ({"outputs": {"class": {"top": 0}}}, "Expected `int` >= 1"),
-        ({"inputs": {"y": "a"}}, "does not fit the model: there is no input y, only x, k"),
-        ({"outputs": {"y": "a"}}, "does not fit the model: there is no output y, only scores, class"),
-        ({"inputs": {"x": ["a", "b"]}}, "it has 2 fields for the input x, which takes 3"),
+        ("{", "it is not JSON: it ends too early"),
+        ([], "expected a JSON object, got a JSON array"),
+        ({"input": {}}, r"there is no key 'input' \(did you mean inputs\?\), only batch, inputs, outputs, keep"),
+        (
+            {"inputs": {"x": {"field": "a", "skale": 1}}},
+            r"inputs.x has no key 'skale' \(did you mean scale\?\), only field, default, scale, offset, dtype",
+        ),
+        ({"inputs": {"x": ["a", {"field": 3}, "b"]}}, r"inputs.x\[1\].field: expected a text, got a whole number"),
+        ({"inputs": {"k": {"field": "a", "dtype": "flaot"}}}, "inputs.k.dtype: expected one of float, int, bool, str"),
+        (
+            {"inputs": {"k": {"field": "a", "scale": "2"}}},
+            "inputs.k.scale: expected a whole number or a number",
+        ),
+        (
+            {"outputs": {"class": [{"treshold": 1}]}},
+            r"outputs.class\[0\] has no key 'treshold' \(did you mean threshold",
+        ),
+        ({"outputs": {"class": {"top": 0}}}, "outputs.class.top: expected a whole number >= 1"),
+        ({"inputs": {"y": "a"}}, "the model has no input 'y', only x, k"),
+        ({"outputs": {"clas": "a"}}, r"the model has no output 'clas' \(did you mean class\?\), only scores, class"),
+        ({"inputs": {"x": ["a", "b"]}}, "inputs.x has 2 fields for an input that takes 3"),
+        ({"outputs": {"scores": {"boxes": "v7"}}}, "outputs.scores.boxes.layout: expected one of v5, v8, v10"),
+        (
+            {"outputs": {"scores": {"boxes": {"iuo": 1}}}},
+            r"boxes has no key 'iuo' \(did you mean iou\?\), only layout, ",
+        ),
+        ({"outputs": {"class": {"boxes": {}}}}, r"the output is any, and v8 is \(4 \+ any labels\) × any"),
+        ({"outputs": {"class": {"boxes": {}, "top": 1}}}, "outputs.class has boxes: say max and score there"),
+        (
+            {"inputs": {"x": {"decode": "image"}}},
+            "inputs.x: the input takes no single picture, but array any×3 of number",
+        ),
     ],
 )
 def test_what_does_not_fit_is_a_model_error(folder: Path, fields: object, sentence: str) -> None:
     """At start, in one sentence that says where."""
     with pytest.raises(ModelError, match=sentence) as raised:
         load(folder, fields)
-    assert str(folder / "scoring.json") in str(raised.value)
+    assert str(raised.value).startswith(f"{folder / 'scoring.json'} cannot be used: ")
 
 
 def test_a_fixed_first_dimension_is_no_batch_axis(folder: Path, models: Path) -> None:
@@ -143,6 +169,9 @@ def test_a_path_leads_through_objects_and_lists(path: str, value: object) -> Non
         ({"field": "machine.axes", "scale": 10, "offset": 1}, [11, 21]),
         ({"field": "machine.axes", "dtype": "bool"}, [True, True]),
         ({"field": "machine.temperature", "dtype": "str"}, "20.5"),
+        ({"field": "serial", "dtype": "int"}, 2**62 + 1),
+        ({"field": "serial", "dtype": "int", "scale": 2, "offset": -1}, 2**63 + 1),
+        ({"field": "speed", "dtype": "int", "scale": 0.5}, 4),
         ({"field": "no", "default": [0, 0]}, [0, 0]),
     ],
 )
@@ -154,7 +183,7 @@ def test_values_are_scaled_and_converted(field: dict[str, Any], value: object) -
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ({"field": "gone"}, r"the field gone is missing \(there: a\.b, machine, no, on, speed\)"),
+        ({"field": "gone"}, r"the field gone is missing \(there: a\.b, machine, no, on, serial, speed\)"),
         ({"field": "no"}, "the field no is null: send a value, or give it a default in scoring.json"),
         ({"field": "speed", "scale": 2}, "the field speed holds no number: '7'"),
         ({"field": "machine.id", "dtype": "float"}, "the field machine.id holds no float: 'm1'"),
@@ -183,6 +212,9 @@ SCORES = np.array([0.1, 0.7, 0.2])
         (SCORES, {"top": 9, "threshold": 0.2}, [{"label": 1, "score": 0.7}, {"label": 2, "score": 0.2}]),
         ({"a": 0.4, "b": 0.6}, {"threshold": 0.5}, ["b"]),
         ({"a": 0.4, "b": 0.6}, {"top": 1}, [{"label": "b", "score": 0.6}]),
+        ({"0": 0.4, "1": 0.6}, {"labels": ["fine", "worn"]}, {"fine": 0.4, "worn": 0.6}),
+        ({"1": 0.6, "0": 0.4}, {"labels": ["fine", "worn"], "top": 1}, [{"label": "worn", "score": 0.6}]),
+        (np.nan, {"threshold": 0.5}, None),
         ("text", {}, "text"),
     ],
 )
@@ -195,6 +227,8 @@ def test_how_an_output_is_shown(value: object, output: dict[str, Any], wanted: o
     ("value", "output", "sentence"),
     [
         (2, {"labels": ["a", "b"]}, "labels for y from 0 to 1: the model gave 2"),
+        ({"2": 0.5}, {"labels": ["a", "b"]}, "labels for y from 0 to 1: the model gave a score for 2"),
+        ({"setosa": 0.5}, {"labels": ["a", "b"]}, "labels for y from 0 to 1: the model gave a score for setosa"),
         (SCORES, {"labels": ["a", "b"]}, "has 2 labels for y, which has 3 scores"),
         (np.zeros((2, 2)), {"top": 1}, "asks for labels, top or threshold of y, which is no number"),
         ("a", {"threshold": 1}, "asks for labels, top or threshold of y"),
@@ -204,3 +238,14 @@ def test_what_cannot_be_shown_is_said(value: object, output: dict[str, Any], sen
     """scoring.json and the model do not agree."""
     with pytest.raises(RunError, match=sentence):
         shown(value, Output(**output), "y")
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_what_is_no_number_is_never_among_the_best(place: int) -> None:
+    """Wherever it stands, the others stay in order."""
+    scores = np.insert([0.2, 0.7], place, np.nan)
+    best = shown(scores, Output(top=3), "y")
+    assert isinstance(best, list)
+    assert [each["score"] for each in best[:2]] == [0.7, 0.2]
+    assert np.isnan(best[2]["score"])
+    assert shown(scores, Output(top=3, threshold=0.1), "y") == best[:2]

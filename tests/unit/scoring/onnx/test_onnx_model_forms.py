@@ -17,7 +17,7 @@ REAL, WHOLE, TEXT = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 Build = Callable[..., OnnxModel]
 
 
-def tensor(name: str, *shape: int | str, kind: int = REAL) -> ValueInfoProto:
+def tensor(name: str, *shape: int | str | None, kind: int = REAL) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
@@ -178,3 +178,101 @@ def test_a_missing_field_says_how_to_gather_it(build: Build) -> None:
         "input x: field 'x' or the bare value, array 3 of number (float32)",
         "output y: field 'y', array 3 of number (float32)",
     ]
+
+
+def test_a_column_of_a_data_frame_takes_a_value_alone(build: Build) -> None:
+    """skl2onnx declares each as [None, 1]; what comes as a row of one stays one, beside others."""
+    inputs = [tensor("age", None, 1), tensor("city", None, 1, kind=TEXT)]
+    nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in ("age", "city")]
+    model = build(nodes, inputs, [tensor("age_out", None, 1), tensor("city_out", None, 1, kind=TEXT)])
+    requests = [{"age": 4, "city": "a"}, {"age": [5.5], "city": ["b"]}, {"age": True, "city": ""}]
+    given = [{"age_out": 4.0, "city_out": "a"}, {"age_out": 5.5, "city_out": "b"}, {"age_out": 1.0, "city_out": ""}]
+    assert model.predict(requests) == given
+    assert describe(model)[:2] == [
+        "input age: field 'age', number (float32)",
+        "input city: field 'city', text (str)",
+    ]
+    with pytest.raises(RequestError, match=r"the field age is missing \(there: b\)$"):
+        model.predict([{"b": 1}])
+
+
+@pytest.mark.parametrize("with_maps", [True, False])
+def test_a_label_that_is_declared_as_one_has_a_batch_axis(
+    build: Build, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, *, with_maps: bool
+) -> None:
+    """As onnxmltools declares LightGBM's; ONNX Runtime's warning about it, a line a call, is not written."""
+    classes = {"classlabels_strings": ["a", "b"], "coefficients": [1.0, 0, 0, 1], "intercepts": [0.0, 0]}
+    linear = {"domain": "ai.onnx.ml", "multi_class": 1, "post_transform": "NONE", **classes}
+    nodes = [helper.make_node("LinearClassifier", ["x"], ["label", "p"], **linear)]
+    scores = tensor("p", "N", 2)
+    if with_maps:
+        nodes.append(zipmap(classlabels_strings=["a", "b"]))
+        scores = helper.make_value_info("scores", helper.make_sequence_type_proto(mapping(TEXT)))
+    model = build(nodes, [tensor("x", "N", 2)], [tensor("label", 1, kind=TEXT), scores])
+    given = model.predict([[0.25, 0.75], [1, 0], [0, 3]])
+    assert [each["label"] for each in given] == ["b", "a", "b"]
+    if with_maps:
+        assert given[1] == {"label": "a", "scores": {"a": 1.0, "b": 0.0}}
+    assert "onnxruntime" not in capfd.readouterr().err
+    with caplog.at_level("DEBUG"):
+        OnnxModel(model.path).predict([[0.25, 0.75], [1, 0]])
+    assert "Expected shape from model of {1}" in capfd.readouterr().err
+    OnnxModel(model.path)
+
+
+def test_a_single_value_beside_rows_is_not_shared(build: Build) -> None:
+    """In a model of ONNX ML an output of [1] may be a real one: each request gets its own."""
+    nodes = [
+        helper.make_node("Scaler", ["x"], ["y"], domain="ai.onnx.ml", scale=[2.0], offset=[0.0]),
+        helper.make_node("ReduceSum", ["y"], ["all"], keepdims=0),
+        helper.make_node("Unsqueeze", ["all", "first"], ["total"]),
+    ]
+    model = build(nodes, [tensor("x", "N", 2)], [tensor("y", "N", 2), tensor("total", 1)], first=np.array([0]))
+    assert [each["total"] for each in model.predict([[1, 2], [3, 4]])] == [6.0, 14.0]
+
+
+def axis_models() -> list[object]:
+    make = helper.make_node
+    sized = [make("Shape", ["x"], ["s"]), make("ReduceProd", ["s"], ["n"], keepdims=1), make("Sub", ["n", "n"], ["o"])]
+    baked = [*sized, make("Add", ["o", "shape"], ["to"]), make("Reshape", ["x", "to"], ["y"])]
+    return [
+        pytest.param([make("CumSum", ["x", "zero"], ["y"])], {"zero": np.array(0)}, id="a running sum"),
+        pytest.param([make("CumSum", ["x", "zero"], ["y"], reverse=1)], {"zero": np.array(0)}, id="and backwards"),
+        pytest.param([make("Softmax", ["x"], ["y"], axis=0)], {}, id="a share of all"),
+        pytest.param(baked, {"shape": np.array([1, 2])}, id="a shape written down for one"),
+    ]
+
+
+@pytest.mark.parametrize(("nodes", "constants"), axis_models())
+def test_requests_that_change_each_other_share_no_call(
+    build: Build, caplog: pytest.LogCaptureFixture, nodes: list[NodeProto], constants: dict[str, object]
+) -> None:
+    """The first dimension is free, and may be time: seen by running requests together and alone, said once."""
+    model = build(nodes, [tensor("x", "T", 2)], [tensor("y", "T", 2)], **constants)
+    requests: list[object] = [[1, 2], [3, 4], [5, 0.5]]
+    alone = [model.predict([request])[0]["y"] for request in requests]
+    for _ in range(2):
+        assert np.array_equal([each["y"] for each in model.predict(requests)], alone)  # type: ignore[arg-type]
+    assert not model.shares
+    assert (
+        len([line for line in caplog.messages if "changes what it gives for a request by those beside it" in line]) == 1
+    )
+    assert "batch: each request is a call of its own: in one call they change each other's outputs" in describe(model)
+    with pytest.raises(RequestError, match=r'3×2: expected 2 \(if that is one request, write \{"batch": false\} into'):
+        model.predict([requests])
+
+
+def test_scoring_json_may_say_that_requests_share_a_call(build: Build, tmp_path: Path) -> None:
+    """Who says so knows: nothing is tried."""
+    (tmp_path / "scoring.json").write_text('{"batch": true}')
+    model = build([helper.make_node("Softmax", ["x"], ["y"], axis=0)], [tensor("x", "T", 1)], [tensor("y", "T", 1)])
+    assert model.predict([[0], [0]]) == [{"y": 0.5}, {"y": 0.5}]
+    assert model.shares
+
+
+def test_a_model_is_measured_without_a_sample(build: Build) -> None:
+    """Where only the batch dimension is free, also beside a dimension of one and an input with a value of its own."""
+    inputs = [tensor("x", "N", 3), tensor("k", "N", 1), tensor("w", 1)]
+    nodes = [helper.make_node("Mul", ["x", "w"], ["xw"]), helper.make_node("Add", ["xw", "k"], ["y"])]
+    model = build(nodes, inputs, [tensor("y", "N", 3)], w=np.ones(1, np.float32))
+    assert model.loaded.plan.size > 1

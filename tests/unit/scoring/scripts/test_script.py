@@ -57,7 +57,7 @@ def test_neither_script_nor_model(tmp_path: Path) -> None:
     """The sentence names the file, the folder and the setting."""
     with pytest.raises(ScriptError, match=f"no score.py, no model.onnx and no MLmodel in {tmp_path}: .* SCORING_DIR"):
         load(tmp_path)
-    with pytest.raises(ScriptError, match=r"no other\.py"):
+    with pytest.raises(ScriptError, match=r"SCORING_SCRIPT is 'other\.py', and there is no such file in"):
         load(tmp_path, "other.py")
 
 
