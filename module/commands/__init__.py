@@ -5,6 +5,7 @@ What one needs is imported when it runs: the others start without it, and a sign
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
