@@ -18,7 +18,8 @@ result is suspect if it is
    results are no plain texts;
 6. None, if run() gives nothing only where an except clause of its own ends without return and raise.
 
-A list of one, and a text that is JSON, count as what is in them.
+A list of one, and a text that is JSON, count as what is in them. A text that stands in the script's file, outside of an
+except clause, is the script's own and no exception's. 0 and false are answers.
 """
 
 import ast
@@ -64,6 +65,7 @@ class Swallowed:
         with suppress(OSError, SyntaxError, ValueError):
             tree = ast.parse(Path(code.co_filename).read_bytes()) if code else tree
         self._returns_caught = any(map(_gives_back, _handlers(tree)))
+        self._own = frozenset(_own_texts(tree))
         self._none_is_caught = _drops(tree, getattr(inspect.unwrap(run), "__name__", ""))
         self._gives_values = False
 
@@ -75,25 +77,27 @@ class Swallowed:
         if isinstance(result, BaseException):
             return True
         if isinstance(result, str):
-            return self._returns_caught and (self._gives_values or reads_like_an_error(result))
+            is_own = result in self._own
+            return self._returns_caught and not is_own and (self._gives_values or reads_like_an_error(result))
         self._gives_values = True
         if isinstance(result, list | tuple) and len(result) == 2 and _says_failure(result[1]):
             told = _bare(result[0])
             is_pair = isinstance(result, tuple) and self._returns_caught
-            return bool(text := _text_in(told)) and (is_pair or reads_like_an_error(text))
+            return bool(text := _text_in(told, self._own)) and (is_pair or reads_like_an_error(text))
         return isinstance(result, dict) and self._is_in_fields(result)
 
     def _is_in_fields(self, result: Mapping[object, object]) -> bool:
         fields = {str(name).lower(): value for name, value in result.items()} if len(result) <= len(_BESIDE) else {}
-        if not fields or any(_is_there(fields[name]) for name in fields.keys() - _BESIDE):
+        others = [fields[name] for name in fields.keys() - _BESIDE if _is_there(fields[name])]
+        if not fields or not all(isinstance(each, int | float) and not each for each in others):
             return False
-        told = next((text for name in fields.keys() & _NAMES if (text := _text_in(fields[name]))), "")
+        told = next((text for name in fields.keys() & _NAMES if (text := _text_in(fields[name], self._own))), "")
         is_caught = bool(told) and self._returns_caught and reads_like_an_error(told)
         answers = [_bare(value) for name, value in fields.items() if name in _ANSWERS and _is_there(value)]
         if not is_caught and len(answers) == 1 and isinstance(answers[0], dict):
             return self._is_in_fields(answers[0])
         answered = [answer for answer in answers if isinstance(answer, str)]
-        if is_caught or len(answered) < len(answers):
+        if is_caught or others or len(answered) < len(answers):
             return is_caught
         failed = any(_says_failure(fields.get(name)) for name in _STATUS)
         failed = failed or any(fields.get(name) is False for name in ("success", "ok"))
@@ -101,7 +105,7 @@ class Swallowed:
         if told:
             is_honest = any(text.lower() not in _FAILED and not reads_like_an_error(text) for text in answered)
             return not is_honest and (failed or self._returns_caught or reads_like_an_error(told))
-        texts = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name]))]
+        texts = answered + [text for name in fields.keys() & _TELLS if (text := _text_in(fields[name], self._own))]
         if not texts or not (failed or self._returns_caught) or any(map(_says_well, map(fields.get, _STATUS))):
             return False
         return any(map(reads_like_an_error, texts)) or (failed and self._returns_caught)
@@ -218,12 +222,19 @@ def _says_well(status: object) -> bool:
 
 
 def _is_there(answer: object) -> bool:
-    """Say whether a field for an answer holds one; arrays have no truth of their own."""
-    return bool(answer) if isinstance(answer, str | list | tuple | dict | int | float | None) else True
+    """Say whether a field holds something: 0 and false are that."""
+    return bool(answer) if isinstance(answer, str | list | tuple | dict | None) else True
 
 
-def _text_in(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((text for text in inner if isinstance(text, str)), "")
+def _text_in(value: object, own: frozenset[str]) -> str:
+    """Give the first text in a value that is not one of the script's own; empty without one."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else (value,)
+    return next((text for text in inner if isinstance(text, str) and text and text not in own), "")
+
+
+def _own_texts(node: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child.value
+        elif not isinstance(child, ast.ExceptHandler):
+            yield from _own_texts(child)

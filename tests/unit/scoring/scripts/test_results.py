@@ -162,6 +162,7 @@ FLOAT = "could not convert string to float: 'x'"
 
 CAUGHT = [
     ValueError("x"),
+    [{"prediction": "", "error": FLOAT}, 400],
     {"error": FLOAT},
     {"errors": ["'rul'"], "message": "failed"},
     json.dumps({"error": FLOAT}),
@@ -211,6 +212,11 @@ CAUGHT_IF_GIVEN_BACK = [
     {"code": -1, "message": FLOAT},
     {"error": "the pump is broken", "request_id": "7"},
     {"prediction": -1, "error": FLOAT},
+    {"prediction": 0, "error": FLOAT},
+    {"score": 0.0, "error": FLOAT},
+    {"error": {"code": "", "message": "the pump is broken"}},
+    {"error": ["", "the pump is broken"]},
+    ({"result": "", "error": "the pump is broken"}, 500),
     [["list index out of range"]],
     ("the pump is broken", 400),
     "list index out of range",
@@ -252,6 +258,12 @@ HONEST = [
     {"error": "high", "engine": 3},
     {"id": 7, "error": 0.25, "timestamp": "2018-03-01"},
     {"error": False, "prediction": 3},
+    {"error": "high", "prediction": 0},
+    {"error": "high", "anomaly": 0},
+    {"error": "high", "prediction": False},
+    {"error": "bearing", "prediction": 0, "status": "failed"},
+    {"reason": "flow is not defined: pump off", "output": 0},
+    {"message": "value out of range", "prediction": 0.0},
     {"message": "temperature out of range", "status": "alert"},
     {"message": "the valve must be checked, not closed", "code": 0},
     {"msg": "pump failed: bearing", "status": "warning"},
@@ -325,6 +337,18 @@ def test_a_script_that_gives_values_gives_no_texts_by_intention(tmp_path: Path) 
     assert not memory.is_in("the model is cold")
     assert not memory.is_in([1.5])
     assert memory.is_in("the model is cold")
+
+
+def test_a_text_of_the_scripts_own_is_no_exceptions(tmp_path: Path) -> None:
+    """It stands in the file; what stands there in an except clause is said of what was caught."""
+    source = GIVES_BACK.replace("return d()", "return 'sensor off' if d else {'error': 'none'}")
+    memory = swallowed(source.replace("str(e)", "str(e) or 'failed: no reason'"), tmp_path)
+    assert not memory.is_in([1.5])
+    assert not memory.is_in("sensor off")
+    assert not memory.is_in({"error": "none", "id": 7})
+    assert memory.is_in("sensor broken")
+    assert memory.is_in({"error": "broken", "id": 7})
+    assert memory.is_in("failed: no reason")
 
 
 _ONLY_CAUGHT = [
