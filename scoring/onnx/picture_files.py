@@ -45,8 +45,10 @@ def _jpeg(data: bytes) -> tuple[bytes, int]:
         if kind == _SOS:
             return b"".join([*kept, _scans(data, start - 2)]), orientation(exif)
         at = start if kind in _ALONE else start + int.from_bytes(data[start : start + 2])
-        if at > len(data) or (at < start + 2 and kind not in _ALONE):
-            raise ValueError(f"the segment at byte {start} is cut off")
+        if at > len(data):
+            return b"".join([*kept, data[start - 2 :]]), 1  # Pillow says what is wrong with it
+        if at < start + 2 and kind not in _ALONE:
+            raise ValueError(f"the segment at byte {start} has a length below 2")
         if kind in _DECODING:
             kept.append(data[start - 2 : at])
         elif kind == 0xE1 and not exif and data.startswith(_EXIF, start + 2):
