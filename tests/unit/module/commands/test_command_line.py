@@ -211,3 +211,10 @@ def test_an_address_that_is_none_is_a_sentence(echo: Path, address: str) -> None
     assert ended.returncode == 2
     (line,) = ended.stderr.decode().splitlines()
     assert line.startswith(("scoring-module: --listen ", "scoring-module: port 8883 of "))
+
+
+def test_a_terminal_without_room_has_its_help(tmp_path: Path) -> None:
+    """Some say that they have one column, or none."""
+    for columns in (0, 1, 2):
+        ended = run("check", "--help", cwd=tmp_path, COLUMNS=columns)
+        assert (ended.returncode, ended.stderr) == (0, b"")
