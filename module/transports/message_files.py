@@ -21,10 +21,11 @@ import orjson
 
 from scoring.bodies.csv_rows import read_csv
 from scoring.bodies.forms import FORMS, read_content_type
-from scoring.errors import RequestError
+from scoring.errors import RequestError, meant
 
 from ..errors import SettingsError
 from ..messages import InputMessage
+from ..property_bag import SYSTEM_PROPERTIES
 
 JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
@@ -187,6 +188,10 @@ def _message(path: Path, number: int, line: bytes) -> InputMessage:
         body = bytes(parsed.body)
         if (parsed.base64 is None) == (not body):
             raise msgspec.ValidationError("it needs either a body or a base64")
+        names = sorted(SYSTEM_PROPERTIES.values())
+        if unknown := sorted(parsed.system.keys() - names):
+            known = meant(unknown[0], names) or f", it may have {', '.join(names)}"
+            raise msgspec.ValidationError(f"system has the unknown name {unknown[0]}{known}")
         kind = parsed.system.get("content_type", "")
         if kind and body.startswith(b'"') and read_content_type(kind).form is not FORMS["json"]:
             body = msgspec.json.decode(body, type=str).encode()

@@ -225,8 +225,13 @@ def _placed(
         width, height = (max(1, round(side * min(ratios))) for side in picture)
         content = width, height
     elif resize == "crop":
-        left, top = ((side - outer / max(ratios)) / 2 for side, outer in zip(picture, size, strict=True))
-        part = (left, top, picture[0] - left, picture[1] - top)
+        # As torchvision does it: the other side is cut to whole pixels, and the corner of what is kept rounded to them.
+        tight = ratios.index(max(ratios))
+        whole = [max(outer, size[tight] * side // picture[tight]) for outer, side in zip(size, picture, strict=True)]
+        whole[tight] = size[tight]
+        left, top = (round((side - outer) / 2) for side, outer in zip(whole, size, strict=True))
+        x, y = (inner / side for inner, side in zip(picture, whole, strict=True))
+        part = (left * x, top * y, (left + size[0]) * x, (top + size[1]) * y)
     zoom = content[0] / (part[2] - part[0]), content[1] / (part[3] - part[1])
     offset = (size[0] - content[0]) // 2 - part[0] * zoom[0], (size[1] - content[1]) // 2 - part[1] * zoom[1]
     return content, part, View(*picture, zoom, offset)

@@ -33,7 +33,8 @@ def zero_request(inputs: Sequence[TensorSpec], fields: FieldMap | None, *, row: 
             continue
         zero: object = {"U": "", "b": False, "f": 0.0}.get(spec.kind, 0)
         value: object = {"tensor": zero, "map": {}}.get(spec.form, [])
-        for size in reversed(spec.shape[1:] if row else spec.shape):
+        sizes = spec.shape[1:] if row else spec.shape
+        for size in reversed(() if row and sizes == (1,) else sizes):  # a column's value stands alone
             value = [value] * (size or 1) if spec.form == "tensor" else value
         entry = fields.inputs.get(spec.name) if fields else None
         if isinstance(entry, list):

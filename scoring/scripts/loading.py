@@ -219,6 +219,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
 def _init(init: Callable[[], object], directory: Path) -> None:
     try:
         settle(init())
+        current_loop()  # asyncio.run() leaves none
     except ModelError:
         raise
     except (Exception, SystemExit) as error:

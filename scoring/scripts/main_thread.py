@@ -13,7 +13,7 @@ _here = threading.local()
 def current_loop() -> asyncio.AbstractEventLoop:
     """Give the event loop that ``asyncio.get_event_loop()`` gives on this thread from now on: one for all scripts.
 
-    What was closed, as some scripts do at the end of a call, is made anew.
+    What was closed, at import or in ``init()``, is made anew.
     """
     loop: asyncio.AbstractEventLoop | None = getattr(_here, "loop", None)
     if loop is None or loop.is_closed():

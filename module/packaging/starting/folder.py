@@ -4,12 +4,15 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import SettingsError
 from ..models.trees import draft_folder
 from .pickled import read_pickle
+
+_SMALLEST = 16
+"""Pixels of a side from which on an input of one or three channels is taken for pictures."""
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -55,7 +58,9 @@ def _around_nothing(draft: Path, _model: Path | None = None) -> list[str]:
 
 def _around_onnx(draft: Path, model: Path) -> list[str]:
     from scoring.errors import ScoringError  # noqa: PLC0415 - ONNX Runtime, for such a model only
+    from scoring.onnx.boxes import class_names  # noqa: PLC0415
     from scoring.onnx.model import OnnxModel  # noqa: PLC0415
+    from scoring.onnx.pictures import DOT  # noqa: PLC0415
     from scoring.onnx.zeros import zero_request  # noqa: PLC0415
 
     shutil.copyfile(model, draft / "model.onnx")
@@ -66,29 +71,55 @@ def _around_onnx(draft: Path, model: Path) -> list[str]:
         loaded = OnnxModel(draft / "model.onnx")
     except ScoringError as error:
         raise SettingsError(f"--from {model} cannot be used: {error}") from error
+    names = class_names(loaded.session.get_modelmeta().custom_metadata_map)
+    boxes = {spec.name: {"boxes": form} for spec in loaded.outputs if (form := _layout(spec.shape, len(names)))}
+    pictures = {spec.name: found for spec in loaded.inputs if (found := _picture(spec.shape, is_fit=bool(boxes)))}
     mapped = {
-        "inputs": {spec.name: spec.name for spec in loaded.inputs},
-        "outputs": {spec.name: spec.name for spec in loaded.outputs},
+        "inputs": {spec.name: pictures.get(spec.name, spec.name) for spec in loaded.inputs},
+        "outputs": {spec.name: boxes.get(spec.name, spec.name) for spec in loaded.outputs},
         "keep": [],
     }
     (draft / "scoring.json").write_text(json.dumps(mapped, indent=2) + "\n", encoding="utf-8")
-    _sample(draft, zero_request(loaded.inputs, None, row=loaded.batches))
-    _environment(draft, [])
+    _sample(draft, zero_request(loaded.inputs, None, row=loaded.batches) | dict.fromkeys(pictures, DOT))
+    _environment(draft, ["pillow"] if pictures else [])
+    notes = [f"{name} looks like pictures: see docs/onnx.md for resize, mean, std and scale" for name in pictures]
     return [
         "scoring.json: left of each colon the model's name, right of it the field of your messages; keep: fields that "
         "are copied into the prediction",
+        *notes,
         "sample.json holds zeros: put one of your messages there",
     ]
+
+
+def _picture(shape: Sequence[int | None], *, is_fit: bool) -> dict[str, object]:
+    """Give what scoring.json says of an input that has the shape of pictures; nothing if it has not."""
+    if len(shape) not in (3, 4):
+        return {}
+    for layout, channels, sides in (("NCHW", shape[-3], shape[-2:]), ("NHWC", shape[-1], shape[-3:-1])):
+        if channels in (1, 3) and all(side is not None and side >= _SMALLEST for side in sides):
+            form = {"decode": "image", "layout": layout, "channels": "L" if channels == 1 else "RGB"}
+            return {**form, "resize": "fit" if is_fit else "stretch"}
+    return {}
+
+
+def _layout(shape: Sequence[int | None], classes: int) -> str:
+    """Give the layout of an output of boxes, in a model whose metadata names its classes; empty if it is none."""
+    if not classes or len(shape) != 3:
+        return ""
+    layouts = {"v8": shape[1] == 4 + classes, "v5": shape[2] == 5 + classes, "v10": shape[2] == 6}
+    return next((layout for layout, fits in layouts.items() if fits), "")
 
 
 def _around_pickle(draft: Path, model: Path) -> list[str]:
     found = read_pickle(model)
     shutil.copyfile(model, draft / model.name)
-    script = (_TEMPLATES / "pickled.py").read_text(encoding="utf-8")
-    (draft / "score.py").write_text(script.replace('"MODEL"', json.dumps(model.name)), encoding="utf-8")
+    template = _TEMPLATES / ("pickled_frame.py" if found.names else "pickled.py")
+    script = template.read_text(encoding="utf-8").replace('"MODEL"', json.dumps(model.name))
+    (draft / "score.py").write_text(script.replace('["COLUMNS"]', repr(found.names)), encoding="utf-8")
     _environment(draft, found.requirements)
-    _sample(draft, {"data": [[0.0] * found.features]})
-    return [*found.notes, "a pickle runs code as it is loaded: use only one that you trust"]
+    _sample(draft, {"data": [dict.fromkeys(found.names, 0.0) if found.names else [0.0] * found.features]})
+    notes = ["sample.json holds zeros: put one of your messages there, with texts where the model takes texts"]
+    return [*found.notes, *notes, "a pickle runs code as it is loaded: use only one that you trust"]
 
 
 _WRITERS: dict[str, Callable[[Path, Path], list[str]]] = {

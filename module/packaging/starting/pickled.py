@@ -30,6 +30,12 @@ _DISTRIBUTIONS = {
 # A text stands in a pickle with its length before it, a global by protocol 3 and before as a line; a number follows the
 # name of its attribute. XGBoost keeps its own in UBJSON, as a text.
 _LIBRARY = re.compile(rb"(?:\x8c.|X....|c)(%s)[.\n\x94q]" % "|".join(_DISTRIBUTIONS).encode(), re.DOTALL)
+_TEXT = re.compile(rb"\x8c(.)|X(....)", re.DOTALL)
+_LIST = re.compile(rb"\](?:\x94|q.|r....)?\(?", re.DOTALL)
+_MOST_NAMES = 1 << 20
+"""Bytes in which the names of columns are looked for."""
+
+_MEMO = re.compile(rb"(?:\x94|q.|r....)?", re.DOTALL)
 _VERSION = re.compile(rb"_sklearn_version(?:\x94|q.|r....)?(?:\x8c(.)|X(....))", re.DOTALL)
 _FEATURES = re.compile(rb"n_features(?:_in_)?(?:\x94|q.|r....)?(?:K(.)|M(..)|J(....))", re.DOTALL)
 _FEATURES_AS_TEXT = re.compile(rb"num_feature[^0-9]{1,12}([0-9]{1,9})")
@@ -43,11 +49,13 @@ class Pickled:
         requirements: pip requirement lines, pinned where the pickle or this environment names a version.
         notes: a sentence for each version that is a guess.
         features: how many numbers a row has; 1 where the pickle does not say.
+        names: of the columns, if the model was fitted on a data frame.
     """
 
     requirements: list[str] = field(default_factory=lambda: ["joblib", "numpy"])
     notes: list[str] = field(default_factory=list)
     features: int = 0
+    names: list[str] = field(default_factory=list)
 
 
 def read_pickle(path: Path) -> Pickled:
@@ -93,7 +101,25 @@ def read_pickle(path: Path) -> Pickled:
     if not 0 < found.features <= MOST_FEATURES:
         found.features = 1
         found.notes.append("write a row as long as your model's into sample.json: the pickle does not say its length")
+    if (begin := data.find(b"feature_names_in_")) >= 0:
+        found.names = _texts(data, begin, found.features)
+        found.requirements += ["pandas"] if found.names else []
     return found
+
+
+def _texts(data: bytes, begin: int, count: int) -> list[str]:
+    """Give the first list in a pickle that holds so many texts and nothing else; [] if there is none."""
+    for start in _LIST.finditer(data, begin, begin + _MOST_NAMES):
+        texts: list[str] = []
+        end = start.end()
+        while len(texts) < count and (found := _TEXT.match(data, end)):
+            end = found.end() + _number(found)
+            texts.append(data[found.end() : end].decode(errors="replace"))
+            memo = _MEMO.match(data, end)
+            end = memo.end() if memo else end
+        if len(texts) == count and data[end : end + 1] in (b"a", b"e"):
+            return texts
+    return []
 
 
 def _number(match: re.Match[bytes]) -> int:

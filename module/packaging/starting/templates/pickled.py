@@ -15,5 +15,5 @@ def init():
 
 def run(raw_data):
     """Runs for every message; raw_data is the message's body as text."""
-    rows = np.array(json.loads(raw_data)["data"])  # fitted with names: pandas.DataFrame(rows, columns=[...])
+    rows = np.array(json.loads(raw_data)["data"])
     return model.predict(rows).tolist()

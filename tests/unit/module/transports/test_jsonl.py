@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from module.errors import SettingsError
 from module.inbox import MemoryInbox
 from module.messages import InputMessage, OutputMessage
+from module.property_bag import SYSTEM_PROPERTIES
 from module.transports import message_files
 from module.transports.jsonl import JsonLines, message_line
 from module.transports.message_files import arriving, may_wait, read_messages, read_telemetry
@@ -107,7 +108,10 @@ def test_telemetry_of_an_empty_file_is_nothing(tmp_path: Path) -> None:
     assert list(read_telemetry(tmp_path / "empty.jsonl", "leaf")) == []
 
 
-@given(body=st.binary(), system=st.dictionaries(st.text(), st.text()), properties=st.dictionaries(st.text(), st.text()))
+NAMES = st.sampled_from(sorted(SYSTEM_PROPERTIES.values()))
+
+
+@given(body=st.binary(), system=st.dictionaries(NAMES, st.text()), properties=st.dictionaries(st.text(), st.text()))
 def test_a_whole_message_a_line(
     tmp_path_factory: pytest.TempPathFactory, body: bytes, system: dict[str, str], properties: dict[str, str]
 ) -> None:
@@ -164,6 +168,15 @@ def test_a_line_that_is_no_message_is_named(tmp_path: Path, bad: str) -> None:
     path.write_text(f'{{"body": 1}}\n{bad}\n')
     with pytest.raises(SettingsError, match=r"messages\.jsonl line 2 is not a message: .*; a line is {\"input\", "):
         list(read_messages(path))
+
+
+def test_a_system_property_that_nothing_reads_is_refused_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    """The SDK's own spelling would leave the body's content type unsaid."""
+    path = tmp_path / "messages.jsonl"
+    for name, sentence in (("contentType", "did you mean content_type"), ("x", "it may have content_encoding, ")):
+        path.write_bytes(orjson.dumps({"system": {name: "text/csv"}, "body": 1}))
+        with pytest.raises(SettingsError, match=f"line 1 is not a message: .* unknown name {name}, {sentence}"):
+            list(read_messages(path))
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from scoring import RequestError
 from scoring.bodies.codecs import Body, decode
 from scoring.errors import ModelError
 from scoring.onnx import pictures
-from scoring.onnx.pictures import DOT, Picture, PictureInput, several
+from scoring.onnx.pictures import DOT, Picture, PictureInput, _placed, several
 from scoring.onnx.specs import TensorSpec
 
 Image = pytest.importorskip("PIL.Image", reason="needs the extra [images]")
@@ -104,6 +104,19 @@ def test_resizing_is_pillows(picture: tuple[int, int]) -> None:
         difference = np.abs(take(saved(source))[0].astype(int) - np.asarray(wanted).astype(int))
         assert difference.max() <= 1, resize
         assert difference.mean() < 0.1, resize
+
+
+@pytest.mark.parametrize(("width", "height"), [(70, 120), (200, 150), (333, 97), (64, 65), (50, 40)])
+def test_a_crop_is_torchvisions(width: int, height: int) -> None:
+    """Resize(64) and CenterCrop(64): the longer side cut to whole pixels, the corner rounded; one level of rounding."""
+    source = Image.fromarray(np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8))
+    whole = (64, int(64 * height / width)) if width < height else (int(64 * width / height), 64)
+    left, top = (round((side - 64) / 2) for side in whole)
+    expected = source.resize(whole, Image.Resampling.BILINEAR).crop((left, top, left + 64, top + 64))
+    _, part, view = _placed((width, height), (64, 64), "crop")
+    cut = source.resize((64, 64), Image.Resampling.BILINEAR, part)
+    assert np.abs(np.asarray(cut, np.int16) - np.asarray(expected, np.int16)).max() <= 1
+    assert view.undo(np.array([[0.0, 0.0, 64.0, 64.0]]))[0] == pytest.approx(part, abs=1e-9)
 
 
 def test_a_large_jpeg_is_decoded_smaller() -> None:

@@ -49,6 +49,7 @@ def loaded(folder: Path, source: str) -> Script:
         "def init(): pass\ndef run(data): return asyncio.get_event_loop().run_until_complete(work())",
         "def init(): pass\ndef run(data): return asyncio.run(work())",
         "async def init(): pass\ndef run(data): return asyncio.get_event_loop().run_until_complete(work())",
+        "def init(): asyncio.run(work())\ndef run(data): return asyncio.get_event_loop().run_until_complete(work())",
         "def init(): asyncio.get_event_loop().close()\nasync def run(data): return await work()",
         "def init(): pass\ndef run(data):\n    loop = asyncio.new_event_loop()\n    asyncio.set_event_loop(loop)\n"
         "    try: return loop.run_until_complete(work())\n    finally: loop.close()",

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 import yaml
+from onnx import TensorProto, helper, numpy_helper, save_model
 from sklearn.linear_model import LinearRegression
 
 from module.errors import SettingsError
@@ -58,6 +61,46 @@ def test_a_pickle_gets_a_script_and_the_version_that_made_it(tmp_path: Path) -> 
     found = checked(tmp_path / "new")
     assert found["kind"] == "classic"
     assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [[0.0, 0.0, 0.0]]}
+
+
+@pytest.mark.parametrize("columns", [["temp (°C)"], ["a", "vib.rms"], ["one", "two", "three"]])
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_pickle_of_a_data_frame_gets_its_columns(tmp_path: Path, columns: list[str], protocol: int) -> None:
+    data = pandas.DataFrame(
+        [[float(row + column) for column in range(len(columns))] for row in range(4)], columns=columns
+    )
+    model = LinearRegression().fit(data, range(4))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model, protocol))
+    start_folder(tmp_path / "new", tmp_path / "model.pkl")
+    assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [dict.fromkeys(columns, 0.0)]}
+    assert "pandas" in read(tmp_path / "new" / "myenv.yml").requirements
+    assert checked(tmp_path / "new")["answers"] == [json.dumps(model.predict(data[:1] * 0).tolist())]
+
+
+def test_a_model_of_pictures_decodes_them(tmp_path: Path, models: Path) -> None:
+    _, notes = start_folder(tmp_path / "new", models / "conv" / "model.onnx")
+    mapped = json.loads((tmp_path / "new" / "scoring.json").read_text())
+    assert mapped["inputs"] == {"x": {"decode": "image", "layout": "NCHW", "channels": "RGB", "resize": "stretch"}}
+    assert read(tmp_path / "new" / "myenv.yml").requirements == ["pillow"]
+    assert any("x looks like pictures" in note for note in notes)
+    assert checked(tmp_path / "new")["scored"] == 1
+
+
+@pytest.mark.parametrize(("shape", "layout"), [((1, 6, 40), "v8"), ((1, 40, 7), "v5"), ((1, 40, 6), "v10")])
+def test_an_export_of_ultralytics_gives_boxes(tmp_path: Path, shape: tuple[int, ...], layout: str) -> None:
+    """The names of its classes are in its metadata."""
+    pictures = helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, 32, 32))
+    found = helper.make_tensor_value_info("output0", TensorProto.FLOAT, shape)
+    value = numpy_helper.from_array(np.zeros(shape, np.float32))
+    graph = helper.make_graph([helper.make_node("Constant", [], ["output0"], value=value)], "g", [pictures], [found])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"names": "{0: 'nut', 1: 'bolt'}"})
+    save_model(model, tmp_path / "model.onnx")
+    start_folder(tmp_path / "new", tmp_path / "model.onnx")
+    mapped = json.loads((tmp_path / "new" / "scoring.json").read_text())
+    assert mapped["outputs"] == {"output0": {"boxes": layout}}
+    assert mapped["inputs"]["images"]["resize"] == "fit"
+    assert checked(tmp_path / "new")["answers"] == ['{"output0":[]}']
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

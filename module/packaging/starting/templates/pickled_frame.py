@@ -1,0 +1,21 @@
+"""Scores rows with a pickled model fitted on a data frame: {"data": [{...}, ...]} gives one prediction a row."""
+
+import json
+from pathlib import Path
+
+import joblib
+import pandas
+
+COLUMNS = ["COLUMNS"]
+
+
+def init():
+    """Runs once, at start. Unpickling runs code that the file names: load only files that you trust."""
+    global model
+    model = joblib.load(Path(__file__).with_name("MODEL"))
+
+
+def run(raw_data):
+    """Runs for every message; raw_data is the message's body as text."""
+    rows = pandas.DataFrame(json.loads(raw_data)["data"], columns=COLUMNS)
+    return model.predict(rows).tolist()
