@@ -118,7 +118,8 @@ class Prediction(msgspec.Struct, frozen=True):
             raise ValueError(f"a Prediction has {self.output!r} as output, which no route can name")
         for name in self.properties:
             if not name or name.startswith(_RESERVED):
-                raise ValueError(f"a Prediction has a property called {name!r}: {_RESERVED} begins those of the system")
+                said = f"a Prediction has a property called {name!r}"
+                raise ValueError(f"{said}: give it a name that does not begin with {_RESERVED}, as the system's do")
         # A script may pass on all that came, from another module like this one too.
         return self.output or None, {
             name: text for name, text in self.properties.items() if name not in (RESPONSE, SUSPECT)

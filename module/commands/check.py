@@ -134,7 +134,8 @@ def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: s
     finally:
         process.kill()
         with suppress(ProcessLookupError, PermissionError):  # nobody is left of it
-            os.killpg(process.pid or 0, signal.SIGKILL)
+            if process.pid:  # 0 would be our own
+                os.killpg(process.pid, signal.SIGKILL)
     return trial
 
 
