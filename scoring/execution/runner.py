@@ -17,7 +17,7 @@ from ..options import Options
 from .calibration import measure, repeated, setups
 from .calibration_cache import Cache
 from .cores import cpu_threads
-from .mixing import is_mixing
+from .mixing import is_mixing, mixes_made_up
 from .model_registry import LoadedModel
 from .plan import CPU, Measurement, Plan, Setup, choose
 from .providers import UnusableError, mentions, nodes_on, wanted
@@ -91,13 +91,27 @@ class Runner:
             self._use(self._unmeasured(CPU))
         self.is_ready = True
 
-    def prove(self, rows: Feeds) -> None:
+    def prove(self, rows: Feeds, *, made_up: bool = False) -> None:
         """Run rows together and alone; if they change each other's outputs, each is a call of its own from now on.
+
+        Args:
+            rows: two rows or more.
+            made_up: whether the first of them is run beside made-up ones too.
 
         Raises:
             Exception: what ONNX Runtime raises if the model does not take a row.
         """
-        if self.shares and is_mixing(lambda feeds: self.calls([lambda: feeds])[0], rows):
+
+        def run(feeds: Feeds) -> list[Any]:
+            return self.calls([lambda: feeds])[0]
+
+        first = {name: array[:1] for name, array in rows.items()}
+        if self.shares and (is_mixing(run, rows) or (made_up and mixes_made_up(run, first))):
+            self.keep_apart()
+
+    def keep_apart(self) -> None:
+        """Make each row a call of its own from now on, and say so."""
+        if self.shares:
             self.shares = False
             _log.warning(
                 "%s changes what it gives for a request by those beside it, so that each is a call of its own: write "

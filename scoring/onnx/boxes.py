@@ -22,6 +22,7 @@ from .tensors import Shape
 
 Layout = Literal["v5", "v8", "v10"]
 Share = Annotated[float, Meta(ge=0, le=1)]
+_MOST_CLASSES = 2**31
 _Reals = npt.NDArray[np.float64]
 
 
@@ -39,7 +40,7 @@ class Boxes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "v8"
     score: Share = 0.25
     iou: Share = 0.45
-    max: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    max: Annotated[int, Meta(ge=1, le=1000)] = 100
 
     def misfit(self, shape: Shape, labels: Sequence[str]) -> str:
         """Say why an output of a shape has no such boxes, with those labels; empty if it has."""
@@ -97,10 +98,11 @@ def detections(value: object, boxes: Boxes, labels: Sequence[str], of: str, view
 
 
 def _candidates(table: Any, boxes: Boxes) -> tuple[_Reals, _Reals, npt.NDArray[np.int64]]:
-    """Give corners, score and class of the boxes that reach the score; a box that is no number is none."""
+    """Give corners, score and class of the boxes that reach the score; one that is no number or negative is none."""
     rows, certain = (table.T, table[4:].max(axis=0)) if boxes.layout == "v8" else (table, table[:, 4])
     rows = rows[certain >= boxes.score].astype(np.float64)
     if boxes.layout == "v10":
+        rows = rows[(rows[:, 5] >= 0) & (rows[:, 5] < _MOST_CLASSES)]
         corners, scores, classes = rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64)
     else:
         chances = rows[:, 4:] if boxes.layout == "v8" else rows[:, 5:] * rows[:, 4:5]
@@ -109,6 +111,7 @@ def _candidates(table: Any, boxes: Boxes) -> tuple[_Reals, _Reals, npt.NDArray[n
         half = rows[:, 2:4] / 2
         corners = np.concatenate([rows[:, :2] - half, rows[:, :2] + half], axis=1)
     good = (scores >= boxes.score) & np.isfinite(corners).all(axis=1)
+    good &= (corners[:, 2:] >= corners[:, :2]).all(axis=1)
     return corners[good], scores[good], classes[good]
 
 

@@ -88,6 +88,8 @@ def _converted(value: object, field: Field) -> object:
     if field.dtype == "str":
         return value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if isinstance(value, str) and field.dtype is not None:
+        if "_" in value:
+            raise ValueError("Python reads 1_0 as 10")
         is_whole = field.dtype == "int" and _WHOLE.fullmatch(value)
         value = int(value) if is_whole else float(value)  # a float has 53 bits, a whole number may have more
     if not isinstance(value, int | float):

@@ -29,7 +29,7 @@ from .wide_values import from_ort, to_ort
 from .zeros import sample, zero_request
 
 _FEW, _TRIES = 3, 8
-"""Requests that, with the last, show whether they may share a call; batches that are searched for some that differ."""
+"""Requests that, with the last, show whether they may share a call; batches of such as differ that show it."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +67,12 @@ class OnnxModel:
         self.inputs = [spec_of(i.name, i.type, i.shape) for i in session.get_inputs()]
         self.outputs = [spec_of(o.name, o.type, o.shape) for o in session.get_outputs()]
         self.defaults = [spec_of(i.name, i.type, i.shape) for i in session.get_overridable_initializers()]
+        for spec in self.inputs:
+            if spec.form == "map" and spec.dtype != np.float32:
+                found = f"the model's {spec.name} is a map of {spec.dtype.name}"
+                raise ModelError(
+                    f"{found}: ONNX Runtime takes from Python those of float32 only, so convert it with them"
+                )
         classes = class_names(session.get_modelmeta().custom_metadata_map)
         self.fields = read_field_map(self.path.with_name("scoring.json"), self.inputs, self.outputs, classes)
         for picture in self.fields.pictures if self.fields else ():
@@ -80,6 +86,8 @@ class OnnxModel:
         if self.fields is not None and self.fields.batch is not None:
             self.batches = self.fields.batch
         self._unproved = _TRIES if self.batches and (self.fields is None or self.fields.batch is None) else 0
+        if self._unproved and mentions(self.path, b"DynamicQuantize"):  # Linear, MatMul, LSTM: one scale for a call
+            self._runner.keep_apart()
         self._names = [spec.name for spec in self.outputs]
         self._only = len(self.inputs) == 1
         self._varies = any(None in spec.shape[1:] for spec in self.inputs)
@@ -118,12 +126,11 @@ class OnnxModel:
 
     def _shared(self, requests: Sequence[object]) -> list[Any]:
         """Run requests in as few calls as pay; the first ones that differ show whether they may share one at all."""
-        if self._unproved and len(requests) > 1:
-            self._unproved -= 1
+        if self._unproved and self._runner.shares and len(requests) > 1:
             feeds = self._rows([*requests[:_FEW], requests[-1]])
             if any(not np.array_equal(array[:1], array[-1:]) for array in feeds.values()):
                 self._runner.prove(feeds)
-                self._unproved = 0
+                self._unproved -= 1
         return self._runner.rows(lambda part: self._rows(requests[part]), len(requests))
 
     def _rows(self, requests: Sequence[object]) -> dict[str, Any]:
@@ -149,7 +156,15 @@ class OnnxModel:
     def _singles(self, requests: Sequence[object]) -> list[dict[str, object]]:
         calls = [partial(self._whole, request) for request in requests]
         outputs = self._run(lambda: self._runner.calls(calls), calls[0])
-        return [dict(zip(self._names, map(unpacked, each), strict=True)) for each in outputs]
+        free = any(None in spec.shape for spec in self.inputs)
+        lists = [free and spec.shape == (None,) for spec in self.outputs]
+        return [
+            {
+                name: unpacked(value, is_list=is_list)
+                for name, value, is_list in zip(self._names, each, lists, strict=True)
+            }
+            for each in outputs
+        ]
 
     def _whole(self, request: object) -> dict[str, Any]:
         feeds = {spec.name: fed(value_of(request, spec, only_input=self._only), spec) for spec in self.inputs}
@@ -166,7 +181,7 @@ class OnnxModel:
             if first is not None and not self._runner.is_ready:
                 feeds = first()
                 if self._unproved:
-                    self._runner.prove(repeated(feeds, 2))
+                    self._runner.prove(repeated(feeds, 2), made_up=True)
                 self._runner.prepare(feeds, batches=self.batches and self._runner.shares)
             return run()
         except (InvalidArgument, RuntimeError) as error:  # RuntimeError: no such value fits into the type

@@ -1,14 +1,16 @@
 """Requests ↔ what a session takes and gives: fields by input name in, outputs by name out."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import RequestError
 from .specs import TensorSpec
-from .tensors import Array, whole
+from .tensors import Array, stack, whole
 
-_CASTS: dict[str, tuple[type, ...]] = {"f": (float, int), "i": (int,), "u": (int,), "b": (bool,), "U": (str,)}
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 def value_of(request: object, spec: TensorSpec, *, only_input: bool) -> object:
@@ -66,15 +68,17 @@ def fed(value: object, spec: TensorSpec) -> object:
 def _map(value: object, spec: TensorSpec) -> object:
     if not isinstance(value, Mapping) or not value:
         raise RequestError(f"the field {spec.name} holds no object with entries: expected {spec.describe(row=False)}")
-    key = int if spec.key == "int64" else str
-    right = _CASTS[spec.kind]
-    odd = next((k for k, v in value.items() if not isinstance(v, right)), None)
+    if spec.key == "int64" and (odd_key := next((k for k in value if not _is_int64(k)), None)) is not None:
+        raise RequestError(f"the field {spec.name} has the name {odd_key!s:.40}: expected {spec.describe(row=False)}")
+    odd = next((k for k, v in value.items() if not isinstance(v, int | float)), None)
     if odd is not None:
         raise RequestError(f"the field {spec.name} has at {str(odd)[:40]} no {spec.dtype.name}")
-    try:
-        return {key(k): right[0](v) for k, v in value.items()}
-    except (ValueError, OverflowError) as error:
-        raise RequestError(f"the field {spec.name} holds {error}: expected {spec.describe(row=False)}") from None
+    values = stack([*value.values()], replace(spec, shape=(None,), form="tensor"))
+    return dict(zip(map(int if spec.key == "int64" else str, value), values.tolist(), strict=True))
+
+
+def _is_int64(name: object) -> bool:
+    return _WHOLE.fullmatch(str(name)) is not None and -(2**63) <= int(str(name)) < 2**63
 
 
 def rows(tensor: Array | list[dict[object, object]]) -> Sequence[object]:
@@ -84,10 +88,15 @@ def rows(tensor: Array | list[dict[object, object]]) -> Sequence[object]:
     return tensor.reshape(-1).tolist() if tensor.ndim == 1 or tensor.shape[1:] == (1,) else list(tensor)
 
 
-def unpacked(value: object) -> object:
-    """Give the output of a call that is one request: a number if it is one, dicts with names as keys, arrays else."""
+def unpacked(value: object, *, is_list: bool = False) -> object:
+    """Give the output of a call that is one request: a number if it is one, dicts with names as keys, arrays else.
+
+    Args:
+        value: the output.
+        is_list: whether it is as long as the request, so that one number is a list too.
+    """
     if isinstance(value, np.ndarray):
-        return value.item() if value.size == 1 else value
+        return value.item() if value.size == 1 and not is_list else value
     if isinstance(value, list):
         return [unpacked(each) if isinstance(each, dict) else each for each in value]
     return _named(value) if isinstance(value, dict) else value

@@ -19,6 +19,7 @@ from ..errors import ModelError, RequestError
 from ..execution.cores import cpu_threads
 from ..options import Options, current
 from .input_fields import MISSING, lookup, missing
+from .picture_files import reduced
 from .specs import TensorSpec
 from .tensors import Array
 
@@ -27,6 +28,20 @@ DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kc
 
 _GREY = 114
 """What is left free around a picture that is made to fit, as the YOLO models were trained."""
+
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What undoes EXIF's orientations, by Pillow's names."""
+
+_FIRST_ASIDE = 5
+"""From this orientation on height and width change places."""
 
 _MOST_THREADS = 4
 """Pictures that are decoded at a time: one of the largest allowed takes four bytes a pixel."""
@@ -126,7 +141,7 @@ class PictureInput:
             raise missing(request, self.field, value)
         if isinstance(value, str):
             try:
-                value = binascii.a2b_base64(value.partition(",")[2] if value.startswith("data:") else value)
+                value = binascii.a2b_base64(value.partition(",")[2] if value[:5].lower() == "data:" else value)
             except ValueError as error:
                 raise RequestError(f"{where} is not base64: {error}") from None
         if not isinstance(value, bytes):
@@ -142,22 +157,25 @@ class PictureInput:
         """Give the pixels ``[height, width, channels]`` in the input's size."""
         pillow, most = _pillow(), int(current(Options).max_body_mb * 2**20)
         try:
-            with pillow.Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+            needed, held = reduced(data)
+            with pillow.Image.open(io.BytesIO(needed), formats=("JPEG", "PNG")) as image:
                 if (sides := image.width * image.height) <= most:
-                    return self._resized(image)
+                    return self._resized(image, held)
         except pillow.UnidentifiedImageError:
             raise RequestError(f"{where} is no JPEG or PNG: it begins with {data[:8]!r}") from None
+        except pillow.Image.DecompressionBombError:
+            sides = "far too many"
         except Exception as error:  # whatever a decoder meets in a damaged file
             raise RequestError(f"{where} is a picture that cannot be decoded: {error}") from None
         raise RequestError(f"{where} is a picture of {sides} pixels, of {most} at most: raise SCORING_MAX_BODY_MB")
 
-    def _resized(self, image: Any) -> tuple[npt.NDArray[np.uint8], View]:
+    def _resized(self, image: Any, held: int) -> tuple[npt.NDArray[np.uint8], View]:
         pillow, channels, size = _pillow(), self.picture.channels, (self._width, self._height)
         whole, need = image.size, 2 * max(size)
         image.draft("L" if channels == "L" else None, (need, need))  # a JPEG can be decoded smaller
-        reduced = image.size
-        pillow.ImageOps.exif_transpose(image, in_place=True)
-        whole = whole if image.size == reduced else whole[::-1]
+        if held in _TURNS:
+            image = image.transpose(pillow.Image.Transpose[_TURNS[held]])
+        whole = whole if held < _FIRST_ASIDE else whole[::-1]
         content, part, view = _placed(whole, size, self.picture.resize)
         box = tuple(edge * now / was for edge, now, was in zip(part, image.size * 2, whole * 2, strict=True))
         if image.mode.startswith("I"):  # 16 bits, of which convert() would cut the upper ones
@@ -190,7 +208,7 @@ def _threads() -> ThreadPoolExecutor:
 @cache
 def _pillow() -> ModuleType:
     try:
-        import PIL.ImageOps  # noqa: PLC0415 - only for models that take pictures
+        import PIL.Image  # noqa: PLC0415 - only for models that take pictures
     except ImportError:
         raise ModelError(
             "it needs Pillow: pip install 'iotedge-scoring-module[images]', in an image pillow in myenv.yml"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+import numpy as np
 
 from ..errors import ModelError
 from ..options import misfit
@@ -104,14 +105,24 @@ def _outputs(entry: object, where: str, spec: TensorSpec, classes: Sequence[str]
 
 def _output(entry: object, where: str, spec: TensorSpec, classes: Sequence[str]) -> Output:
     if not isinstance(entry, dict) or entry.get("boxes") is None:
-        return _read(entry, Output, where, "name")
+        output = _read(entry, Output, where, "name")
+        if output.threshold is None:
+            return output
+        return msgspec.structs.replace(output, threshold=_in_type(output.threshold, spec))
     boxes = _read(entry["boxes"], Boxes, f"{where}.boxes", "layout")
+    boxes = msgspec.structs.replace(boxes, score=_in_type(boxes.score, spec))
     output = _read({"labels": list(classes)} | entry | {"boxes": boxes}, Output, where)
     if output.top is not None or output.threshold is not None:
         raise ModelError(f"{where} has boxes: say max and score there, not top and threshold")
     if wrong := boxes.misfit(spec.shape, output.labels) if spec.form == "tensor" else "no tensor":
         raise ModelError(f"{where}.boxes do not fit: the output is {wrong}")
     return output
+
+
+def _in_type(bound: float, spec: TensorSpec) -> float:
+    """Give a bound as the output's type has it: 0.7 of a float32 is less than 0.7, and is to reach it."""
+    with np.errstate(over="ignore"):
+        return float(np.asarray(bound).astype(spec.dtype)) if spec.dtype.kind == "f" else bound
 
 
 def _read(entry: object, kind: type[T], where: str, short: str = "") -> T:

@@ -16,7 +16,7 @@ Shape = tuple[int | None, ...]
 
 _NOUNS = {"f": "numbers", "i": "whole numbers", "u": "whole numbers", "b": "true or false", "U": "texts"}
 _NUMBERS: set[type] = {float, int, bool}
-_SINGLE = int | float | str | np.generic
+_SINGLE = int | float | str | np.generic | None
 _MAX_DEPTH = 64  # dimensions that numpy has at most
 _MAX_EXACT = 2**53
 
@@ -37,6 +37,8 @@ def stack(values: Sequence[object], spec: TensorSpec) -> Array:
     if bytes in map(type, values):
         values = [_from_bytes(v, spec, shape) if isinstance(v, bytes) else v for v in values]
     array = _array(values, spec)
+    if not array.size:
+        array = array.reshape(len(values), *_completed(array.shape[1:], shape))
     if not _fits(array.shape[1:], shape):
         is_deeper = _fits(array.shape[2:], shape)
         advice = ' (if that is one request, write {"batch": false} into scoring.json)' if is_deeper else ""
@@ -116,9 +118,19 @@ def _array(value: object, spec: TensorSpec) -> Array:
     """
     as_objects = spec.kind == "U" or _has_text(value)
     try:
-        return np.array(value, dtype=object if as_objects else None)
+        array = np.array(value, dtype=object if as_objects else None)
+        if spec.kind == "u" and array.dtype.kind == "f" and np.any(array >= _MAX_EXACT):
+            return _exact(np.array(value, dtype=object), array)
     except ValueError:
         raise RequestError(f"the field {spec.name} is ragged: its rows differ in length") from None
+    return array
+
+
+def _exact(numbers: Array, rounded: Array) -> Array:
+    """Give whole numbers as they are, where numpy made them floats: it does so from 2**63 on beside smaller ones."""
+    if all(isinstance(number, int) and 0 <= number < 2**64 for number in numbers.flat):
+        return numbers.astype(np.uint64)
+    return rounded
 
 
 def _has_text(value: object) -> bool:
@@ -141,6 +153,8 @@ def _from_bytes(data: bytes, spec: TensorSpec, shape: Shape) -> Array | bytes:
         each = f"{spec.dtype.name} takes {spec.dtype.itemsize} each"
         raise RequestError(f"the field {spec.name} has {len(data)} bytes: {each}")
     array = np.frombuffer(data, spec.dtype)
+    if spec.kind == "b" and data.strip(b"\0\1"):
+        raise RequestError(f"the field {spec.name} has a byte that is neither 0 nor 1: expected {_NOUNS['b']}")
     try:
         return array.reshape([-1 if size is None else size for size in shape])
     except ValueError:
@@ -156,6 +170,8 @@ def _in_type(array: Array, spec: TensorSpec) -> Array:
 def _cast(array: Array, spec: TensorSpec) -> Array:
     """Give the array in the model's type if no value changes by it beyond rounding to the type's precision."""
     kind, wanted = array.dtype.kind, spec.kind
+    if kind == "O" and wanted in "iuf" and all(isinstance(number, int | float) for number in array.flat):
+        raise _beyond(spec)
     if kind not in "iufb" or wanted == "U" or (wanted == "b" and kind != "b"):
         raise RequestError(f"the field {spec.name} holds {_describe(array, wanted)}: expected {_NOUNS[wanted]}")
     with np.errstate(over="ignore", invalid="ignore"):
@@ -170,8 +186,12 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
         back = cast.astype(np.int8) if is_wide(spec.dtype) else cast
         same = np.array_equal(back, array) and not (kind == "f" and np.any(np.abs(array) >= _MAX_EXACT))
     if not same:
-        raise RequestError(f"the field {spec.name} holds a number that is no {spec.dtype.name}")
+        raise _beyond(spec)
     return cast
+
+
+def _beyond(spec: TensorSpec) -> RequestError:
+    return RequestError(f"the field {spec.name} holds a number that is no {spec.dtype.name}")
 
 
 def _describe(array: Array, wanted: str) -> str:

@@ -31,7 +31,7 @@ def to_ort(array: Array) -> onnxruntime.OrtValue:
 
 
 def from_ort(value: onnxruntime.OrtValue, dtype: np.dtype[np.generic]) -> Array:
-    """Give ONNX Runtime's value as an array of a type."""
+    """Give ONNX Runtime's value as an array; of a type that numpy lacks, which no message holds, in a wider one."""
     if not is_wide(dtype):
         return np.asarray(value.numpy())
     octets = np.frombuffer(ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes()), np.uint8)
@@ -39,4 +39,5 @@ def from_ort(value: onnxruntime.OrtValue, dtype: np.dtype[np.generic]) -> Array:
     if bits < 8:
         each = np.unpackbits(octets, bitorder="little").reshape(-1, bits)[: prod(value.shape())]
         octets = np.packbits(each, axis=1, bitorder="little").reshape(-1)
-    return octets.view(dtype).reshape(value.shape())
+    wider = np.int8 if dtype.name.startswith(("int", "uint")) else np.float32
+    return octets.view(dtype).reshape(value.shape()).astype(wider)

@@ -499,7 +499,7 @@ from scoring import batched
 def init(): pass
 @batched
 def run(requests):
-    return [{"error": "could not convert string to float: 'x'"} if r["n"] == 1 else r["n"] for r in requests]
+    return [{"error": f"could not convert string to float: {'x'!r}"} if r["n"] == 1 else r["n"] for r in requests]
 """
     (line,) = replayed(tmp_path, script, [[{"n": 0}, {"n": 1}, {"n": 2}]])
     assert line["body"] == [0, {"error": "could not convert string to float: 'x'"}, 2]

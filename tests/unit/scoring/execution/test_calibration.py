@@ -51,7 +51,7 @@ def test_the_second_start_measures_nothing(models: Path, kept: Path, monkeypatch
     assert all(int(size) > 0 and cost > 0 for each in measured for size, cost in each["alone"].items())
     runs = counted_runs(monkeypatch)
     second = OnnxModel(models / "conv" / "model.onnx").loaded
-    assert 1 <= runs.total() <= 10
+    assert 1 <= runs.total() <= 14
     assert (second.plan, second.provider) == (first.plan, first.provider)
     OnnxModel(models / "affine" / "model.onnx")
     assert len(json.loads(kept.read_bytes())) == 2

@@ -106,6 +106,16 @@ def test_what_is_no_number_is_no_box() -> None:
     assert detections(table[:, :0], Boxes(), ["a"], "y", None) == []
 
 
+def test_a_box_that_cannot_be_is_none() -> None:
+    """A negative width hides no other box; a class that is no number, or none that there is, has no label."""
+    table = np.array([[100, 100, -50, 50, 0.9], [10, 10, 4, 4, 0.8], [300, 300, 10, 10, 0.7]], np.float32)
+    found: Any = detections(table.T, Boxes(), [], "y", None)
+    assert [each["score"] for each in found] == [0.8, 0.7]
+    rows = [[0, 0, 5, 5, 0.9, kind] for kind in (np.nan, 1e30, -1, np.inf, 3)] + [[5, 5, 0, 0, 0.9, 1]]
+    found = detections(np.array(rows, np.float32), Boxes(layout="v10"), [], "y", None)
+    assert [each["label"] for each in found] == [3]
+
+
 @pytest.mark.parametrize(
     ("shape", "boxes", "labels", "sentence"),
     [

@@ -14,7 +14,14 @@ from scoring.onnx.describe import describe
 from scoring.onnx.input_fields import MISSING, Field, field_value, lookup
 from scoring.onnx.output_fields import Output, shown
 
-MESSAGE = {"machine": {"id": "m1", "temperature": 20.5, "axes": [1, 2]}, "speed": "7", "a.b": 3, "on": True, "no": None}
+MESSAGE = {
+    "odd": "1_0",
+    "machine": {"id": "m1", "temperature": 20.5, "axes": [1, 2]},
+    "speed": "7",
+    "a.b": 3,
+    "on": True,
+    "no": None,
+}
 MESSAGE["serial"] = str(2**62 + 1)
 
 
@@ -183,10 +190,11 @@ def test_values_are_scaled_and_converted(field: dict[str, Any], value: object) -
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ({"field": "gone"}, r"the field gone is missing \(there: a\.b, machine, no, on, serial, speed\)"),
+        ({"field": "gone"}, r"the field gone is missing \(there: a\.b, machine, no, odd, on, serial, speed\)"),
         ({"field": "no"}, "the field no is null: send a value, or give it a default in scoring.json"),
         ({"field": "speed", "scale": 2}, "the field speed holds no number: '7'"),
         ({"field": "machine.id", "dtype": "float"}, "the field machine.id holds no float: 'm1'"),
+        ({"field": "odd", "dtype": "int"}, "the field odd holds no int: '1_0'"),
         ({"field": "machine", "dtype": "int"}, "the field machine holds no int"),
     ],
 )
@@ -238,6 +246,12 @@ def test_what_cannot_be_shown_is_said(value: object, output: dict[str, Any], sen
     """scoring.json and the model do not agree."""
     with pytest.raises(RunError, match=sentence):
         shown(value, Output(**output), "y")
+
+
+def test_a_score_that_is_the_threshold_reaches_it(folder: Path) -> None:
+    """0.7 as the model has it, a float32, is a little less than 0.7."""
+    model = load(folder, {"outputs": {"scores": {"threshold": 0.7, "labels": ["a", "b", "c"]}}})
+    assert model.predict([{"x": [0.7, 0.69, 0.71], "k": 1}]) == [{"scores": ["a", "c"]}]
 
 
 @pytest.mark.parametrize("place", range(3))

@@ -9,7 +9,9 @@ import pytest
 from onnx import NodeProto, TensorProto, TypeProto, ValueInfoProto, helper, numpy_helper
 
 from scoring import OnnxModel, RequestError
-from scoring.errors import RunError
+from scoring.bodies.plain_values import encode
+from scoring.errors import ModelError, RunError
+from scoring.execution import runner
 from scoring.onnx.describe import describe
 from scoring.onnx.wide_values import from_ort, to_ort
 
@@ -21,10 +23,10 @@ def tensor(name: str, *shape: int | str | None, kind: int = REAL) -> ValueInfoPr
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def mapping(key: int) -> TypeProto:
+def mapping(key: int, value: int = REAL) -> TypeProto:
     kind = TypeProto()
     kind.map_type.key_type = key
-    kind.map_type.value_type.tensor_type.elem_type = REAL
+    kind.map_type.value_type.tensor_type.elem_type = value
     return kind
 
 
@@ -98,6 +100,30 @@ def test_a_map_is_an_object(build: Build, key: int, vocabulary: dict[str, object
         model.predict([{"x": {"1": "a"}}])
     with pytest.raises(RequestError, match="the field x holds no object with entries: expected an object of number"):
         model.predict([{"x": {}}])
+    with pytest.raises(RequestError, match="the field x holds a number that is no float32"):
+        model.predict([{"x": {"1": 1e39}}])
+    for name in ("1_0", str(2**70)) if key == WHOLE else ():
+        with pytest.raises(RequestError, match=f"the field x has the name {name}: expected an object of number"):
+            model.predict([{"x": {name: 1}}])
+
+
+def test_a_map_that_python_cannot_give_is_refused_at_start(build: Build) -> None:
+    """ONNX Runtime makes every dict one of float32."""
+    node = helper.make_node("DictVectorizer", ["x"], ["y"], domain="ai.onnx.ml", string_vocabulary=["a"])
+    given = helper.make_value_info("x", mapping(TEXT, TensorProto.DOUBLE))
+    with pytest.raises(ModelError, match="the model's x is a map of float64: ONNX Runtime takes from Python"):
+        build([node], [given], [tensor("y", 1, 1, kind=TensorProto.DOUBLE)])
+
+
+def test_a_list_of_any_length_stays_a_list(build: Build, tmp_path: Path) -> None:
+    """Also where it has one number; a single one that never is more stays a number."""
+    (tmp_path / "scoring.json").write_text('{"batch": false}')
+    nodes = [helper.make_node("Abs", ["x"], ["y"]), helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1)]
+    model = build(nodes, [tensor("x", "T")], [tensor("y", "T"), tensor("sum", 1)])
+    for values in ([5.0], [5.0, 6.0], []):
+        (prediction,) = model.predict([values])
+        assert np.array_equal(prediction["y"], values)  # type: ignore[arg-type]
+        assert prediction["sum"] == sum(values)
 
 
 def test_a_sequence_is_a_list_of_arrays(build: Build) -> None:
@@ -160,7 +186,9 @@ def test_types_that_numpy_lacks_are_packed_as_onnx_packs_them(name: str, size: i
     ml_dtypes = pytest.importorskip("ml_dtypes")
     array = np.array([1, 0, -1, 1, 0, 1, -2, 1][:size]).astype(getattr(ml_dtypes, name))
     value = to_ort(array)
-    assert from_ort(value, array.dtype).tolist() == array.tolist()
+    given = from_ort(value, array.dtype)
+    assert given.tolist() == array.tolist()
+    assert encode(given) == encode(array.tolist())
     packed = numpy_helper.from_array(array).raw_data
     assert ctypes.string_at(value.data_ptr(), value.tensor_size_in_bytes()) == packed
 
@@ -260,6 +288,77 @@ def test_requests_that_change_each_other_share_no_call(
     assert "batch: each request is a call of its own: in one call they change each other's outputs" in describe(model)
     with pytest.raises(RequestError, match=r'3×2: expected 2 \(if that is one request, write \{"batch": false\} into'):
         model.predict([requests])
+
+
+def label_models() -> list[object]:
+    make = helper.make_node
+    centred = [make("ReduceMean", ["x", "zero"], ["mean"]), make("Sub", ["x", "mean"], ["z"])]
+    spread = [make("Mul", ["z", "z"], ["zz"]), make("ReduceMean", ["zz", "zero"], ["v"]), make("Sqrt", ["v"], ["s"])]
+    far = [*centred, *spread, make("Div", ["z", "s"], ["d"]), make("ReduceMax", ["d", "one"], ["m"], keepdims=0)]
+    best = [*centred, make("ArgMax", ["z"], ["y"], axis=1, keepdims=0)]
+    above = [*centred, make("ReduceMax", ["z", "one"], ["m"], keepdims=0), make("Greater", ["m", "three"], ["y"])]
+    return [
+        pytest.param(best, WHOLE, id="the best"),
+        pytest.param(above, TensorProto.BOOL, id="beyond a limit"),
+        pytest.param([*far, make("Greater", ["m", "three"], ["y"])], TensorProto.BOOL, id="beyond three deviations"),
+    ]
+
+
+@pytest.mark.parametrize(("nodes", "kind"), label_models())
+def test_labels_do_not_hide_that_requests_change_each_other(build: Build, nodes: list[NodeProto], kind: int) -> None:
+    """Found at the start, with made-up rows: the first real ones may have the same label by luck, or be all equal."""
+    constants = {"zero": np.array([0]), "one": np.array([1]), "three": np.float32(3)}
+    model = build(nodes, [tensor("x", "N", 3)], [tensor("y", "N", kind=kind)], **constants)
+    assert not model.shares
+
+
+def test_equal_requests_prove_nothing(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, those that differ are still tried."""
+    monkeypatch.setattr(runner, "mixes_made_up", lambda *_: False)
+    nodes = [helper.make_node("Softmax", ["x"], ["p"], axis=0), helper.make_node("ReduceMax", ["p", "one"], ["y"])]
+    model = build(nodes, [tensor("x", "N", 1)], [tensor("y", "N", 1)], one=np.array([1]))
+    monkeypatch.setattr(model._runner, "shares", True)
+    proved: list[object] = []
+    monkeypatch.setattr(model._runner, "prove", proved.append)
+    for _ in range(20):
+        model.predict([[1], [1]])
+    assert not proved
+    for _ in range(20):
+        model.predict([[1], [2]])
+    assert len(proved) == 8
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_what_is_quantised_dynamically_shares_no_call(build: Build, tmp_path: Path, said: bool) -> None:
+    """A call has one scale, which an outlier beside changes; unless scoring.json says that this does no harm."""
+    if said:
+        (tmp_path / "scoring.json").write_text('{"batch": true}')
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["y"]),
+    ]
+    model = build(nodes, [tensor("x", "N", 2)], [tensor("y", "N", 2)])
+    assert model.shares == said
+    if not said:
+        first, _ = model.predict([[0.1, 0.2], [1000, 0]])
+        assert np.array_equal(first["y"], model.predict([[0.1, 0.2]])[0]["y"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("last", ["Softmax", "Sigmoid", "LayerNormalization"])
+def test_rounding_is_no_change(build: Build, last: str) -> None:
+    """Values far out meet saturation and cancellation, and still requests share a call."""
+    weights = np.random.default_rng(4).standard_normal((6, 64, 64)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w0"], ["h0"])]
+    for layer in range(1, 6):
+        nodes += [
+            helper.make_node("Relu", [f"h{layer - 1}"], [f"r{layer}"]),
+            helper.make_node("MatMul", [f"r{layer}", f"w{layer}"], [f"h{layer}"]),
+        ]
+    constants = {f"w{layer}": each for layer, each in enumerate(weights)} | {"scale": np.ones(64, np.float32)}
+    nodes.append(helper.make_node(last, ["h5", "scale"][: 2 if last == "LayerNormalization" else 1], ["p"]))
+    nodes.append(helper.make_node("ArgMax", ["p"], ["y"], axis=1, keepdims=0))
+    model = build(nodes, [tensor("x", "N", 64)], [tensor("y", "N", kind=WHOLE), tensor("p", "N", 64)], **constants)
+    assert model.shares
 
 
 def test_scoring_json_may_say_that_requests_share_a_call(build: Build, tmp_path: Path) -> None:

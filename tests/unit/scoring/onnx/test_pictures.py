@@ -16,6 +16,7 @@ from scoring import RequestError
 from scoring.bodies.codecs import Body, decode
 from scoring.errors import ModelError
 from scoring.onnx import pictures
+from scoring.onnx.picture_files import reduced
 from scoring.onnx.pictures import DOT, Picture, PictureInput, _placed, several
 from scoring.onnx.specs import TensorSpec
 
@@ -80,6 +81,7 @@ def test_a_picture_is_the_body_or_a_field() -> None:
         Body(data, "image/png"),
         Body(b'{"camera": {"frame": "%s"}}' % text, "application/json"),
         Body(b'{"camera": {"frame": "data:image/png;base64,%s"}}' % text, "application/json"),
+        Body(b'{"camera": {"frame": "DATA:image/png;base64,%s"}}' % text, "application/json"),
         Body(b'{"camera.frame": "%s"}' % lines.replace(b"\n", b"\\n"), "application/json"),
         Body(b"\x81\xaccamera.frame\xc5" + struct.pack(">H", len(data)) + data, "application/msgpack"),
         Body(text, "text/plain"),
@@ -171,7 +173,7 @@ def bomb(side: int) -> bytes:
 def test_a_bomb_is_refused_before_it_is_decoded(side: int) -> None:
     """By the size that it says of itself, in a sentence, and in little memory."""
     tracemalloc.start()
-    with pytest.raises(RequestError, match=r"the body is a picture (of \d+ pixels, of 16777216 at most: raise|that)"):
+    with pytest.raises(RequestError, match=r"a picture of (\d+|far too many) pixels, of 16777216 at most: raise"):
         taking(None, 3, 4, 6)(bomb(side))
     assert tracemalloc.get_traced_memory()[1] < 16 << 20
     tracemalloc.stop()
@@ -197,6 +199,64 @@ def test_what_is_no_picture_is_the_requests_error(request_: object, sentence: st
     with pytest.raises(RequestError, match=sentence) as raised:
         taking(None, 3, 4, 6)(request_)
     assert "0x" not in str(raised.value)
+
+
+def progressive(scans: int, side: int = 64) -> bytes:
+    """Give a grey progressive JPEG whose pixels are gone over so often; each scan says of all blocks that they end."""
+
+    def segment(kind: int, content: bytes) -> bytes:
+        return bytes([0xFF, kind]) + struct.pack(">H", len(content) + 2) + content
+
+    blocks = (side // 8) ** 2
+    assert blocks < 1 << 14
+    tables = segment(0xDB, bytes([0]) + bytes([1] * 64))
+    frame = segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + bytes([1, 0x11, 0]))
+    codes = b"".join(segment(0xC4, bytes([kind, 1, *[0] * 15, symbol])) for kind, symbol in ((0, 0), (0x10, 0xE0)))
+    first = segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + bytes(blocks // 8)
+    others = (segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + b"\0\x7f") * (scans - 1)
+    return b"\xff\xd8" + tables + frame + codes + first + others + b"\xff\xd9"
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
+    """Each goes over all pixels: a small file would decode for hours. What tools write is taken."""
+    take = taking(None, 1, 8, 8, channels="L")
+    assert take(progressive(18))[0].shape == (1, 8, 8)
+    with pytest.raises(RequestError, match="cannot be decoded: it has 99999 scans, of 64 at most: save it with fewer"):
+        take(progressive(99_999))
+    hidden = progressive(64).replace(b"\xff\xda", b"\xff\xfe\0\4\xff\xd9\xff\xda", 2) + progressive(9999)[2:]
+    assert reduced(hidden)[0].count(b"\xff\xda") <= 64
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xff\xd8" + b"\xff\xe2\0\2" * 10**6 + saved(PIXELS, "JPEG")[2:], id="segments"),
+        pytest.param(saved(PIXELS)[:33] + chunk(b"tEXt", b"") * 10**6 + saved(PIXELS)[33:], id="chunks"),
+        pytest.param(b"\xff\xd8" + b"\xff\0" * 10**6 + saved(PIXELS, "JPEG")[2:], id="no markers"),
+    ],
+)
+def test_a_file_of_countless_pieces_is_refused(data: bytes) -> None:
+    """Before Pillow goes through them one by one."""
+    with pytest.raises(RequestError, match=r"cannot be decoded: (it has more than \d+|there is no marker at byte 2)"):
+        taking(None, 3, 4, 6)(data)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_exif_costs_no_memory_and_may_be_damaged(form: str) -> None:
+    """Its entries may all point at the same megabytes: only the orientation is read."""
+    entries = b"".join(struct.pack("<HHII", 0x9000 + number, 7, 60_000, 8) for number in range(4_000))
+    exif = b"II*\0" + struct.pack("<IH", 8, 4_000) + entries + bytes(10_000)
+    plain, _ = taking(None, 3, 4, 6)(saved(PIXELS, form))
+    for damaged in (exif, b"", b"MM", b"II*\0\xff\xff\xff\xff", b"junk" * 9):
+        data = saved(PIXELS, form)
+        if form == "PNG":
+            data = data[:33] + chunk(b"eXIf", damaged) + data[33:]
+        else:
+            data = data[:2] + b"\xff\xe1" + struct.pack(">H", len(damaged) + 8) + b"Exif\0\0" + damaged + data[2:]
+        tracemalloc.start()
+        assert np.array_equal(taking(None, 3, 4, 6)(data)[0], plain)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+        tracemalloc.stop()
 
 
 def test_several_pictures_come_out_in_order() -> None:

@@ -98,6 +98,11 @@ def test_a_request_holds_a_field_or_is_the_value_itself() -> None:
         ("uint2", ("N",), -1, "x holds a number that is no uint2"),
         ("bfloat16", ("N",), "1", "x holds texts: expected numbers"),
         ("float8e4m3fn", ("N",), 1e9, "x holds a number that is no float8_e4m3fn"),
+        ("float", ("N", 1), None, "x holds null: expected numbers"),
+        ("int64", ("N",), int("9" * 40), "x holds a number that is no int64"),
+        ("uint64", ("N", 2), [2**64, 1], "x holds a number that is no uint64"),
+        ("uint64", ("N", 2), [2**64 - 1, 1.0], "x holds a number that is no uint64"),
+        ("bool", ("N", 2), b"\2\1", "x has a byte that is neither 0 nor 1: expected true or false"),
         ("string", ("N",), b"a", "x holds a value of type bytes: expected texts"),
         ("string", ("N",), 1, "x holds a value of type int: expected texts"),
         ("string", ("N", 2), ["a", None], "x holds null: expected texts"),
@@ -145,6 +150,20 @@ def test_texts_stay_texts() -> None:
 def test_an_empty_row_keeps_the_type() -> None:
     """A free dimension may be 0."""
     assert stack([[]], spec("int64", "N", "L")).dtype == np.int64
+
+
+def test_whole_numbers_of_64_bits_stand_beside_small_ones() -> None:
+    """Where numpy would make both floats."""
+    values = [[2**64 - 1, 1], [2**63, 0]]
+    assert stack(values, spec("uint64", "N", 2)).tolist() == values
+    assert whole(values, spec("uint64", 2, 2)).tolist() == values
+
+
+def test_nothing_is_a_list_of_rows_too() -> None:
+    """Without their dimensions, as JSON has no others."""
+    assert stack([[], []], spec("float", "N", "A", 6)).shape == (2, 0, 6)
+    with pytest.raises(RequestError, match="the shape 0: expected 3×6"):
+        stack([[]], spec("float", "N", 3, 6))
 
 
 def test_a_whole_tensor_gets_its_leading_one() -> None:

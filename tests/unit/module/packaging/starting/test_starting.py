@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -23,7 +24,7 @@ from module.packaging.starting.pickled import MOST_FEATURES, read_pickle
 MODEL = Path(__file__).parents[5] / "examples" / "turbofan" / "model.onnx"
 
 
-def checked(folder: Path) -> dict[str, object]:
+def checked(folder: Path) -> dict[str, Any]:
     """What `check` says of a folder, in a process of its own."""
     command = [sys.executable, "-m", "module.cli", "check", "--json", "--scoring-dir", str(folder)]
     done = subprocess.run(command, capture_output=True, check=False)
@@ -65,16 +66,25 @@ def test_a_pickle_gets_a_script_and_the_version_that_made_it(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("columns", [["temp (°C)"], ["a", "vib.rms"], ["one", "two", "three"]])
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_a_pickle_of_a_data_frame_gets_its_columns(tmp_path: Path, columns: list[str], protocol: int) -> None:
-    data = pandas.DataFrame(
-        [[float(row + column) for column in range(len(columns))] for row in range(4)], columns=columns
-    )
-    model = LinearRegression().fit(data, range(4))
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model, protocol))
+def test_the_columns_of_a_data_frame_are_found(tmp_path: Path, columns: list[str], protocol: int) -> None:
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(fitted_on(columns), protocol))
+    assert read_pickle(tmp_path / "model.pkl").names == columns
+
+
+def fitted_on(columns: list[str]) -> LinearRegression:
+    rows = [[float(row + column) for column in range(len(columns))] for row in range(4)]
+    return LinearRegression().fit(pandas.DataFrame(rows, columns=columns), range(4))
+
+
+def test_a_pickle_of_a_data_frame_gets_rows_with_names(tmp_path: Path) -> None:
+    model = fitted_on(["temp (°C)", "vib.rms"])
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
     start_folder(tmp_path / "new", tmp_path / "model.pkl")
-    assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [dict.fromkeys(columns, 0.0)]}
+    zeros = {"temp (°C)": 0.0, "vib.rms": 0.0}
+    assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [zeros]}
     assert "pandas" in read(tmp_path / "new" / "myenv.yml").requirements
-    assert checked(tmp_path / "new")["answers"] == [json.dumps(model.predict(data[:1] * 0).tolist())]
+    expected = model.predict(pandas.DataFrame([zeros])).tolist()
+    assert json.loads(checked(tmp_path / "new")["answers"][0]) == expected
 
 
 def test_a_model_of_pictures_decodes_them(tmp_path: Path, models: Path) -> None:
