@@ -3,6 +3,7 @@
 import argparse
 import platform
 import re
+import shutil
 import textwrap
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -13,8 +14,9 @@ from scoring.errors import meant
 
 from . import __version__
 
+_NARROWEST = 20
 _HANGING = 4
-"""Blanks by which what follows of an indented line is indented further."""
+"""Columns that a terminal has at least; blanks by which what follows of an indented line is indented further."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,6 +63,10 @@ def _path(text: str) -> Path:
 
 class _Formatter(argparse.HelpFormatter):
     """Wraps everything at the width of the terminal; a command in a line of its own stays whole, to be pasted."""
+
+    def __init__(self, prog: str, **given: Any) -> None:
+        width = shutil.get_terminal_size().columns - 2  # as argparse itself does, which takes less than nothing too
+        super().__init__(prog, **{**given, "width": max(width, _NARROWEST)})
 
     def _format_usage(self, *given: Any) -> str:
         usage = super()._format_usage(*given)

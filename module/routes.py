@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from scoring.errors import RequestError, RunError, ScoringError
-from scoring.predictions import Leaving, Outcome
+from scoring.predictions import RESPONSE, SUSPECT, Leaving, Outcome
 from scoring.scripts.results import MOST, ResultOptions, joined
 
 from .messages import Accepted, InputMessage, OutputMessage
@@ -71,11 +71,11 @@ class Routes:
             messages = list(self._predictions(accepted, leaving))
             is_nothing = not messages
             if is_nothing and self.nothing:
-                properties = {"AzureMLResponse": "NOTHING"}
+                properties = {RESPONSE: "NOTHING"}
                 messages = [self._message(accepted, self.nothing, 0, Leaving(b"null"), properties)]
             return Answers(messages, None, is_nothing)
         except ScoringError as error:
-            properties = {**fitting(accepted.message.properties, MAX_BAG // 2), "AzureMLResponse": "ERROR"}
+            properties = {**fitting(accepted.message.properties, MAX_BAG // 2), RESPONSE: "ERROR"}
             body = _error_body(accepted.message, error, MAX_SIZE - bag_size(properties))
             return Answers([self._message(accepted, self.errors, 0, Leaving(body), properties)], error)
 
@@ -85,7 +85,8 @@ class Routes:
         default = self.outputs.get(accepted.message.input, self.outputs.get("*"))
         if default is None:
             raise ScoringError(f"the input {accepted.message.input} has no route: name it in SCORING_ROUTES")
-        carried = {**accepted.message.properties, **self.stamp, "AzureMLResponse": "OK"}
+        carried = {**accepted.message.properties, **self.stamp, RESPONSE: "OK"}
+        carried.pop(SUSPECT, None)  # of another module's prediction
         for answer in leaving:
             properties = {**carried, **answer.properties}
             for output in default if answer.output is None else (answer.output,):

@@ -105,6 +105,21 @@ class Settings(BodyOptions, frozen=True, kw_only=True):
         Literal["edge", "json", "text"], Meta(description="`edge`: as edgeAgent's log upload filters it")
     ] = "edge"
 
+    def __post_init__(self) -> None:
+        """Keep what was scored, what was not, and what is answered with nothing apart.
+
+        Raises:
+            OptionsError: two of them would leave on one output.
+        """
+        predictions = {output for outputs in self.routes.values() for output in outputs}
+        for name, output in (("ERRORS", self.errors_output), ("NOTHING", self.nothing_output)):
+            if output in predictions:
+                said = f"SCORING_{name}_OUTPUT is {output!r}, where predictions leave by SCORING_ROUTES"
+                raise OptionsError(f"{said}: name another output")
+        if self.errors_output == self.nothing_output:
+            said = f"SCORING_NOTHING_OUTPUT is {self.nothing_output!r}, where errors leave by SCORING_ERRORS_OUTPUT"
+            raise OptionsError(f"{said}: name another output")
+
 
 class Described(msgspec.Struct, frozen=True):
     """One row of the settings table."""

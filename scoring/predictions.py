@@ -12,6 +12,12 @@ SAMPLE = "sample.json"
 SUSPECT, ERROR_RESULT = "scoringSuspect", "error-result"
 """The application property, and its value, of a prediction that seems to be an error that the script caught."""
 
+RESPONSE = "AzureMLResponse"
+"""The application property that says of each message what it is: ``OK``, ``ERROR`` or ``NOTHING``."""
+
+_RESERVED = "$."
+"""What the names of a message's system properties begin with, in the property bag that they share with the others."""
+
 
 class Context(msgspec.Struct, frozen=True):
     """What a request came with; a script gets it in a parameter called ``context``, ``contexts`` if it is batched.
@@ -84,7 +90,7 @@ class Prediction(msgspec.Struct, frozen=True):
     Attributes:
         value: what becomes the body.
         output: the module's output to leave on; by default the outputs that the input's route names.
-        properties: application properties added to the message.
+        properties: application properties added to the message; those that only the module sets are left out.
     """
 
     value: object
@@ -97,7 +103,8 @@ class Prediction(msgspec.Struct, frozen=True):
         Raises:
             TypeError: the output, or the name or value of a property, is no text.
             UnicodeEncodeError: it is half a surrogate pair.
-            ValueError: the output has control characters, or blanks at its ends.
+            ValueError: the output has control characters, or blanks at its ends; the name of a property is empty or
+                that of a system property.
         """
         self.address()
 
@@ -109,7 +116,14 @@ class Prediction(msgspec.Struct, frozen=True):
             text.encode()
         if self.output and (self.output != self.output.strip() or not self.output.isprintable()):
             raise ValueError(f"a Prediction has {self.output!r} as output, which no route can name")
-        return self.output or None, dict(self.properties)
+        for name in self.properties:
+            if not name or name.startswith(_RESERVED):
+                said = f"a Prediction has a property called {name!r}"
+                raise ValueError(f"{said}: give it a name that does not begin with {_RESERVED}, as the system's do")
+        # A script may pass on all that came, from another module like this one too.
+        return self.output or None, {
+            name: text for name, text in self.properties.items() if name not in (RESPONSE, SUSPECT)
+        }
 
 
 class Leaving(msgspec.Struct, frozen=True):

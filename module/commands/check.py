@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 _GRACE = 5.0
 """Seconds that the process of the trial has to say by itself that init() or run() hangs."""
 
+
 _MERGING = 120.0
 """Seconds that the trial of merged requests may take, beside one call."""
+
+_PR_SET_PDEATHSIG = 1
+"""Of <linux/prctl.h>: the signal that a process gets when its parent ends."""
 
 _KINDS = {
     "batched": "run() gets up to {max_size} decoded requests",
@@ -128,7 +133,21 @@ def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: s
         trial.error = f"the process of the script ended in {during}{where}: {_how(process.exitcode or 0)}"
     finally:
         process.kill()
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left of it
+            if process.pid:  # 0 would be our own
+                os.killpg(process.pid, signal.SIGKILL)
     return trial
+
+
+def _die_with_parent() -> None:
+    """End this process when its parent is killed, the interpreter lock held or not."""
+    import ctypes
+    import multiprocessing
+
+    with suppress(AttributeError):  # Linux alone has it
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if (parent := multiprocessing.parent_process()) is None or os.getppid() != parent.pid:
+        os._exit(1)
 
 
 def _how(code: int) -> str:
@@ -149,8 +168,9 @@ def _try(
     from ..trial.trying import try_out
 
     os.dup2(2, 1)
-    faulthandler.enable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for it ends it
+    faulthandler.enable(os.dup(2))  # the trial's own standard error is quiet at times
+    os.setsid()  # whatever the script starts ends with it; a terminal's interrupt is for whoever waits
+    _die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logs.configure("warning", "text", sys.stderr)
     # What the pipeline says of single messages is in the trial.
@@ -184,6 +204,7 @@ def _said(trial: "Trial") -> Iterator[tuple[str, list[str]]]:
     yield "fields", trial.described
     yield "sample", [f"{trial.sample}  (from {trial.sample_from})"] if trial.sample else []
     yield "answer", [*trial.answers] or (["nothing leaves"] if trial.milliseconds else [])
+    yield "compared", [", ".join(map(str, trial.compared))] if len(trial.compared) > 1 else []
     yield "time", [_time(size, taken) for size, taken in trial.milliseconds.items()]
     yield "merged", [f"{'yes' if trial.merged else 'no'}: {trial.why}"] if trial.why else []
     yield "note", trial.notes

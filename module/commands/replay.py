@@ -42,7 +42,7 @@ def register(commands: Commands, add: Add) -> None:
 
 def _replay(arguments: argparse.Namespace) -> int:
     from .. import logs
-    from ..errors import SettingsError
+    from ..errors import ModuleError, SettingsError
     from ..offline import Tally
     from ..process.event_loop import run_to_end
     from ..transports.message_files import may_wait, read_messages, read_telemetry
@@ -54,19 +54,23 @@ def _replay(arguments: argparse.Namespace) -> int:
     tally, wait = Tally(), may_wait(file)
     if output and output.exists() and not wait and output.samefile(file):
         raise SettingsError(f"{output} is the file that is read: it would be written over")
+    if not output and getattr(sys.stdout, "name", "") == os.devnull:
+        raise SettingsError("standard output is closed: name a file with --output")
     own = _own_stdout()
     try:
         # Whoever waits for messages waits for their answers too.
-        with open(output or own, "wb", buffering=0 if wait else -1) as lines:
-            try:
-                run_to_end(_score(read, messages, lines, tally, wait=wait))
-            finally:
-                lines.flush()
+        lines = open(output or own, "wb", buffering=0 if wait else -1)  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise SettingsError(f"cannot write {output}: {error.strerror}") from error
+    try:
+        with lines:
+            run_to_end(_score(read, messages, lines, tally, wait=wait))
     except BrokenPipeError:
         tally.began = 0.0  # quiet
         raise
     except OSError as error:
-        raise SettingsError(f"cannot write {output or 'standard output'}: {error.strerror}") from error
+        tally.began = 0.0  # nobody knows how much of it was written
+        raise ModuleError(f"cannot write {output or 'standard output'}: {error.strerror}") from error
     finally:
         if tally.began:
             print(tally.text(), file=sys.stderr)

@@ -7,6 +7,7 @@ import asyncio
 import gzip
 import mimetypes
 import os
+import sys
 import threading
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -118,6 +119,8 @@ async def arriving(messages: Iterator[InputMessage], *, wait: bool) -> AsyncIter
 def _open(path: Path) -> BinaryIO:
     try:
         if str(path) == "-":
+            if getattr(sys.stdin, "name", "") == os.devnull:  # what stands in for a closed one
+                raise SettingsError("cannot read standard input: it is closed")
             return os.fdopen(os.dup(0), "rb")  # a forked process has it too
         return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:

@@ -26,6 +26,8 @@ def alike(one: object, other: object) -> bool:
 
 def differ(one: Answers, other: Answers) -> bool:
     """Say whether what leaves for a message is more than a few last digits apart from what left before."""
+    if one.messages == other.messages:
+        return False
     first, second = ([[each.output, each.properties, _value(each.body)] for each in a.messages] for a in (one, other))
     try:
         return not alike(first, second)

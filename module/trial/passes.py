@@ -21,13 +21,19 @@ from .trial import Trial
 SIZES = (1, 8, 32, 128)
 """Batch sizes that are compared and measured, as far as the script takes them."""
 
+ODD = 7
+"""A batch size that is compared besides: others, and those on devices, are seldom powers of two."""
+
 SECONDS = 0.7
 """What the measurement of one size takes at most, beyond its first call."""
 
 _MOST_CALLS = 300
 _COMPARED = 128
-_COMPARING_S = 3.0
-"""Messages that are compared at most, and about the seconds that they may take one at a time."""
+_COMPARING_S = 2.0
+_REPEATS = 2
+_DOUBTS = 3
+"""Messages that are compared at most; about the seconds that they may take one at a time; how often they are scored
+again so, to know chance from batches, and how often the one for which a batch would be blamed."""
 
 _FILL = 0.05
 """Seconds that a batch of a comparison waits until it is full."""
@@ -53,6 +59,10 @@ class _Found:
             self.first.append(number)
 
 
+class _FindingError(Exception):
+    """What ends the comparison: a finding, in its words."""
+
+
 @dataclass(eq=False)
 class Passes:
     """One trial's passes; what they find is written into the trial.
@@ -70,6 +80,9 @@ class Passes:
     _suspect: _Found = field(default_factory=_Found)
     _null: _Found = field(default_factory=_Found)
     _outputs: set[str] = field(default_factory=set)
+    _scored: set[int] = field(default_factory=set)
+    _each: float = 1.0
+    _calls: int = 0
 
     def __post_init__(self) -> None:
         self._limits = self.batcher.limits
@@ -78,7 +91,7 @@ class Passes:
         self.batcher.script = replace(self.batcher.script, score=self._timed)
 
     async def go(self, given: Iterator[InputMessage]) -> list[InputMessage]:
-        """Score all, compare and measure; gives the first messages."""
+        """Score all; gives the first messages."""
         kept: list[InputMessage] = []
 
         async def noted() -> AsyncIterator[InputMessage]:
@@ -92,10 +105,7 @@ class Passes:
         await self._carry(noted(), self._answered)
         if self.trial.messages:
             self._sum_up(kept[0])
-            each = (time.monotonic() - began) / self.trial.messages
-            await self._compare(
-                kept[: max(1, int(_COMPARING_S / max(each, 1e-6)))], int(_MOST_BATCH_S / max(each, 1e-6))
-            )
+            self._each = max((time.monotonic() - began) / self.trial.messages, 1e-6)
         else:
             self.trial.notes.append("nothing was scored: give --sample FILE, or put a body into sample.json beside it")
         return kept
@@ -116,6 +126,8 @@ class Passes:
                 trial.user_traceback = trial.user_traceback or answers.error.user_traceback
             return
         trial.scored += 1
+        if number <= _COMPARED:
+            self._scored.add(number)
         if number == 1:
             trial.answers = [cut(each.body, each.system["content_type"]) for each in answers.messages]
         if len(self._outputs) < _MOST_OUTPUTS:
@@ -142,63 +154,101 @@ class Passes:
         for output in sorted(self._outputs - named - {self.settings.errors_output, self.settings.nothing_output}):
             notes.append(f"the script names the output {output}: the deployment needs a route from it")
 
-    async def _compare(self, kept: Sequence[InputMessage], largest: int) -> None:
+    async def compare(self, kept: Sequence[InputMessage]) -> None:
         """Score messages one at a time and in batches, as long as that finds nothing; measure each size."""
-        answers = await self._answers(kept, 1)
-        alone = {number: each for number, each in enumerate(answers, 1) if each.error is None}
-        messages = [kept[number - 1] for number in alone]
-        if not messages:
-            return
-        await self._measure(messages, 1)
+        some = enumerate(kept[: max(1, int(_COMPARING_S / self._each))], 1)
+        if messages := {number: message for number, message in some if number in self._scored}:
+            try:
+                await self._compare(messages)
+            except _FindingError as found:
+                self.trial.findings.append(str(found))
+
+    async def _compare(self, messages: Mapping[int, InputMessage]) -> None:
+        notes, requests = self.trial.notes, sum(size * len(taken) for size, taken in self._taken.items())
+        alone = dict(zip(messages, await self._again(messages, 1), strict=True))
+        changed = await self._measure(messages, 1, alone)
+        for _ in range(_REPEATS):
+            other = _other(alone, await self._again(messages, 1))
+            changed = changed or (other[0] if other else 0)
         most = self.trial.max_size
-        sizes = sorted({*(size for size in SIZES if size < most), most} - {1})
-        if too_slow := [size for size in sizes if size > largest]:
+        sizes = sorted({*(size for size in (*SIZES, ODD) if size < most), most} - {1})
+        if changed:
+            self._by_chance(changed, alone)
+        elif sizes and requests == 1:
+            notes.append("one sample: mixing of rows in a batch cannot be seen: give several")
+        if too_slow := [size for size in sizes if size > _MOST_BATCH_S / self._each]:
             sizes = sizes[: -len(too_slow)]
-            self.trial.notes.append(f"batches of {too_slow[0]} and more were not compared: they take too long")
-        again = await self._answers(messages, 1) if sizes else []
-        if changed := next(
-            (number for number, now in zip(alone, again, strict=False) if differ(alone[number], now)), 0
-        ):
-            note = "gives another answer each time (state, clock or chance): answers in batches were not compared"
-            self.trial.notes.append(f"{self._one(changed)} {note}")
+            notes.append(f"batches of {too_slow[0]} and more were not compared: they take too long")
+        self.trial.compared = [1] if sizes and alone else []
         for size in sizes:
-            if finding := await self._finding(messages, alone, size, compare=not changed):
-                self.trial.findings.append(finding)
+            await self._try_batches(messages, alone, size)
+            if size != ODD:
+                await self._measure(messages, size, {})
+
+    async def _try_batches(self, messages: Mapping[int, InputMessage], alone: dict[int, Answers], size: int) -> None:
+        """Score in batches of a size, and compare with what each message gives alone; forget that if it was chance.
+
+        Raises:
+            _FindingError: it gives something else.
+        """
+        answers = await self._again(messages, size)
+        if (other := _other(alone, answers)) is None:
+            self.trial.compared += [size] if alone else []
+            return
+        number, now = other
+        each = f"{brief(now)} in a batch of {size} and {brief(alone[number])} alone"
+        for _ in range(_DOUBTS):
+            if _other({number: alone[number]}, await self._again({number: messages[number]}, 1)):
+                self._by_chance(number, alone)
                 return
-            await self._measure(messages, size)
+        raise _FindingError(f"{self._one(number)} gives {each}: run() has to treat each request by itself")
 
-    async def _finding(
-        self, messages: Sequence[InputMessage], alone: Mapping[int, Answers], size: int, *, compare: bool
-    ) -> str:
-        """Say what is wrong with batches of a size, empty if nothing is."""
-        self.batcher.script.halved.clear()
-        answers = await self._answers(list(islice(cycle(messages), max(size, len(messages)))), size)
-        for number, now in zip(cycle(alone), answers, strict=False) if compare else ():
-            if differ(alone[number], now):
-                each = f"{brief(now)} in a batch of {size} and {brief(alone[number])} alone"
-                return f"{self._one(number)} gives {each}: run() has to treat each request by itself"
-        what = f"run() fails with {size} requests together, not alone, and is called again with fewer"
-        return next((f"{what}: {why}" for why in self.batcher.script.halved), "")
+    def _by_chance(self, number: int, alone: dict[int, Answers]) -> None:
+        """Note that a message gives now this and now that alone: then nothing can be said of batches."""
+        alone.clear()
+        self.trial.compared.clear()
+        batches = ": answers in batches were not compared" if self.trial.max_size > 1 else ""
+        self.trial.notes.append(f"{self._one(number)} gives another answer each time (state, clock or chance){batches}")
 
-    async def _answers(self, messages: Sequence[InputMessage], size: int) -> list[Answers]:
-        """Score messages in batches of a size."""
+    async def _again(self, messages: Mapping[int, InputMessage], size: int) -> list[Answers]:
+        """Score messages that were scored before, in batches of a size, and from the first on until one is full.
+
+        Raises:
+            _FindingError: one of them, or a batch, fails.
+        """
         answers: list[Answers] = []
+        numbers = list(islice(cycle(messages), max(size, len(messages))))
         self.observer.naming = lambda seqs: f"{len(seqs)} messages" if len(seqs) > 1 else "one message"
         self.batcher.limits = replace(self._limits, max_size=size, max_delay=_FILL)
-        await self._carry(arriving(iter(messages), wait=False), lambda _, answer: answers.append(answer))
+        halved = self.batcher.script.halved
+        halved.clear()
+        given = iter([messages[number] for number in numbers])
+        await self._carry(arriving(given, wait=False), lambda _, answer: answers.append(answer))
+        for number, each in zip(numbers, answers, strict=True):
+            if each.error is not None:
+                when = f"in a batch of {size}" if size > 1 else "when it is scored again"
+                calls = f"run() was called {self._calls} times by then"
+                raise _FindingError(f"{self._one(number)} was scored, and fails {when} ({calls}): {each.error}")
+        if halved:
+            what = f"run() fails with {size} requests together, not alone, and is called again with fewer"
+            raise _FindingError(f"{what}: {halved[0]}")
         return answers
 
-    async def _measure(self, messages: Sequence[InputMessage], size: int) -> None:
-        """Score messages until the time of a call of this size is known."""
-        batch = list(islice(cycle(messages), size))
-        taken = self._taken.setdefault(size, [])
+    async def _measure(self, messages: Mapping[int, InputMessage], size: int, alone: Mapping[int, Answers]) -> int:
+        """Score messages until the time of a call of this size is known; gives one that gave something else, or 0."""
+        batch = dict(islice(messages.items(), size))
+        known = {number: alone[number] for number in batch if number in alone}
+        taken, changed = self._taken.setdefault(size, []), 0
         while not taken or (len(taken) < _MOST_CALLS and sum(taken) < SECONDS):
-            await self._answers(batch, size)
+            other = _other(known, await self._again(batch, size))
+            changed = changed or (other[0] if other else 0)
         self.trial.milliseconds[size] = round(1e3 * sorted(taken)[len(taken) // 2], 4)
+        return changed
 
     def _timed(self, requests: Sequence[Request]) -> list[Outcome]:
         """Score, and keep how long it took on the scoring thread itself."""
         began = time.perf_counter()
+        self._calls += 1
         outcomes = self._score(requests)
         self._taken.setdefault(len(outcomes), []).append(time.perf_counter() - began)
         return outcomes
@@ -214,3 +264,9 @@ class Passes:
             return self._one(found.first[0])
         more = f" and {found.count - _TOLD} more" if found.count > _TOLD else ""
         return f"{self.noun}s {', '.join(map(str, found.first))}{more}"
+
+
+def _other(known: Mapping[int, Answers], answers: Sequence[Answers]) -> tuple[int, Answers] | None:
+    """Give the first message, and its answer, that is another one than is known, if there is one."""
+    pairs = zip(cycle(known), answers, strict=False)
+    return next(((number, now) for number, now in pairs if differ(known[number], now)), None)

@@ -23,6 +23,7 @@ class Trial:
         messages: how many were given to the pipeline.
         scored: how many of them were scored.
         refused: why others were not, by line, the first few.
+        compared: batch sizes whose answers were compared, the first of them alone.
         milliseconds: of one run() by its number of requests.
         merged: whether several messages may share a run(), as far as that is known now.
         why: the reason.
@@ -47,6 +48,7 @@ class Trial:
     messages: int = 0
     scored: int = 0
     refused: list[str] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
     milliseconds: dict[int, float] = field(default_factory=dict)
     merged: bool = False
     why: str = ""

@@ -1,5 +1,6 @@
 """Tries a scoring directory: loads it, scores a sample as the module would, compares batches, measures."""
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from ..settings import Settings
 from ..transports.message_files import JSON
 from .observer import Observer, Tell
 from .passes import Passes
+from .quiet import quiet
 from .trial import Trial
 
 
@@ -46,12 +48,19 @@ async def try_out(
             source, body, described = await batcher.thread.call(own_sample, batcher.script, settings.dir)
             trial.sample_from, trial.described = source, list(described)
             given = iter([InputMessage(body.data, "", {"message_id": "sample-1", **JSON})] if body else [])
-        kept = await Passes(settings, batcher, observer, trial, noun).go(given)
-        tell("merging", "requests merged")
-        trial.merged, trial.why = await batcher.thread.call(_merging, batcher.script, kept)
+        passes = Passes(settings, batcher, observer, trial, noun)
+        kept = await passes.go(given)
+        with quiet():
+            await passes.compare(kept)
+            tell("merging", "requests merged")
+            trial.merged, trial.why = await batcher.thread.call(_merging, batcher.script, kept)
         trial.replaced = dict(batcher.script.replaced)
     except (ScoringError, RunHungError) as error:
         trial.error, trial.user_traceback = str(error), getattr(error, "user_traceback", "")
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        trial.error = "the script leaves the module no file to open: it takes too many, or lowers RLIMIT_NOFILE"
     tell("done", "")
 
 

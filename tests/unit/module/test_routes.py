@@ -66,6 +66,13 @@ def test_what_an_answer_carries() -> None:
     assert answer.system["content_encoding"] == "utf-8"
 
 
+def test_what_the_module_says_of_an_answer_nobody_else_says() -> None:
+    """Neither the script nor the module before it, whose prediction was another one."""
+    claims = {"AzureMLResponse": "ERROR", "scoringSuspect": "error-result"}
+    (answer,) = answers([Prediction(1, properties={**claims, "model": "mine"})], message(0, "m1", **claims))
+    assert answer.properties == {"AzureMLResponse": "OK", "model": "mine", "modelVersion": "3"}
+
+
 def test_identity_and_correlation() -> None:
     """A consumer drops a duplicate by message_id and finds the cause by correlation_id."""
     (plain,) = answers([1])

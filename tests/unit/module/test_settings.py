@@ -196,3 +196,23 @@ async def test_measurements_are_kept_in_the_journals_folder_whatever_names_it(
     settings = Settings(dir=models / "affine", journal_dir=tmp_path)
     await replay._score(settings, iter([]), io.BytesIO(), Tally(), wait=False)
     assert len(json.loads((tmp_path / "calibration.json").read_bytes())) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"ROUTES": '{"*": ["a"], "x": ["b", "errors"]}'},
+            "SCORING_ERRORS_OUTPUT is 'errors', where predictions leave",
+        ),
+        ({"ERRORS_OUTPUT": "amlOutput"}, "SCORING_ERRORS_OUTPUT is 'amlOutput', where predictions leave"),
+        ({"NOTHING_OUTPUT": "amlOutput"}, "SCORING_NOTHING_OUTPUT is 'amlOutput', where predictions leave"),
+        ({"NOTHING_OUTPUT": "errors"}, "SCORING_NOTHING_OUTPUT is 'errors', where errors leave"),
+    ],
+)
+def test_predictions_errors_and_nothing_leave_on_outputs_of_their_own(
+    tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    """Who reads one would take the others for it."""
+    with pytest.raises(SettingsError, match=said):
+        read({"SCORING_DIR": str(tmp_path), **{f"SCORING_{name}": text for name, text in given.items()}})

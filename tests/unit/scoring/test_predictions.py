@@ -30,3 +30,17 @@ def test_an_output_that_no_route_can_name_is_refused(output: str) -> None:
     """Its messages would leave, and reach nobody."""
     with pytest.raises(ValueError, match="as output, which no route can name"):
         Prediction(1, output)
+
+
+@pytest.mark.parametrize("name", ["$.mid", "$.", "$.on", ""])
+def test_a_property_that_would_be_one_of_the_systems_is_refused(name: str) -> None:
+    """It would take the place of the message's own id or output, and the message would be lost."""
+    with pytest.raises(ValueError, match="a Prediction has a property called"):
+        Prediction(1, properties={name: "x"})
+    assert Prediction(1, properties={"$mid": "x"}).address() == (None, {"$mid": "x"})
+
+
+def test_a_property_that_the_module_sets_is_left_out() -> None:
+    """A script passes on what came from another module like this one: what that one said is no word of this one."""
+    given = {"AzureMLResponse": "ERROR", "scoringSuspect": "error-result", "model": "b"}
+    assert Prediction(1, properties=given).address() == (None, {"model": "b"})

@@ -10,7 +10,7 @@ from script_cases import BROKEN
 
 FIELDS = {
     *("ok", "directory", "script", "kind", "is_async", "max_size", "replaced", "model_dir", "models", "described"),
-    *("sample_from", "sample", "answers", "messages", "scored", "refused", "milliseconds", "merged", "why"),
+    *("sample_from", "sample", "answers", "messages", "scored", "refused", "milliseconds", "compared", "merged", "why"),
     *("findings", "notes", "error"),
 }
 

@@ -1,12 +1,16 @@
 """`scoring-module check` says "good" only of what works on a device: in batches, with its settings, to the end."""
 
 import json
+import os
 import re
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import run
+from command import run, start
 
 from module.trial import passes
 
@@ -43,12 +47,12 @@ def test_a_bad_message_hides_no_good_one(tried: Any, scripts: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "finding"),
     [
-        ("return [r / len(requests) for r in requests]", r"line 2 gives 0\.125 in a batch of 8 and 1\.0 alone: run"),
+        ("return [r / len(requests) for r in requests]", r"line 2 gives 0\.14\d* in a batch of 7 and 1\.0 alone: run"),
         ("return [r if len(requests) < 9 else NOTHING for r in requests]", "line 1 gives nothing in a batch of 32"),
-        ("return [requests[0]] * len(requests)", "line 2 gives 0 in a batch of 8 and 1 alone"),
+        ("return [requests[0]] * len(requests)", "line 2 gives 0 in a batch of 7 and 1 alone"),
         (
             "return [5] if len(requests) == 1 else 5",
-            r"run\(\) fails with 8 requests together, .*: run\(\) gave a value",
+            r"run\(\) fails with 7 requests together, .*: run\(\) gave a value",
         ),
         ("return [1 / (len(requests) < 9)] * len(requests)", r"run\(\) fails with 32 requests.*ZeroDivisionError"),
     ],
@@ -68,14 +72,14 @@ def test_messages_that_are_merged_unproved_are_compared_too(tried: Any, tmp_path
     bodies = [b"[[1]]", b"[[2]]", b"[[3]]"]
     assert tried(tmp_path, *bodies, merge="off").ok
     (finding,) = tried(tmp_path, *bodies, merge="always").findings
-    assert re.match(r"line 1 gives \[\d+\] in a batch of 8 and \[1\] alone: ", finding)
+    assert re.match(r"line 1 gives \[\d+\] in a batch of 7 and \[1\] alone: ", finding)
 
 
 def test_one_sample_is_given_several_times_at_once(tried: Any, tmp_path: Path) -> None:
     """Most folders have one."""
     said = tried(script(tmp_path, "return [sum(requests)] * len(requests)"), b"2")
     assert said.findings == [
-        "the sample gives 16 in a batch of 8 and 2 alone: run() has to treat each request by itself"
+        "the sample gives 14 in a batch of 7 and 2 alone: run() has to treat each request by itself"
     ]
 
 
@@ -141,7 +145,7 @@ def test_batches_that_would_take_too_long_are_left_out_and_named(
     monkeypatch.setattr(passes, "_MOST_BATCH_S", 0.5)
     said = tried(script(tmp_path, "import time; time.sleep(0.05 * len(requests)); return requests"), b"1")
     assert (list(said.milliseconds), said.ok) == ([1, 8], True)
-    assert said.notes == ["batches of 32 and more were not compared: they take too long"]
+    assert said.notes[1:] == ["batches of 32 and more were not compared: they take too long"]
 
 
 def test_what_fails_from_outside_is_not_waited_for(tried: Any, tmp_path: Path) -> None:
@@ -221,3 +225,107 @@ def test_a_bare_model_is_named_not_the_script_that_nobody_has(models: Path, tmp_
     ended = run("check", "--scoring-dir", models / "two", cwd=tmp_path)
     assert ended.stdout.decode().splitlines()[0] == f"script    {models / 'two'}/model.onnx"
     assert b"onnx_script" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(("mark", "calls"), [("pass", 3), ("pass", 41), ("@batched", 3)])
+def test_a_call_that_fails_later_is_a_finding(
+    tried: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str, calls: int
+) -> None:
+    """Each call counts, the measured ones too, and no time is told of such."""
+    monkeypatch.setattr(passes, "SECONDS", 5)
+    answer = "[1] * len(data)" if mark == "@batched" else "1"
+    source = f"from scoring import batched\nn = 0\ndef init(): pass\n{mark}\ndef run(data):\n    global n\n    n += 1\n"
+    (tmp_path / "score.py").write_text(f"{source}    1 / (n < {calls})\n    return {answer}\n")
+    said = tried(tmp_path, b"1")
+    (finding,) = said.findings
+    assert finding.startswith(
+        f"the sample was scored, and fails when it is scored again (run() was called {calls} times by then): run() fail"
+    )
+    assert (said.ok, said.milliseconds) == (False, {})
+
+
+def test_what_was_compared_is_said(tried: Any, tmp_path: Path) -> None:
+    """And what one sample cannot show."""
+    said = tried(script(tmp_path, "return requests"), b"1")
+    assert said.compared == [1, 7, 8, 32]
+    assert said.notes == ["one sample: mixing of rows in a batch cannot be seen: give several"]
+    said = tried(tmp_path, b"1", b"2")
+    assert (said.compared, said.notes) == ([1, 7, 8, 32], [])
+    assert tried(tmp_path, b"[[1], [2]]").notes == []
+    (tmp_path / "sample.json").write_text("5")
+    assert b"compared  1, 7, 8, 32\n" in run("check", "--scoring-dir", tmp_path, cwd=tmp_path).stdout
+
+
+def test_an_odd_batch_is_compared(tried: Any, tmp_path: Path) -> None:
+    """Devices meet all sizes."""
+    said = tried(script(tmp_path, "return [len(requests) % 8 == 7] * len(requests)"), b"1")
+    assert said.findings[0].startswith("the sample gives true in a batch of 7 and false alone")
+
+
+@pytest.mark.parametrize("mark", ["pass", "@batched"])
+def test_chance_is_said_and_no_batch_is_blamed(tried: Any, tmp_path: Path, mark: str) -> None:
+    """Two values, each half of the time: a second look alone sees no difference in one of two cases."""
+    value = "random.choice([0, 1])"
+    answer = f"[{value} for _ in data]" if mark == "@batched" else value
+    (tmp_path / "score.py").write_text(
+        f"import random\nfrom scoring import batched\ndef init(): pass\n{mark}\ndef run(data): return {answer}\n"
+    )
+    said = tried(tmp_path, b"1", b"2")
+    assert (said.findings, said.ok, said.compared) == ([], True, [])
+    assert "gives another answer each time (state, clock or chance)" in said.notes[0]
+
+
+def test_what_a_script_prints_is_shown_once(tmp_path: Path) -> None:
+    """Not for each of the calls that measure."""
+    script(tmp_path, "print('here'); import os; os.write(2, b'there'); return requests")
+    (tmp_path / "sample.json").write_text("1")
+    ended = run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr.count(b"there"), ended.stderr.count(b"here\n")) == (0, 1, 1)
+
+
+def test_a_script_that_leaves_no_file_to_open_is_named(tmp_path: Path) -> None:
+    """It is no error of ours."""
+    limit = "import resource\ndef init(): resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\ndef run(data): return 1\n"
+    (tmp_path / "score.py").write_text(limit)
+    (tmp_path / "sample.json").write_text("1")
+    ended = run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
+    assert ended.returncode == 3
+    assert b"the script leaves the module no file to open" in ended.stderr
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_check(tmp_path: Path, number: int | None) -> None:
+    """Neither what the script starts, nor, where check is killed, the trial, which holds the interpreter here."""
+    hang = "    import re; re.match('(a+)+b', 'a' * 60)\n" if number else ""
+    (tmp_path / "score.py").write_text(
+        "import os, subprocess\ndef init():\n    own = subprocess.Popen(['sleep', '60']).pid\n"
+        f"    open('pids', 'w').write(f'{{os.getpid()}} {{own}}\\n')\ndef run(data):\n{hang}    return 1\n"
+    )
+    (tmp_path / "sample.json").write_text("1")
+    pids = tmp_path / "pids"
+    with start("check", "--scoring-dir", ".", cwd=tmp_path) as process:
+        until(lambda: pids.exists() and pids.read_text().endswith("\n"))
+        if number:
+            process.send_signal(number)
+        assert process.wait(30) == {None: 0, signal.SIGTERM: 143}.get(number, -signal.SIGKILL)
+        trial, own = map(int, pids.read_text().split())
+        until(lambda: not is_alive(trial))
+        if number == signal.SIGKILL:  # nobody is left to end what it started
+            os.kill(own, signal.SIGKILL)
+        until(lambda: not is_alive(own))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False

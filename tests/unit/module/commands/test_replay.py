@@ -4,6 +4,7 @@ import io
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,25 @@ async def test_a_long_run_says_how_far_it_is(
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) > 2
     assert shown[-1].startswith(("1 of 1", "2 of 2", "3 of 3"))
+
+
+@pytest.mark.parametrize(("output", "code"), [("/dev/full", 1), ("absent/x.jsonl", 2)])
+def test_what_cannot_be_written_is_not_counted(folder: Path, output: str, code: int) -> None:
+    """One sentence, and no line that says how much was."""
+    ended = replay(folder, "good.jsonl", "-o", output)
+    (said,) = ended.stderr.decode().splitlines()
+    assert (ended.returncode, said.startswith(f"scoring-module: cannot write {output}: ")) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [
+        ("good.jsonl >&-", "standard output is closed: name a file with --output"),
+        ("- <&-", "cannot read standard input: it is closed"),
+    ],
+)
+def test_a_closed_end_is_said(folder: Path, shell: str, said: str) -> None:
+    """Nothing would leave, or come."""
+    command = f"exec {sys.executable} -P -m module.cli replay --scoring-dir . {shell}"
+    ended = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr.decode().splitlines()) == (2, [f"scoring-module: {said}"])
