@@ -24,7 +24,7 @@ SIZES = (1, 8, 32, 128)
 ODD = 7
 """A batch size that is compared besides: others, and those on devices, are seldom powers of two."""
 
-SECONDS = 0.7
+SECONDS = 0.3
 """What the measurement of one size takes at most, beyond its first call."""
 
 _MOST_CALLS = 300
