@@ -87,17 +87,16 @@ class Swallowed:
         return isinstance(result, dict) and self._is_in_fields(result)
 
     def _is_in_fields(self, result: Mapping[object, object]) -> bool:
-        fields = {str(name).lower(): value for name, value in result.items()} if len(result) <= len(_BESIDE) else {}
-        others = [fields[name] for name in fields.keys() - _BESIDE if _is_there(fields[name])]
-        if not fields or not all(isinstance(each, int | float) and not each for each in others):
+        if not result or len(result) > len(_BESIDE) or (has_other := _has_other(result)):
             return False
+        fields = {str(name).lower(): value for name, value in result.items()}
         told = next((text for name in fields.keys() & _NAMES if (text := _text_in(fields[name], self._own))), "")
         is_caught = bool(told) and self._returns_caught and reads_like_an_error(told)
         answers = [_bare(value) for name, value in fields.items() if name in _ANSWERS and _is_there(value)]
         if not is_caught and len(answers) == 1 and isinstance(answers[0], dict):
             return self._is_in_fields(answers[0])
         answered = [answer for answer in answers if isinstance(answer, str)]
-        if is_caught or others or len(answered) < len(answers):
+        if is_caught or has_other is None or len(answered) < len(answers):
             return is_caught
         failed = any(_says_failure(fields.get(name)) for name in _STATUS)
         failed = failed or any(fields.get(name) is False for name in ("success", "ok"))
@@ -224,6 +223,17 @@ def _says_well(status: object) -> bool:
 def _is_there(answer: object) -> bool:
     """Say whether a field holds something: 0 and false are that."""
     return bool(answer) if isinstance(answer, str | list | tuple | dict | None) else True
+
+
+def _has_other(result: Mapping[object, object]) -> bool | None:
+    """Say whether a field whose name is of no error holds something, as in nearly every prediction; None: only a zero."""
+    found: bool | None = False
+    for name, value in result.items():
+        if str(name).lower() not in _BESIDE and _is_there(value):
+            if not isinstance(value, int | float) or value:
+                return True
+            found = None
+    return found
 
 
 def _text_in(value: object, own: frozenset[str]) -> str:
