@@ -226,7 +226,7 @@ def _is_there(answer: object) -> bool:
 
 
 def _has_other(result: Mapping[object, object]) -> bool | None:
-    """Say whether a field whose name is of no error holds something, as in nearly every prediction; None: only a zero."""
+    """Say whether a field whose name is of no error holds something, as most predictions have; None: only a zero."""
     found: bool | None = False
     for name, value in result.items():
         if str(name).lower() not in _BESIDE and _is_there(value):
