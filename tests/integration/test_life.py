@@ -44,6 +44,28 @@ async def _says(module: Module, text: str, limit: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
+# What the script forks
+
+
+async def test_what_a_script_forks_is_a_process_of_its_own(hub: EdgeHub, answers: Answers, tmp_path: Path) -> None:
+    """SIGTERM ends it and not the module; one that outlives a killed module holds neither its port nor its journal."""
+    async with Module(hub.environment, tmp_path, "forks", SCORING_RUN_TIMEOUT_S=20) as module:
+        await send(hub, range(20))
+        await answers.count(20)
+        await module.kill()
+        await module.start()
+        await send(hub, range(20, 40))
+        await answers.count(40)
+        assert answers.firsts() == list(range(40))
+        assert await module.stop() == 0
+        first, second = (int(pid) for pid in re.findall(r"worker (\d+)", module.log))
+        assert "stopped within" not in module.log
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while os.path.exists(f"/proc/{second}/stat"):  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.02)
+
+
 # Hangs
 
 
