@@ -25,8 +25,8 @@ _log = logging.getLogger(__name__)
 def response_of(value: Any) -> Leaving | None:
     """Give what leaves of any response that has ``get_data()``, ``status_code`` and ``headers``; then it is closed.
 
-    Its content type is what the script said, without that JSON, HTML, text or bytes, as the body is. None if the value is no
-    response.
+    Its content type is what the script said, without that JSON, HTML, text or bytes, as the body is. None if the value
+    is no response.
     """
     if not _is_response(value):
         return None

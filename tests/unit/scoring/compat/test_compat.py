@@ -335,7 +335,12 @@ def test_a_form_has_as_many_parts_as_its_body_holds() -> None:
 
 @pytest.mark.parametrize(
     ("body", "named", "left"),
-    [("b", "", "text/plain"), ("<b>", "", "text/html"), ("<b>", "text/html", "text/html"), ("b", "text/csv", "text/csv")],
+    [
+        ("b", "", "text/plain"),
+        ("<b>", "", "text/html"),
+        ("<b>", "text/html", "text/html"),
+        ("b", "text/csv", "text/csv"),
+    ],
 )
 def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(body: str, named: str, left: str) -> None:
     """Unnamed it reads as Flask's, and leaves as what the body is."""
