@@ -101,7 +101,7 @@ BROKEN = {
     "parallel_paths": r"score\.py line 10: run\(mini_batch\) is of a ParallelRunStep .* \(open\(image, 'rb'\)\): write",
     "parallel_helper": r"score\.py line 12: run\(mini_batch\) is of a ParallelRunStep .* \(Path\(path\)\): write",
     "parallel_context": r"run\(input_data, mini_batch_context\) is of a ParallelRun.* \(it has mini_batch_context\)",
-    "parallel_decorated": r"line 15: run\(batch_input\) is of a Parallel.* \(os\.path\.basename\(path\)\): write",
+    "parallel_decorated": r"line 16: run\(batch_input\) is of a Parallel.* \(os\.path\.basename\(path\)\): write",
     "parallel_timed": r"line 22: run\(mini_batch\) is of a ParallelRunStep .* \(shutil\.copy\(file, '\.'\)\): write",
     "parallel_frame": r"run\(mini_batch\) is of a ParallelRunStep .* \(mini_batch\['total'\]\): write `from scoring",
     "parallel_any_name": r"run\(input_files\) is of a ParallelRunStep .* \(open\(name\)\): write `from scoring",
