@@ -33,7 +33,8 @@ _PARALLEL_RUN = re.compile(rb"^\s*(from|import)\s+azureml_user\b", re.MULTILINE)
 _OURS = {"batched", "rawhttp", "input_schema", "output_schema"}
 _LIST, _TEXT = frozenset(dir(list)), frozenset(dir(str))
 
-Beside = dict[str, ast.FunctionDef]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Beside = dict[str, Function]
 """The functions of a script, by name."""
 
 
@@ -52,18 +53,19 @@ def refuse_foreign(path: Path, *, has_schema: bool) -> None:
         tree = ast.parse(source) if len(source) <= MAX_SIZE else ast.Module([], [])
     except (OSError, SyntaxError, ValueError):
         return
-    beside = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    beside = {node.name: node for node in tree.body if isinstance(node, Function)}
     if "run" not in beside or not (names := _parameters(beside["run"])):
         return
     run, first, others = beside["run"], names[0], names[1:]
     assigned = [each.value for each in tree.body if isinstance(each, ast.Assign) and _is(each.targets[0], "run")]
     worn = [_last(each.func if isinstance(each, ast.Call) else each) for each in (*run.decorator_list, *assigned)]
-    if not _OURS.isdisjoint(worn):
+    imported = [each for node in tree.body if isinstance(node, ast.ImportFrom) for each in node.names]
+    if not _OURS.isdisjoint([*worn, *(each.name for each in imported if each.asname in worn)]):
         return
     where = f"{path.name} line {run.lineno}: run({', '.join(names)})"
     sign = "it imports azureml_user" if _PARALLEL_RUN.search(source) else ""
     for wrapper in (each for name in worn if name in beside for each in ast.walk(beside[name])):
-        if isinstance(wrapper, ast.FunctionDef) and wrapper is not beside.get(wrapper.name) and _parameters(wrapper):
+        if isinstance(wrapper, Function) and wrapper is not beside.get(wrapper.name) and _parameters(wrapper):
             sign = sign or _sign_of_files(beside, wrapper, *_parameters(wrapper))
     if sign := sign or _sign_of_files(beside, run, first, *others, is_worn=bool(worn)):
         raise ScriptError(f"{where} {_PARALLEL.format(sign=sign)}")
@@ -74,11 +76,11 @@ def refuse_foreign(path: Path, *, has_schema: bool) -> None:
         raise ScriptError(f"{where} {_UNREAD.format(sign=sign, FILE=FILE)}")
 
 
-def _parameters(function: ast.FunctionDef) -> list[str]:
+def _parameters(function: Function) -> list[str]:
     return [each.arg for each in function.args.args if each.arg != HEADERS]
 
 
-def _sign_of_files(beside: Beside, run: ast.FunctionDef, first: str, *others: str, is_worn: bool = False) -> str:
+def _sign_of_files(beside: Beside, run: Function, first: str, *others: str, is_worn: bool = False) -> str:
     """Give what shows that run() gets files or a data frame of them; empty if nothing does."""
     if "mini_batch_context" in others:
         return "it has mini_batch_context"
@@ -90,7 +92,7 @@ def _sign_of_files(beside: Beside, run: ast.FunctionDef, first: str, *others: st
     return ("" if is_worn else _use_beyond(run, first, _LIST)) or next(_paths_read(beside, run, first), "")
 
 
-def _paths_read(beside: Beside, run: ast.FunctionDef, first: str) -> Iterator[str]:
+def _paths_read(beside: Beside, run: Function, first: str) -> Iterator[str]:
     """Give the calls that read an element of the parameter as a file, in run() or in a function that gets it."""
     elements = _elements(run, first)
     calls = [node for node in ast.walk(run) if isinstance(node, ast.Call)]
@@ -107,7 +109,7 @@ def _paths_read(beside: Beside, run: ast.FunctionDef, first: str) -> Iterator[st
                     yield ast.unparse(node)[:60]
 
 
-def _elements(function: ast.FunctionDef, *names: str) -> set[str]:
+def _elements(function: Function, *names: str) -> set[str]:
     """Give the names that stand for parameters, or for what lies in them, in loops and lambdas."""
     elements = set(names)
     for node in ast.walk(function):
@@ -119,7 +121,7 @@ def _elements(function: ast.FunctionDef, *names: str) -> set[str]:
     return elements
 
 
-def _is_walked(run: ast.FunctionDef, first: str) -> bool:
+def _is_walked(run: Function, first: str) -> bool:
     """Say whether run() goes through its parameter one by one: of a text these are characters."""
     nodes = list(ast.walk(run))
     if any(_is(node, first) and not isinstance(node.ctx, ast.Load) for node in nodes if isinstance(node, ast.Name)):
@@ -127,7 +129,7 @@ def _is_walked(run: ast.FunctionDef, first: str) -> bool:
     return any(_is(node.iter, first) for node in nodes if isinstance(node, ast.For | ast.comprehension))
 
 
-def _use_beyond(run: ast.FunctionDef, first: str, known: frozenset[str]) -> str:
+def _use_beyond(run: Function, first: str, known: frozenset[str]) -> str:
     """Give what run() does with its parameter that its type has not; empty if it looks at the type or fills it anew."""
     used = ""
     for node in ast.walk(run):
