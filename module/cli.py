@@ -5,12 +5,12 @@ import signal
 import sys
 
 # Before the other imports, which take time: a signal to the first process of a container is lost without a handler.
-if sys.argv[1:2] == ["run"] and os.path.basename(sys.argv[0]) in ("cli.py", "scoring-module"):
-    for _number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(_number, lambda *_: os._exit(0))
+_EARLY = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+if os.path.basename(sys.argv[0]) in ("cli.py", "scoring-module"):
+    for _number in _EARLY:
+        signal.signal(_number, lambda number, _: os._exit(0 if sys.argv[1:2] == ["run"] else 128 + number))
 
 import argparse
-import errno
 import io
 import traceback
 from contextlib import suppress
@@ -21,8 +21,9 @@ from scoring.errors import ModelError, ScoringError, ScriptError
 from .commands import Command, Commands, check, completion, quarantine, replay, run, workshop
 from .errors import ModuleError
 from .parser import Parser, Version
+from .streams import finish, flush, stderr
+from .written import refusal
 
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
 
 
@@ -32,10 +33,11 @@ def main() -> None:
     arguments = argparse.Namespace(debug=False)
     try:
         _parser().parse_args(namespace=arguments)
-        # As PID 1 Python would ignore it.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(arguments.terminated))
+        if signal.SIGINT in _EARLY:  # a shell's background job goes on ignoring it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code: int = arguments.command(arguments)
-        sys.stdout.flush()
+        finish()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 0
     except KeyboardInterrupt:
@@ -46,9 +48,7 @@ def main() -> None:
         if arguments.debug:
             raise
         code = _say(error)
-    with suppress(Exception):  # whoever read has gone, or the script has closed them
-        sys.stdout.flush()
-        sys.stderr.flush()
+    flush()
     if processes := sys.modules.get("multiprocessing"):  # the script's, which end with it as at Python's own end
         for process in processes.active_children():
             process.terminate()
@@ -74,12 +74,12 @@ def _say(error: Exception) -> int:
     if isinstance(error, ModuleError | ScoringError):
         trace = getattr(error, "user_traceback", "")
         said = f"{trace}\nscoring-module: {error}" if trace else f"scoring-module: {error}"
-    elif isinstance(error, OSError) and error.errno in _UNWRITABLE:
-        said = f"scoring-module: cannot write {error.filename or 'the output'}: {error.strerror}"
+    elif isinstance(error, OSError) and (refused := refusal(error)):
+        said, code = f"scoring-module: {refused}", refused.exit_code
     else:
         said = "".join(traceback.format_exception(error)).rstrip()
-    with suppress(OSError):  # nobody can be told: the code says it
-        print(said, file=sys.stderr)
+    with suppress(Exception):  # nobody can be told: the code says it
+        print(said, file=stderr())
     return code
 
 

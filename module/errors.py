@@ -3,6 +3,7 @@
 ModuleError
 ├── SettingsError     exit 2: an environment variable, an argument or a file that it names
 ├── RunHungError           exit 1: run() took longer than SCORING_RUN_TIMEOUT_S
+├── UnwritableError   exit 1: a file that is open cannot be written: the disk is full, or broken
 ├── TwinError         a desired patch is refused whole, the last good settings stay
 ├── TransportError    retried; exit 4 after SCORING_HUB_TIMEOUT_S
 ├── UnsendableError   this one output message can never be sent: its input goes to the quarantine
@@ -33,6 +34,10 @@ class SettingsError(ModuleError):
 
 class RunHungError(ModuleError):
     """run() does not return; only a new process helps."""
+
+
+class UnwritableError(ModuleError):
+    """A file that was opened cannot be written to its end."""
 
 
 class TwinError(ModuleError):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import BinaryIO
@@ -32,6 +32,7 @@ class Tally:
     """What messages were answered with, counted.
 
     Attributes:
+        read: how many messages were read.
         messages: how many were answered.
         nothing: … with NOTHING.
         outputs: messages that left by output.
@@ -39,6 +40,7 @@ class Tally:
         began: time.monotonic() when the script was ready for them; 0 before.
     """
 
+    read: int = 0
     messages: int = 0
     nothing: int = 0
     outputs: Counter[str] = field(default_factory=Counter)
@@ -58,6 +60,16 @@ class Tally:
         if answers.error is not None:
             self.errors[type(answers.error).__name__] += 1
 
+    def reading(self, messages: Iterator[InputMessage]) -> Iterator[InputMessage]:
+        """Count messages as they are read."""
+        for message in messages:
+            self.read += 1
+            yield message
+
+    def so_far(self) -> str:
+        """Give it as a line while there may be more."""
+        return f"so far {self.text()}; {self.read:,} read, {self.read - self.messages:,} wait"
+
     def text(self) -> str:
         """Give it as a line."""
         seconds = monotonic() - self.began
@@ -66,7 +78,9 @@ class Tally:
         left += [f"NOTHING {self.nothing:,}"] if self.nothing else []
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.errors.most_common(_TOLD))
         rate = self.messages / max(seconds, 1e-9)
-        return f"{what}, {rate:,.0f} a second: {', '.join(left) or 'nothing left'}" + (f" ({kinds})" if kinds else "")
+        return f"{what}, {rate:,.0f} a second: {', '.join(left) or 'nothing has left'}" + (
+            f" ({kinds})" if kinds else ""
+        )
 
 
 async def carry(

@@ -223,8 +223,11 @@ def _inbox(settings: Settings) -> Inbox:
     return journal
 
 
-async def start_scoring(settings: Settings, watchdog: Watchdog) -> Batcher:
-    """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them."""
+async def start_scoring(settings: Settings, watchdog: Watchdog, *, gives_up: bool = False) -> Batcher:
+    """Load the script and run init(), on the scoring thread: some libraries belong to the thread that loads them.
+
+    With ``gives_up``, what fails for a reason outside of it fails for good after its tries.
+    """
     install(settings)
     thread = ScoringThread(asyncio.get_running_loop())
     try:
@@ -233,7 +236,8 @@ async def start_scoring(settings: Settings, watchdog: Watchdog) -> Batcher:
             await thread.call(script.init)
     except TimeoutError:
         raise ScriptError(hangs("init", settings.init_timeout_s), thread.stack()) from None
-    limits = BatchLimits(_max_size(settings, script), settings.max_delay_ms / 1000, settings.transient_tries)
+    max_size, max_delay = _max_size(settings, script), settings.max_delay_ms / 1000
+    limits = BatchLimits(max_size, max_delay, settings.transient_tries, gives_up)
     model = script.models[-1] if script.kind == "onnx" else None
     in_place = model is not None and not model.pictures and 0 < model.plan.seconds(limits.max_size) < _INSTANT
     return Batcher(script, thread, limits, watchdog, in_place=in_place)

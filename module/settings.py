@@ -144,6 +144,8 @@ def read(environment: Mapping[str, str]) -> Settings:
     if not os.path.isdir(settings.dir):  # Path's own raises where the name is too long
         said = f"SCORING_DIR is {str(settings.dir)[:200]!r}, which is no directory"
         raise SettingsError(f"{said}: set it to the one with score.py")
+    if not os.access(settings.dir, os.X_OK):
+        raise SettingsError(f"SCORING_DIR is {str(settings.dir)!r}, which this user has no permission to use")
     return settings
 
 

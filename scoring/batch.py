@@ -77,8 +77,10 @@ class BatchLimits:
         max_size: requests in one run() at most.
         max_delay: seconds that the oldest request waits for a fuller batch; 0 takes what is there.
         tries: of a request that fails for a reason outside of it, before it has to prove that by one that succeeds.
+        gives_up: it fails then, without proof: nobody waits for better times.
     """
 
     max_size: int = 64
     max_delay: float = 0.0
     tries: int = 6
+    gives_up: bool = False

@@ -72,7 +72,8 @@ class Batcher:
         self._started = 0.0
         self._timer: asyncio.Handle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._patience = Patience(self.limits.tries, has_sample=self.script.probe is not None)
+        limits, has_sample = self.limits, self.script.probe is not None
+        self._patience = Patience(limits.tries, has_sample=has_sample, gives_up=limits.gives_up)
 
     def submit(
         self, requests: Sequence[Request], owner: int = 0, *, alone: bool = False
@@ -166,7 +167,8 @@ class Batcher:
         if stalled is None:
             self._patience.succeeded()
         elif self._patience.failed(running[len(outcomes)][0], len(self._waiting) + len(running) - len(outcomes)):
-            outcomes.append(RunError(f"{stalled} (each time, while others are scored)"))
+            given_up = "given up: see SCORING_TRANSIENT_TRIES" if self.limits.gives_up else ""
+            outcomes.append(RunError(f"{stalled} ({given_up or 'each time, while others are scored'})"))
             stalled = None
         self.observer.finished(len(outcomes), time.monotonic() - self._started)
         # A script that takes one request after another may answer only the first few: the rest stays in its place.

@@ -5,6 +5,9 @@ behind it in line goes first. If that fails too, the reason may lie outside, and
 one, since they may be alike. If it succeeds, and the first one fails once more right after it, it is the request. No
 message is scored twice to find that out: where none is behind it, it is the sample that its author has put beside the
 script, or it waits for the next message.
+
+A command without a hub gives up instead: somebody waits for its end. After its tries a request fails; those behind it
+are then tried once each, until one succeeds.
 """
 
 from typing import Final, Literal
@@ -15,13 +18,17 @@ SAMPLE: Final = -1
 _PAUSE, _MAX_PAUSE = 0.5, 60.0
 """Seconds between two tries: the first, the longest."""
 
+_MAX_PAUSE_GIVING_UP = 1.0
+
 
 class Patience:
     """One line's memory of the request that holds it up."""
 
-    def __init__(self, tries: int, *, has_sample: bool = False) -> None:
-        """Take the number of tries after which a request has to prove that it is not at fault."""
-        self._tries = tries
+    def __init__(self, tries: int, *, has_sample: bool = False, gives_up: bool = False) -> None:
+        """Take the number of tries after which a request has to prove that it is not at fault, or is given up."""
+        self._tries = max(1, tries - 1) if gives_up else tries
+        self._gives_up = gives_up
+        self._max_pause = _MAX_PAUSE_GIVING_UP if gives_up else _MAX_PAUSE
         self._has_sample = has_sample
         self._stuck: object = None
         self._failures = 0
@@ -46,7 +53,7 @@ class Patience:
             self._stuck, self._failures, self._step, self._pause = None, 0, "batch", 0.0
 
     def failed(self, request: object, waiting: int) -> bool:
-        """Hear that a request failed for a transient reason; True if it has been shown to be its own fault.
+        """Hear that a request failed for a transient reason; True if it was shown to be its own fault, or is given up.
 
         Args:
             request: the failed one.
@@ -58,10 +65,12 @@ class Patience:
         if self._step == "other":
             self._step = "stuck"
             return False
+        if self._step == "stuck" and self._gives_up:
+            return True  # still "stuck": the next one runs alone, too
         if request is not self._stuck:
             self._stuck, self._failures, self._pause, self._probes = request, 0, 0.0, 0
         self._failures += 1
-        self._pause = min(max(2 * self._pause, _PAUSE), _MAX_PAUSE)
+        self._pause = min(max(2 * self._pause, _PAUSE), self._max_pause)
         if self._step == "stuck" and waiting > 1:
             self._step = "other"
             self._probes = self._probes % (waiting - 1) + 1

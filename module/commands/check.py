@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from ..errors import ModuleError, SettingsError
+from ..streams import keep_stderr, stderr
 from ..transports import BODIES
+from ..written import refusal
 from . import Add, Commands, settings_of
 
 if TYPE_CHECKING:
@@ -109,13 +111,15 @@ def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: s
     trial = Trial(str(settings.dir), settings.script, sample_from=sample_from)
     here, there = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=_try, args=(settings, given, trial, noun, there))
-    process.start()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    process.start()  # which holds a terminal's interrupt until it belongs to the terminal no more
     there.close()
     limits = {"init": settings.init_timeout_s, "run": settings.run_timeout_s}
     limits["merging"] = settings.run_timeout_s + _MERGING
     stage: Stage = ""
     where = ""
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         while stage != "done":
             if (limit := limits.get(stage)) and not here.poll(limit + _GRACE):
                 os.kill(process.pid or 0, signal.SIGABRT)  # faulthandler writes the stacks
@@ -170,10 +174,13 @@ def _try(
     os.dup2(2, 1)
     faulthandler.enable(os.dup(2))  # the trial's own standard error is quiet at times
     os.setsid()  # whatever the script starts ends with it; a terminal's interrupt is for whoever waits
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one that came before is none any more
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _die_with_parent()
     keep_from_forks(to)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    logs.configure("warning", "text", sys.stderr)
+    logs.configure("warning", "text", keep_stderr())
     # What the pipeline says of single messages is in the trial.
     logging.root.handlers[0].addFilter(lambda record: record.name != "module.pipeline")
 
@@ -185,8 +192,11 @@ def _try(
             runner.run(try_out(settings, given, trial, tell, noun=noun))
         except ModuleError as error:
             to.send(error)
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
+            if isinstance(error, OSError) and (refused := refusal(error)):
+                to.send(refused)
+                os._exit(0)
+            traceback.print_exc(file=stderr())
             to.send(ModuleError("the trial failed after an error of ours: please report this"))
         os._exit(0)  # with threads of the script that never end
 

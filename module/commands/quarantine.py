@@ -8,11 +8,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from . import Add, Command, Commands, say_unknown_settings
 
@@ -141,29 +141,20 @@ def _json(each: "Quarantined") -> bytes:
 
 def _export(arguments: argparse.Namespace) -> int:
     from ..transports.jsonl import input_line
+    from ..written import written
 
     chosen = _chosen(arguments)
     first = list(islice(chosen, 1))  # no file is made where there is no journal
-    written = damaged = 0
-    with _opened(arguments.file) as file:
+    exported = damaged = 0
+    to_stdout = str(arguments.file) == "-"
+    with nullcontext(sys.stdout.buffer) if to_stdout else written(arguments.file, new=True) as file:
         for each in chain(first, chosen):
             if each.message is None:
                 damaged += 1
             else:
-                written += bool(file.write(input_line(each.message)))
-    print(f"{written} written", file=sys.stderr)
+                exported += bool(file.write(input_line(each.message)))
+    print(f"{exported} written", file=sys.stderr)
     return _stay(damaged)
-
-
-def _opened(file: Path) -> AbstractContextManager[BinaryIO]:
-    from ..errors import SettingsError
-
-    if str(file) == "-":
-        return nullcontext(sys.stdout.buffer)
-    try:
-        return file.open("xb")
-    except OSError as error:
-        raise SettingsError(f"cannot write {file}: {error.strerror}") from error
 
 
 def _put_back(arguments: argparse.Namespace) -> int:

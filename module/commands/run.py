@@ -4,7 +4,9 @@ import argparse
 import logging
 import os
 import signal
+import sys
 
+from ..streams import keep_stderr, kept
 from . import Add, Commands, say_unknown_settings
 
 
@@ -30,7 +32,8 @@ def _run(arguments: argparse.Namespace) -> int:
     except SettingsError:
         say_unknown_settings()  # one of them may be the one that is missing
         raise
-    logs.configure(read.log_level, read.log_format)
+    logs.configure(read.log_level, read.log_format, kept(sys.stdout))
+    keep_stderr()
     for sentence in settings.unknown(os.environ):
         logging.getLogger(__name__).warning("%s", sentence)
     # The process ends with it: what still waits for a silent hub is not waited for.

@@ -106,13 +106,15 @@ def _delete(connection: sqlite3.Connection, seq: int) -> bool:
 @contextmanager
 def _opened(directory: Path) -> Iterator[sqlite3.Connection]:
     path = directory / NAME
-    if not path.exists():
-        raise JournalError(f"there is no journal in {directory}: set SCORING_JOURNAL_DIR to the module's")
     try:
+        if not path.exists():
+            raise JournalError(f"there is no journal in {directory}: set SCORING_JOURNAL_DIR to the module's")
         with closing(sqlite3.connect(path, timeout=5.0, isolation_level=None)) as connection:
             connection.text_factory = readable
             refuse_newer(connection, path)
             yield connection
+    except PermissionError as error:
+        raise JournalError(f"the journal {path} cannot be used: {error.strerror}") from error
     except sqlite3.Error as error:
         raise JournalError(f"the journal {path} cannot be used: {error}") from error
 

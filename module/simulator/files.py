@@ -1,11 +1,9 @@
-"""The files of a simulation: the messages that are read, the file that is written."""
+"""The messages of a simulation, read from a file."""
 
 import itertools
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import suppress
 
 from ..errors import SettingsError
 from ..messages import InputMessage
@@ -35,28 +33,3 @@ def left_of(messages: Iterator[InputMessage]) -> int:
         for _ in messages:
             count += 1
     return count
-
-
-@contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing.
-
-    Raises:
-        SettingsError: it cannot be written, which may be known only when it is closed.
-    """
-    try:
-        file = path.open("wb")
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
-        yield file
-    finally:
-        try:
-            file.close()
-        except OSError as error:
-            raise cannot_write(path, error) from error
-
-
-def cannot_write(path: Path | None, error: OSError) -> SettingsError:
-    """Say that a file cannot be written."""
-    return SettingsError(f"cannot write {path}: {error.strerror}")

@@ -13,17 +13,18 @@ from typing import BinaryIO
 
 import orjson
 
-from ..errors import SettingsError
+from ..errors import SettingsError, UnwritableError
 from ..messages import OutputMessage
 from ..packaging.manifest.edge_manifest import read
 from ..packaging.manifest.twin_limits import check_limits
 from ..transports.jsonl import message_line
 from ..transports.message_files import arriving
+from ..written import written
 from .command import Command
 from .edge_hub.dispatch import RoutingResult
 from .edge_hub.hub import EdgeHub
 from .edge_hub.session import Delivery
-from .files import cannot_write, left_of, messages_of, written
+from .files import left_of, messages_of
 from .ledger import Entry, Ledger
 from .options import Options
 from .progress import ProgressDisplay, progress_text
@@ -54,6 +55,7 @@ async def run(options: Options) -> int:
 
     Raises:
         SettingsError: a file, the manifest, a route or the address does not fit.
+        UnwritableError, BrokenPipeError: --upstream cannot be written; nothing is counted then.
     """
     async with AsyncExitStack() as stack:
         upstream = stack.enter_context(written(options.upstream)) if options.upstream else None
@@ -113,7 +115,7 @@ class Simulation:
         self._waiting: dict[int, RoutedMessage] = {}
         self._had_time = False
         self._stop_code: int | None = None
-        self._unwritable: OSError | None = None
+        self._unwritable: UnwritableError | BrokenPipeError | None = None
         self._moved_at = 0.0
         self._hub = EdgeHub(
             listen=options.listen,
@@ -212,7 +214,8 @@ class Simulation:
         """Return when COMMAND ended, all is answered, or nothing moves any more.
 
         Raises:
-            SettingsError: COMMAND cannot be started, a line is not a message, or --upstream cannot be written.
+            SettingsError: COMMAND cannot be started, or a line is not a message.
+            UnwritableError, BrokenPipeError: --upstream cannot be written, or nobody reads it any more.
         """
         before, connects = self._moves(), 0
         began_at = shown_at = self._moved_at = monotonic()
@@ -222,7 +225,7 @@ class Simulation:
                 if feeding.done():
                     feeding.result()
                 if self._unwritable is not None:
-                    raise cannot_write(self._options.upstream, self._unwritable)
+                    raise self._unwritable
                 now = monotonic()
                 if now - shown_at >= _SHOW_EVERY:
                     await self._scraper.poll()
@@ -287,7 +290,7 @@ class Simulation:
             left = OutputMessage(message.body, message.system.get("output_name", ""), system, message.properties)
             try:
                 self._upstream.write(message_line(system.get("module_id", ""), left))
-            except OSError as error:
+            except (UnwritableError, BrokenPipeError) as error:
                 self._unwritable = error
 
 

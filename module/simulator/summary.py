@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from .files import cannot_write
+from ..written import written
 
 _KILLED, _TERMINATED = 137, 143
 """Exit codes of a process that SIGKILL or SIGTERM ended."""
@@ -125,12 +125,10 @@ class Summary:
         """Write it as JSON.
 
         Raises:
-            SettingsError: the file cannot be written.
+            SettingsError, UnwritableError: the file cannot be opened, or not written.
         """
-        try:
-            path.write_bytes(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        with written(path) as file:
+            file.write(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
     def text(self) -> str:
         """Give it for people."""

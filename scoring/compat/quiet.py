@@ -32,8 +32,8 @@ set_verbosity = update_custom_dimensions = generate_schema = load_service_schema
 
 
 def log_traceback(error: BaseException, logger: logging.Logger | None = None, *args: object, **kwargs: object) -> None:
-    """Log what went wrong."""
-    (logger or logging.getLogger(__name__)).error("%s", error, exc_info=error)
+    """Log what went wrong; its traceback is said once it is raised, as AutoML's scripts do next."""
+    (logger or logging.getLogger(__name__)).error("%s", error)
 
 
 def get_azureml_logger() -> OfflineRun:

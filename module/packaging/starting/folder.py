@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import SettingsError
+from ...written import cannot_write
 from ..models.trees import copy_tree, draft_folder
 from .pickled import read_pickle
 
@@ -53,7 +54,7 @@ def start_folder(directory: Path, model: Path | None) -> tuple[list[str], list[s
             for name in names:
                 (draft / name).rename(directory / name)
     except OSError as error:
-        raise SettingsError(f"cannot write {directory}: {error.strerror}") from error
+        raise cannot_write(directory, error) from error
     return names, notes
 
 

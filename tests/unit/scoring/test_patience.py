@@ -37,6 +37,31 @@ def line_of(count: int, fails: dict[int, int], tries: int = 3) -> tuple[list[int
     raise AssertionError("it never ends")
 
 
+def runs_until_given_up(fails: set[int], count: int, tries: int) -> tuple[set[int], list[float]]:
+    """Run a line of requests of which some always fail, for a command that gives up; gives these, and the pauses."""
+    patience, waiting, pauses = Patience(tries, gives_up=True), deque(range(count)), [0.0]
+    given_up: set[int] = set()
+    while waiting:
+        pauses.append(0.0)
+        if waiting[0] not in fails:
+            patience.succeeded()
+        elif patience.failed(waiting[0], len(waiting)):
+            given_up.add(waiting[0])
+        else:
+            pauses[-1] = patience.pause
+            continue
+        waiting.popleft()
+    return given_up, [pause for pause in pauses if pause]
+
+
+def test_where_nobody_waits_it_gives_up_and_tries_the_next_once() -> None:
+    """One outage costs one series of tries, and a second series comes only after something was scored."""
+    assert runs_until_given_up(set(range(50)), 50, 6) == (set(range(50)), [0.5, 1, 1, 1, 1])
+    assert runs_until_given_up({7}, 50, 3) == ({7}, [0.5, 1])
+    assert runs_until_given_up({3, 7, 8}, 50, 3) == ({3, 7, 8}, [0.5, 1, 0.5, 1])
+    assert runs_until_given_up({3}, 4, 1)[0] == {3}
+
+
 def test_a_request_that_always_fails_is_found_out_by_the_one_behind_it() -> None:
     ended, blamed, runs = line_of(5, {2: 10_000})
     assert blamed == {2}

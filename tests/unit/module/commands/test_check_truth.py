@@ -1,9 +1,13 @@
 """`scoring-module check` says "good" only of what works on a device: in batches, with its settings, to the end."""
 
+import errno
+import io
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +16,9 @@ from typing import Any
 import pytest
 from command import run, start
 
+from module.commands.check import _tried
+from module.errors import SettingsError
+from module.settings import Settings
 from module.trial import passes
 
 BATCHED = """
@@ -341,3 +348,37 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except OSError:
         return False
+
+
+def test_a_sample_that_may_not_be_read_is_exit_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sentence with its path, from the process of the trial too."""
+    sample = script(tmp_path, "return requests") / "sample.json"
+    sample.write_text("1")
+    real = io.open
+
+    def refuse(file: Any, *arguments: Any, **named: Any) -> Any:
+        if str(file).endswith("sample.json"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return real(file, *arguments, **named)
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(SettingsError, match=r"^cannot use .*sample.json: Permission denied$"):
+        _tried(Settings(dir=tmp_path), None, "line", "")
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.8])
+def test_an_interrupt_ends_it_quietly(tmp_path: Path, seconds: float) -> None:
+    """Whenever it comes, and to all processes of the terminal."""
+    script(tmp_path, "import time; time.sleep(9); return requests")
+    (tmp_path / "sample.json").write_text("1")
+    module = [sys.executable, "-P", "-m", "module.cli", "check", "--scoring-dir", "."]
+    process = subprocess.Popen(module, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=_heed)  # noqa: PLW1509
+    with process:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.stderr is not None
+        assert (process.wait(20), process.stderr.read()) == (130, b"")
+
+
+def _heed() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

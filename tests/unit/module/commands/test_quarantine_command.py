@@ -1,5 +1,6 @@
 """`scoring-module quarantine`: what could not be scored is listed, shown, exported, put back and dropped."""
 
+import errno
 import json
 import re
 import sqlite3
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from command import run
 
+from module import cli, written
+from module.errors import JournalError, UnwritableError
 from module.journal import Journal
 from module.journal.database import NAME
 from module.messages import InputMessage
@@ -111,6 +114,38 @@ def test_nothing_is_written_over(journal: Path) -> None:
     assert (journal / NAME).read_bytes() == before
     assert "there is no journal" in quarantine(journal.parent, "export", "new.jsonl", code=2)[1]
     assert not (journal.parent / "new.jsonl").exists()
+
+
+def test_of_an_export_that_does_not_fit_nothing_is_left(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again at the same place; the sentence names the file."""
+    there: list[bool] = []
+
+    class Full(written._File):
+        def write(self, data: object, /) -> int:
+            there.append((journal.parent / "new.jsonl").exists())
+            raise UnwritableError(f"cannot write {self._said}: No space left on device")
+
+    monkeypatch.setattr(written, "_File", Full)
+    arguments = cli._parser().parse_args(
+        ["quarantine", "export", str(journal.parent / "new.jsonl"), "--journal-dir", str(journal)]
+    )
+    with pytest.raises(UnwritableError, match=r"^cannot write .*/new.jsonl: No space left on device$"):
+        arguments.command(arguments)
+    assert there
+    assert list(journal.parent.glob("new*")) == []
+
+
+def test_a_journal_that_may_not_be_read_is_exit_2(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sentence with its path."""
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    arguments = cli._parser().parse_args(["quarantine", "list", "--journal-dir", str(journal)])
+    with pytest.raises(JournalError, match=r"^the journal .*journal.sqlite3 cannot be used: Permission denied$"):
+        arguments.command(arguments)
+    assert JournalError.exit_code == 2
 
 
 def test_put_back_and_dropped(journal: Path) -> None:

@@ -60,7 +60,7 @@ def replay(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
         (["good.jsonl", "--fail-on-errors"], 0, "3 of 3 messages", "NOTHING 1"),
         (["bad.jsonl"], 1, "0 of 1 messages", ": errors 1 (RequestError 1)"),
         (["nothing.jsonl"], 0, "1 of 1 messages", ": NOTHING 1"),
-        (["empty.jsonl"], 1, "0 of 0 messages", ": nothing left"),
+        (["empty.jsonl"], 1, "0 of 0 messages", ": nothing has left"),
         (["table.csv"], 0, "2 of 2 messages", ": amlOutput 1, high 1"),
     ],
 )
@@ -112,7 +112,8 @@ async def test_a_long_run_says_how_far_it_is(
     await _score(Settings(dir=folder), messages, io.BytesIO(), Tally(), wait=False)
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) > 2
-    assert shown[-1].startswith(("1 of 1", "2 of 2", "3 of 3"))
+    assert shown[-1].startswith(("so far 1 of 1", "so far 2 of 2", "so far 3 of 3"))
+    assert shown[0].endswith("; 4 read, 4 wait")
 
 
 @pytest.mark.parametrize(("output", "code"), [("/dev/full", 1), ("absent/x.jsonl", 2)])
@@ -143,3 +144,58 @@ def test_what_a_script_forks_ends_by_itself_and_with_replay(tmp_path: Path) -> N
     scripts = Path(__file__).parents[3] / "integration" / "delivery_scripts"
     ended = run("replay", "--scoring-dir", scripts / "forks", "in.jsonl", cwd=tmp_path)
     assert (ended.returncode, ended.stdout.count(b'"body":{"n":1}')) == (0, 40)
+
+
+async def test_a_service_that_is_down_ends(folder: Path, process: pytest.MonkeyPatch) -> None:
+    """In tries that are counted, and then once for each message: nobody waits for better times."""
+    process.setattr("scoring.patience._MAX_PAUSE_GIVING_UP", 0.01)
+    down = (
+        "def init(): pass\ncalls = []\ndef run(data):\n    calls.append(data)\n    raise ConnectionError(len(calls))\n"
+    )
+    (folder / "score.py").write_text(down)
+    out, tally = io.BytesIO(), Tally()
+    await _score(Settings(dir=folder), read_telemetry(folder / "mixed.jsonl", "replay"), out, tally, wait=False)
+    assert (tally.read, tally.messages, tally.errors) == (4, 4, {"RunError": 4})
+    said = [json.loads(line)["body"]["error"]["message"] for line in out.getvalue().splitlines()]
+    assert [sentence.partition("ConnectionError: ")[2].split()[0] for sentence in said] == ["6", "7", "8", "9"]
+    assert all(sentence.endswith("(given up: see SCORING_TRANSIENT_TRIES)") for sentence in said)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "sys.stdout.close(); sys.stderr.close()",
+        "sys.stdout = sys.stderr = None",
+        "sys.stdout = sys.stderr = sys.__stderr__ = object()",
+        "sys.stdout.detach(); sys.stderr.detach()",
+        "os.close(1); os.close(2)",
+    ],
+)
+@pytest.mark.parametrize("command", ["replay good.jsonl", "check --sample good.jsonl"])
+def test_a_script_may_do_anything_to_its_streams(folder: Path, command: str, body: str) -> None:
+    """What the command says is said on its own."""
+    (folder / "score.py").write_text(f"import os, sys\ndef init():\n    {body}\ndef run(data):\n    return data\n")
+    ended = run(*command.split(), "--scoring-dir", ".", cwd=folder, SCORING_LOG_LEVEL="error")
+    assert ended.returncode == 0, ended.stderr
+    if "replay" in command:
+        assert ended.stdout.count(b'"output":"amlOutput"') == 3
+        assert ended.stderr.startswith(b"3 of 3 messages scored in ")
+    else:
+        assert (ended.stdout.endswith(b"result    good\n"), ended.stderr) == (True, b"")
+
+
+@pytest.mark.parametrize(("function", "line"), [("init", 2), ("run", 4)])
+def test_a_script_that_ends_the_process_is_no_success(folder: Path, function: str, line: int) -> None:
+    bodies = {"init": "pass", "run": "pass", function: "os._exit(0)"}
+    lines = ["import os", f"def init(): {bodies['init']}", "def run(data):", f"    {bodies['run']}"]
+    (folder / "score.py").write_text("\n".join(lines))
+    ended = replay(folder, "good.jsonl")
+    said = f"the script ended the process by os._exit(0), score.py line {line}: it would end the module, too"
+    assert (ended.returncode, ended.stderr.decode().splitlines()[-1]) == (3, f"scoring-module: {said}")
+
+
+def test_a_process_that_a_script_forks_may_end_so(folder: Path) -> None:
+    body = "    if not (pid := os.fork()): os._exit(5)\n    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])\n"
+    (folder / "score.py").write_text(f"import os\ndef init(): pass\ndef run(data):\n{body}")
+    ended = replay(folder, "nothing.jsonl")
+    assert (ended.returncode, json.loads(ended.stdout)["body"]) == (0, 5)
