@@ -124,7 +124,7 @@ def _ask_registry(entries: list[dict[str, str]], ca_file: str, name: Any) -> str
     for entry in entries:
         if entry["address"] == name.host and entry["password"]:
             access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
-    return Registry(name.host, name.repository, access).digest_of(name.tag)
+    return Registry(name.host, name.repository, access).find(name.tag)[0]
 
 
 def _set(text: str) -> tuple[str, str]:

@@ -80,9 +80,34 @@ def test_a_secret_is_not_shown() -> None:
 def test_challenges() -> None:
     asked = Mock(side_effect=PackagingError("asked"))
     authorization = Authorization("r.io", ["repository:b:pull"], lambda: Credentials("me", "it"), asked)
-    with pytest.raises(PackagingError, match="asked"):
-        authorization.answer('Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"', "")
-    assert asked.call_args.args == ("GET", "https://r.io/oauth2/token")
-    assert asked.call_args.kwargs["params"] == [("service", "r.io"), ("scope", "repository:b:pull")]
-    authorization.answer('Basic realm="x"', "")
-    assert authorization.header == "Basic bWU6aXQ="
+    url, before = "https://r.io/v2/b/manifests/1", authorization.login
+    bearer = 'Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"'
+    for challenge in (bearer, f'Basic realm="x", {bearer}'):  # the better one of two
+        with pytest.raises(PackagingError, match="asked"):
+            authorization.answer(challenge, before, url)
+    wanted = "https://r.io/oauth2/token?service=r.io&scope=repository%3Ab%3Apull"
+    assert asked.call_args.args == ("GET", wanted)
+    with pytest.raises(PackagingError, match="a login of a kind that we have not: Negotiate"):
+        authorization.answer("Negotiate", before, url)
+    authorization.answer('Basic realm="x"', before, url)
+    assert authorization.login == (("https", "r.io", 443), "Basic bWU6aXQ=")
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm"),
+    [
+        ("https://localhost/v2/", "http://localhost:5001/token"),
+        ("https://r.io/v2/", "http://127.0.0.1/token"),
+        ("http://localhost/v2/", "http://localhost.evil.example/token"),
+        ("http://localhost/v2/", "http://127.evil.example/token"),
+        ("https://r.io/v2/", "ftp://r.io/token"),
+        ("https://r.io/v2/", ""),
+    ],
+)
+def test_a_realm_is_as_safe_as_the_registry(registry: str, realm: str) -> None:
+    """Over https, or on this machine for a registry that is in the clear itself; nobody else is sent a password."""
+    asked = Mock()
+    authorization = Authorization("r", ["repository:b:pull"], lambda: Credentials("me", "it"), asked)
+    with pytest.raises(PackagingError, match="not over https"):
+        authorization.answer(f'Bearer realm="{realm}",service="r"', authorization.login, registry)
+    asked.assert_not_called()
