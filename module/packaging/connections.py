@@ -71,7 +71,9 @@ def _trust(ca_file: str) -> ssl.SSLContext:
     for file in filter(None, (os.environ.get("REQUESTS_CA_BUNDLE", ""), ca_file)):
         try:
             trusted.load_verify_locations(file)
-        except OSError as error:  # of ssl too: no certificate in it
+        except FileNotFoundError as error:
+            raise SettingsError(f"there is no certificate file {file}") from error
+        except OSError as error:  # of ssl too
             reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
             raise SettingsError(f"cannot use the certificate file {file}: {reason}") from error
     return trusted

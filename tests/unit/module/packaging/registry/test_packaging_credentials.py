@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from module.errors import PackagingError
+from module.errors import PackagingError, SettingsError
 from module.packaging.registry.credentials import Access, Credentials
 from module.packaging.registry.registry_auth import Authorization
 
@@ -47,6 +47,24 @@ def test_the_environments_are_for_the_registry_that_it_names(monkeypatch: pytest
     monkeypatch.setenv("CONTAINER_REGISTRY_PASSWORD", "secret")
     assert Access().credentials(_HOST) == Credentials("me", "secret")
     assert Access().credentials("other.azurecr.io") == Credentials()
+
+
+def test_an_env_file_here_is_for_the_registry_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As iotedgedev's push takes it; the environment comes first, and a line that is none is named, not shown."""
+    monkeypatch.chdir(tmp_path)
+    lines = (
+        f"CONTAINER_REGISTRY_SERVER={_HOST}\nCONTAINER_REGISTRY_USERNAME=me\nCONTAINER_REGISTRY_PASSWORD='se cret'\n"
+    )
+    (tmp_path / ".env").write_text(lines)
+    assert Access().credentials(_HOST) == Credentials("me", "se cret")
+    assert Access().credentials("other.azurecr.io") == Credentials()
+    for name, value in (("SERVER", _HOST), ("USERNAME", "you"), ("PASSWORD", "other")):
+        monkeypatch.setenv(f"CONTAINER_REGISTRY_{name}", value)
+    assert Access().credentials(_HOST) == Credentials("you", "other")
+    monkeypatch.delenv("CONTAINER_REGISTRY_SERVER")
+    (tmp_path / ".env").write_text("CONTAINER_REGISTRY_PASSWORD hidden\n")
+    with pytest.raises(SettingsError, match=r"\.env line 1 is not NAME=value"):
+        Access().credentials(_HOST)
 
 
 @pytest.mark.parametrize("name", ["config.json", "auth.json"])

@@ -119,5 +119,5 @@ def test_what_cannot_be_pulled_is_told(stub: RegistryStub, layout: Layout) -> No
 
 
 def test_certificates_that_are_not_there_are_named(layout: Layout) -> None:
-    with pytest.raises(SettingsError, match=r"cannot use the certificate file /gone/ca\.pem: No such file"):
+    with pytest.raises(SettingsError, match=r"there is no certificate file /gone/ca\.pem"):
         pull(layout, parse("localhost:1/a:1"), "linux/amd64", Access(ca_file="/gone/ca.pem"))

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -10,6 +12,7 @@ from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
+from command import start
 from http_stub import Answer, Asked, serving, tls
 from push_stub import LAYER_BYTES, Stub, image
 
@@ -296,6 +299,34 @@ def test_every_request_of_a_push_may_be_asked_to_wait(stub: Stub, pushed: Push) 
     stub.instead = instead
     assert pushed().sent > len(LAYER_BYTES)
     assert len(seen) >= 4
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_push_at_once(stub: Stub, pushed: Push, layout: Layout, *, number: int, code: int) -> None:
+    """Half-way through a blob that the registry takes its time with; the next push sends what is missing."""
+    begun, over = threading.Event(), threading.Event()
+
+    def instead(asked: Asked) -> bool | None:
+        if over.is_set() or asked.method != "PUT" or int(asked.headers["Content-Length"]) < 1000:
+            return None
+        begun.set()
+        over.wait(30)
+        return False
+
+    stub.instead = instead
+    with start("push", f"{stub.host}/a:1", "--layout", layout.folder, cwd=layout.folder) as process:
+        assert begun.wait(20)
+        while len(stub.blobs) < 1:  # the other blob
+            time.sleep(0.01)
+        began = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == code
+        assert time.monotonic() - began < 5
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    over.set()
+    assert stub.tags == {}
+    assert pushed().sent == len(LAYER_BYTES)
 
 
 def test_a_wrong_password_is_a_sentence(stub: Stub, pushed: Push) -> None:
