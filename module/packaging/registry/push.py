@@ -5,13 +5,14 @@ registry shows under the tag afterwards.
 """
 
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import orjson
 
-from ...errors import PackagingError
+from ...errors import PackagingError, SettingsError
 from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
 from .credentials import Access
@@ -22,8 +23,13 @@ from .upload import Upload
 
 BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
+_STALE_S = 5.0
 
 Shown = Callable[[int], object]
+
+
+def _silent(_: int) -> None:
+    """Show nothing."""
 
 
 class Pushed(NamedTuple):
@@ -40,22 +46,63 @@ class Pushed(NamedTuple):
     mounted: int
 
 
-def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
+class Looked(NamedTuple):
+    """A registry that was asked what a tag means.
+
+    Attributes:
+        registry: the repository, connected.
+        digest, document: what the tag means there; empty if there is none.
+        mounts: the repository whose blobs its login lets us mount.
+        at: when that was, in seconds of the monotonic clock.
+    """
+
+    registry: Registry
+    digest: str
+    document: bytes
+    mounts: str
+    at: float
+
+
+def look(name: ImageReference, access: Access, base: str = "") -> Looked:
+    """Ask the registry of an image what its tag means; beside a build, since connecting takes longer than all the rest.
+
+    Args:
+        name: of the image.
+        access: how to get at its registry.
+        base: name of the base image, whose layers can be mounted if they are in the same registry; empty: unknown.
+
+    Raises:
+        PackagingError: the registry cannot be reached, or refuses us.
+    """
+    at, mounts = time.monotonic(), ""
+    with suppress(SettingsError):  # it may be a file
+        parent = reference.parse(base)
+        mounts = parent.repository if parent.host == name.host and parent.repository != name.repository else ""
+    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
+    return Looked(registry, *registry.find(name.tag), mounts, at)
+
+
+def push(layout: Layout, name: ImageReference, access: Access, looked: Looked | None = None) -> Pushed:
     """Push an image to the registry in its name, with a bar a blob on standard error if that is a terminal.
+
+    Args:
+        layout: where it lies.
+        name: of the image.
+        access: how to get at its registry.
+        looked: what the tag meant there a moment ago.
 
     Raises:
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
     """
     manifest = layout.find(str(name))
-    from_base = layout.read(manifest.digest).get("annotations", {}).get(BASE_NAME)
-    base = reference.parse(from_base) if from_base else name
-    mounts = base.repository if base.host == name.host and base.repository != name.repository else ""
-    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
-    before, document = registry.find(name.tag)
-    if before == manifest.digest:
+    base = str(layout.read(manifest.digest).get("annotations", {}).get(BASE_NAME, ""))
+    if looked is None or time.monotonic() - looked.at > _STALE_S:
+        looked = look(name, access, base)
+    registry, mounts = looked.registry, looked.mounts
+    if looked.digest == manifest.digest:
         return Pushed(manifest.digest, 0, 0)
     pushed = Pushed("", 0, 0)
-    for known in (_named(document), ()):
+    for known in (_named(looked.document), ()):
         pushed = push_blobs(layout, registry, manifest, mounts=mounts, known=known)
         try:
             put_manifest(layout, registry, manifest, name.tag)
@@ -64,13 +111,13 @@ def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
             if not known:  # nothing was taken to be there that was not looked for
                 raise
 
-    def look() -> None:
+    def see() -> None:
         found, _ = registry.find(name.tag)
         if found != manifest.digest:
             is_now = f"means {found or 'nothing'} and not {manifest.digest}"
             raise BusyError(f"{name} was pushed and {is_now}: does somebody else push it?")
 
-    tried(look, PAUSES_S)
+    tried(see, PAUSES_S)
     return pushed
 
 
@@ -94,13 +141,26 @@ def push_blobs(
     with _bars() as bar:
 
         def one(blob: Descriptor) -> tuple[str, int]:
-            if _is_there(registry, blob):
-                return "there", blob.size
-            return Upload(registry, blob, layout.path(blob.digest), bar(blob)).run(mounts), blob.size
+            return push_blob(layout, registry, blob, mounts, bar(blob)), blob.size
 
         for how, size in side_by_side(one, blobs.values(), _AT_ONCE):
             sizes[how] += size
     return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
+
+
+def push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str = "", shown: Shown = _silent) -> str:
+    """Push a blob of the layout and say how: ``there``, ``mounted`` or ``sent``.
+
+    Raises:
+        PackagingError: it is damaged, or the registry refuses it.
+    """
+    answer = registry.request(
+        "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
+    )
+    said = answer.headers.get("Docker-Content-Digest") or answer.headers.get("Content-Length")
+    if answer.status == 200 and said in {blob.digest, str(blob.size)}:  # else it is not about this blob
+        return "there"
+    return Upload(registry, blob, layout.path(blob.digest), shown).run(mounts)
 
 
 def put_manifest(layout: Layout, registry: Registry, manifest: Descriptor, name: str) -> Answer:
@@ -130,20 +190,11 @@ def _named(document: bytes) -> Collection[str]:
         return ()
 
 
-def _is_there(registry: Registry, blob: Descriptor) -> bool:
-    """Look for a blob; an answer that has neither its digest nor its size is not about it."""
-    answer = registry.request(
-        "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
-    )
-    said = answer.headers.get("Docker-Content-Digest") or answer.headers.get("Content-Length")
-    return answer.status == 200 and said in {blob.digest, str(blob.size)}
-
-
 @contextmanager
 def _bars() -> Iterator[Callable[[Descriptor], Shown]]:
     """Give what begins a bar for a blob, on standard error if that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda _: lambda _: None
+        yield lambda _: _silent
         return
     from rich.console import Console  # noqa: PLC0415 - most pushes are a pipeline's, and show none
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
