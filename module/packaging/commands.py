@@ -83,8 +83,8 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--platform", default="linux/amd64", help="or linux/arm64 (default: %(default)s)")
     option("--variant", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s")
-    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="a label")
-    option("--description", default="", help="a label")
+    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="kept in its provenance")
+    option("--description", default="", help="kept in its provenance")
     option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
@@ -156,7 +156,8 @@ def _build(arguments: argparse.Namespace) -> int:
         print(note, file=sys.stderr)
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
-    print(f"SBOM {layout.path(built.sbom.digest)}")
+    for document in built.documents:
+        print(f"{document.media_type} {layout.path(document.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
     return _pushed(layout, name, access) if arguments.push else 0
 
@@ -175,6 +176,8 @@ def _pushed(layout: Any, name: Any, access: Any) -> int:
 
     pushed = push(layout, name, access)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
+    if pushed.note:
+        print(pushed.note, file=sys.stderr)
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
     return 0
 

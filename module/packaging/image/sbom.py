@@ -18,9 +18,9 @@ _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 
 def describe(name: str, base: Base, packages: Sequence[Package], contents: Contents, architecture: str) -> bytes:
     """Give the document: the base image, its system packages, Python packages, the runtime, the model, the script."""
-    image = re.sub(r"[:@][^/]*$", "", name)
+    base_name = base.name if base.remote else "a local base image"
     components = [
-        {"type": "container", "name": base.name, "version": base.digest},
+        {"type": "container", "name": base_name, "version": base.digest},
         *(
             _library(each, version, f"deb/debian/{each}@{version}?arch={architecture}")
             for each, version in sorted(base.info.system_packages.items())
@@ -33,7 +33,7 @@ def describe(name: str, base: Base, packages: Sequence[Package], contents: Conte
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": {"component": {"type": "container", "name": image, "bom-ref": "image"}},
+        "metadata": {"component": {"type": "container", "name": name, "bom-ref": "image"}},
         "components": components,
     }
     seed = hashlib.sha256(orjson.dumps(document)).hexdigest()

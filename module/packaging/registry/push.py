@@ -16,12 +16,12 @@ from ...errors import PackagingError
 from ..http_client import BusyError, tried
 from ..models.trees import hash_file
 from . import reference
+from .attached import push_attached
 from .credentials import Access
-from .oci import Descriptor, Layout
+from .oci import BASE_NAME, Descriptor, Layout
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry, next_location
 
-BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
 
 
@@ -32,11 +32,13 @@ class Pushed(NamedTuple):
         digest: of the manifest that the tag means now.
         sent: bytes of blobs that went over the wire.
         mounted: bytes of base layers that the registry took from another of its repositories.
+        note: a sentence about what was not pushed beside the image; empty if all of it was.
     """
 
     digest: str
     sent: int
     mounted: int
+    note: str = ""
 
 
 def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
@@ -46,31 +48,36 @@ def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
     """
     manifest = layout.find(str(name))
-    document = layout.read(manifest.digest)
-    from_base = document.get("annotations", {}).get(BASE_NAME)
+    from_base = manifest.annotations.get(BASE_NAME)
     base = reference.parse(from_base) if from_base else name
     mounts = base.repository if base.host == name.host and base.repository != name.repository else ""
     registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
-    if registry.digest_of(name.tag) == manifest.digest:
-        return Pushed(manifest.digest, 0, 0)
-    blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     bars = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
     pushing = _Pushing(layout, registry, mounts, bars)
-    with bars, ThreadPoolExecutor(_AT_ONCE) as threads:
-        results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
-    registry.request(
-        "PUT",
-        f"manifests/{name.tag}",
-        expected={200, 201},
-        headers={"Content-Type": manifest.media_type},
-        body=layout.path(manifest.digest).read_bytes(),
-        doing=f"tag {name}",
-    )
-    sizes = {"there": 0, "mounted": 0, "sent": 0}
-    for blob, how in zip(blobs.values(), results, strict=True):
-        sizes[how] += blob.size
-    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
+    sizes, note = {"there": 0, "mounted": 0, "sent": 0}, ""
+    if registry.digest_of(name.tag) != manifest.digest:
+        blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
+        with bars, ThreadPoolExecutor(_AT_ONCE) as threads:
+            results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
+        registry.request(
+            "PUT",
+            f"manifests/{name.tag}",
+            expected={200, 201},
+            headers={"Content-Type": manifest.media_type},
+            body=layout.path(manifest.digest).read_bytes(),
+            doing=f"tag {name}",
+        )
+        for blob, how in zip(blobs.values(), results, strict=True):
+            sizes[how] += blob.size
+    try:
+        for document in push_attached(layout, registry, manifest, pushing.blob):
+            sizes["sent"] += document.size
+    except BusyError:
+        raise
+    except PackagingError as error:  # a registry that takes nothing but images
+        note = f"{name} is pushed, its SBOM and provenance are not: {error}"
+    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"], note)
 
 
 class _Pushing:
