@@ -6,10 +6,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
+from ..errors import PackagingError, SettingsError
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -39,6 +40,13 @@ example:
 """
 
 
+_INSPECT = """\
+examples:
+  scoring-module inspect myregistry.azurecr.io/scoring:7
+  scoring-module inspect oci:build/layout:myregistry.azurecr.io/scoring:7 --json
+"""
+
+
 def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
     init = add(commands, "init", _init, "begin a scoring folder, around a model or with a script to fill in", _INIT)
@@ -49,6 +57,12 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     push = add(commands, "push", _push, "push an image to its registry", _PUSH)
     push.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
     _registry_arguments(push)
+    summary = "print an image's SBOM and provenance, of one that was built here, of a layout, or of a registry"
+    inspect = add(commands, "inspect", _inspect, summary, _INSPECT)
+    inspect.add_argument("image", metavar="IMAGE", help="a name, oci:DIR[:TAG], or the path of a layout or its tar")
+    inspect.add_argument("--registry", action="store_true", help="ask the registry even if it was built here")
+    inspect.add_argument("--json", action="store_true", help="print JSON, the whole documents in it")
+    _registry_arguments(inspect)
 
 
 def _models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -179,6 +193,21 @@ def _pushed(layout: Any, name: Any, access: Any) -> int:
     if pushed.note:
         print(pushed.note, file=sys.stderr)
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from .image.inspection import inspect, lines
+    from .registry.oci import Layout
+
+    access = partial(_access, arguments)
+    found = inspect(Layout(arguments.layout), arguments.image, access, ask_registry=arguments.registry)
+    document = msgspec.json.format(msgspec.json.encode(found._asdict())).decode() if arguments.json else ""
+    print(document or "\n".join(lines(found)))
+    if missing := [what for what, there in (("SBOM", found.sbom), ("provenance", found.provenance)) if not there]:
+        raise PackagingError(f"{arguments.image} has no {' and no '.join(missing)} attached to it")
     return 0
 
 

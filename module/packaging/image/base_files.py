@@ -26,12 +26,9 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         SettingsError: it cannot be read, or is none.
         PackagingError: it has no such platform.
     """
-    prefix = next((each for each in _PREFIXES if name.startswith(each)), "")
-    if not (prefix or name.startswith((".", "/", "~")) or name.endswith(_TARS) or Path(name).is_file()):
+    if (place := place_of(name)) is None:
         return None
-    rest = name.removeprefix(prefix)
-    file, _, tag = rest.partition(":") if prefix == "oci:" else (rest, "", "")
-    path = Path(file).expanduser()
+    path, tag = place
     try:
         state = (path / "index.json" if path.is_dir() else path).stat()
         key = f"base 3 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
@@ -43,6 +40,16 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         raise SettingsError(f"the base image {name} is neither an OCI layout nor a tar of an image") from error
     except (tarfile.TarError, EOFError, zlib.error, LookupError, TypeError, ValueError) as error:
         raise SettingsError(f"the base image {name} is neither an OCI layout nor a tar of an image: {error}") from error
+
+
+def place_of(name: str) -> tuple[Path, str] | None:
+    """Give the path and the tag that ``oci:DIR[:TAG]`` or a path mean; None if the name is one in a registry."""
+    prefix = next((each for each in _PREFIXES if name.startswith(each)), "")
+    if not (prefix or name.startswith((".", "/", "~")) or name.endswith(_TARS) or Path(name).is_file()):
+        return None
+    rest = name.removeprefix(prefix)
+    file, _, tag = rest.partition(":") if prefix == "oci:" else (rest, "", "")
+    return Path(file).expanduser(), tag
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:

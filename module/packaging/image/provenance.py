@@ -51,7 +51,7 @@ def state(name: str, digest: str, asked: Mapping[str, Any], *, base: Base, lock:
             "runDetails": {"builder": {"id": _BUILDER, "version": {"iotedge-scoring-module": __version__}}},
         },
     }
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
 def _files(contents: Contents) -> Iterator[dict[str, Any]]:

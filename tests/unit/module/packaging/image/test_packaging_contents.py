@@ -99,7 +99,7 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     assert components["numpy"]["licenses"] == [{"expression": "BSD-3-Clause"}]
     assert components["Odd_Name"]["purl"] == "pkg:pypi/odd-name@1"
     assert components["model.onnx"]["type"] == "machine-learning-model"
-    assert components["score.py"]["hashes"][0]["alg"] == "SHA-256"
+    assert components["model.onnx"]["hashes"][0]["alg"] == "SHA-256"
 
 
 def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
