@@ -8,7 +8,7 @@ from ..errors import SettingsError
 from . import Add, Command, Commands
 
 _ROOMS = ("module.packaging", "module.simulator")
-_COMMANDS = ("simulate", "init", "models", "build", "push", "manifest", "deploy", "completion")
+_COMMANDS = ("simulate", "init", "models", "build", "push", "inspect", "manifest", "deploy", "completion")
 _INSTALL = "pip install 'iotedge-scoring-module[package,simulator]' where images are built"
 
 

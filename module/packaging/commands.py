@@ -6,10 +6,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
+from ..errors import PackagingError, SettingsError
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -40,6 +41,13 @@ example:
 """
 
 
+_INSPECT = """\
+examples:
+  scoring-module inspect myregistry.azurecr.io/scoring:7
+  scoring-module inspect oci:build/layout:myregistry.azurecr.io/scoring:7 --json
+"""
+
+
 def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
     init = add(commands, "init", _init, "begin a scoring folder, around a model or with a script to fill in", _INIT)
@@ -50,6 +58,12 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     push = add(commands, "push", _push, "push an image to its registry", _PUSH)
     push.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
     _registry_arguments(push)
+    summary = "print an image's SBOM and provenance, of one that was built here, of a layout, or of a registry"
+    inspect = add(commands, "inspect", _inspect, summary, _INSPECT)
+    inspect.add_argument("image", metavar="IMAGE", help="a name, oci:DIR[:TAG], or the path of a layout or its tar")
+    inspect.add_argument("--registry", action="store_true", help="ask the registry even if it was built here")
+    inspect.add_argument("--json", action="store_true", help="print JSON, the whole documents in it")
+    _registry_arguments(inspect)
 
 
 def _models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +98,8 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--platform", default="linux/amd64", help="or linux/arm64 (default: %(default)s)")
     option("--variant", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s")
-    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="a label")
-    option("--description", default="", help="a label")
+    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="kept in its provenance")
+    option("--description", default="", help="kept in its provenance")
     option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
@@ -159,7 +173,8 @@ def _build(arguments: argparse.Namespace) -> int:
         print(note, file=sys.stderr)
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
-    print(f"SBOM {layout.path(built.sbom.digest)}")
+    for document in built.documents:
+        print(f"{document.media_type} {layout.path(document.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
     return _pushed(layout, name, access, ahead) if arguments.push else 0
 
@@ -190,7 +205,24 @@ def _pushed(layout: Any, name: Any, access: Any, ahead: Any = None) -> int:
 
     pushed = push(layout, name, access, ahead and ahead.result())
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
+    if pushed.note:
+        print(pushed.note, file=sys.stderr)
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from .image.inspection import inspect, lines
+    from .registry.oci import Layout
+
+    access = partial(_access, arguments)
+    found = inspect(Layout(arguments.layout), arguments.image, access, ask_registry=arguments.registry)
+    document = msgspec.json.format(msgspec.json.encode(found._asdict())).decode() if arguments.json else ""
+    print(document or "\n".join(lines(found)))
+    if missing := [what for what, there in (("SBOM", found.sbom), ("provenance", found.provenance)) if not there]:
+        raise PackagingError(f"{arguments.image} has no {' and no '.join(missing)} attached to it")
     return 0
 
 

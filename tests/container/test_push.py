@@ -92,6 +92,33 @@ def test_acr_takes_every_kind_of_credentials(
         assert token_server.asked[0] == "POST /oauth2/exchange"
 
 
+def test_the_sbom_and_the_provenance_are_in_the_registry(
+    token_registry: Registry, turbofan: Path, base: str, tmp_path: Path
+) -> None:
+    """Debian's registry has no list of what is attached: it is kept under a tag. Two tags, one image, one of each."""
+    host = token_registry.host
+    login = {"CONTAINER_REGISTRY_SERVER": host, "CONTAINER_REGISTRY_USERNAME": USER}
+    login |= {"CONTAINER_REGISTRY_PASSWORD": PASSWORD}
+    digests = set()
+    for tag in ("1", "2"):
+        built = build(turbofan, f"{host}/attached/scoring:{tag}", base)
+        pushed = scoring_module("push", f"{host}/attached/scoring:{tag}", "--ca-file", token_registry.ca, **login)
+        assert pushed.code == 0, pushed.err
+        digests.add(built.digest)
+    digest = digests.pop()
+    assert not digests
+    assert token_registry.tags("attached/scoring") == ["1", "2", digest.replace(":", "-")]
+    options = ("--json", "--layout", tmp_path / "empty", "--ca-file", token_registry.ca)
+    ended = scoring_module("inspect", f"{host}/attached/scoring:1", *options, **login)
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert found["image"] == digest
+    (bill,), (statement,) = found["sbom"], found["provenance"]
+    assert {"libc6", "numpy", "model.onnx"} <= {each["name"] for each in bill["components"]}
+    assert statement["subject"] == [{"name": f"{host}/attached/scoring", "digest": {"sha256": digest[7:]}}]
+    assert str(turbofan) not in ended.out
+
+
 def test_no_secret_is_in_a_layer_a_label_or_a_log(registry: Registry, turbofan: Path, base: str, layout: Path) -> None:
     """.env and keys stay out of the image; the password is in nothing that was printed."""
     (turbofan / ".env").write_text(f"PASSWORD={PASSWORD}")

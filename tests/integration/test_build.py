@@ -104,13 +104,57 @@ def test_what_an_engine_reads_of_it(layout: Layout, directory: Path, base: str) 
     assert started["Entrypoint"] == [f"/usr/local/bin/python{PYTHON}", "-m", "module.cli"]
     assert "PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages" in started["Env"]
     labels = started["Labels"]
-    assert labels["org.opencontainers.image.description"] == "a test's"
-    assert (labels["scoring.tag.line"], labels["scoring.model.name"]) == ("3", "model.onnx")
+    assert labels["scoring.model.name"] == "model.onnx"
     assert layout.find("r.azurecr.io/scoring:7") == made.manifest
     purposes = [layer.purpose for layer in made.layers]
     assert purposes[-4:] == ["other packages", "this runtime", "model", "score.py and configuration"]
-    bill = json.loads(layout.path(made.sbom.digest).read_bytes())
-    assert {"onnxruntime", "numpy", "model.onnx", "score.py"} <= {each["name"] for each in bill["components"]}
+
+
+def test_what_is_attached_to_it_says_what_it_was_made_from(layout: Layout, directory: Path, base: str) -> None:
+    """A bill of materials and SLSA's provenance, each a manifest with the image as its subject."""
+    made = built(layout, directory, base)
+    manifests = [layout.read(each.digest) for each in layout.attached(made.manifest)]
+    assert [each["subject"]["digest"] for each in manifests] == [made.manifest.digest] * 2
+    bill, statement = (layout.read(each["layers"][0]["digest"]) for each in manifests)
+    assert {"onnxruntime", "numpy", "model.onnx"} <= {each["name"] for each in bill["components"]}
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    digest = made.manifest.digest.removeprefix("sha256:")
+    assert statement["subject"] == [{"name": "r.azurecr.io/scoring", "digest": {"sha256": digest}}]
+    definition = statement["predicate"]["buildDefinition"]
+    assert definition["externalParameters"]["tags"] == {"line": "3"}
+    hashes = {each["name"]: each["digest"]["sha256"] for each in definition["resolvedDependencies"]}
+    _, config = read(layout, made)
+    labels = config["config"]["Labels"]
+    assert hashes == {
+        "base image": labels["org.opencontainers.image.base.digest"].removeprefix("sha256:"),
+        "requirements.lock": labels["scoring.requirements.sha256"],
+        "model model.onnx": hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest(),
+        "score.py": hashlib.sha256((directory / "score.py").read_bytes()).hexdigest(),
+    }
+    pins = "".join(line for line in (directory / "requirements.lock").open() if not line.startswith("#"))
+    assert hashes["requirements.lock"] == hashlib.sha256(pins.encode()).hexdigest()
+    assert str(directory) not in json.dumps([bill, statement])
+
+
+def test_the_digest_is_of_the_content_alone(layout: Layout, directory: Path, base: str, tmp_path: Path) -> None:
+    """Another name, tag, description, path, path of the base, mask, time zone, locale, and an empty layout."""
+    made = built(layout, directory, base)
+    copy, other_base = tmp_path / "elsewhere" / "b", tmp_path / "moved"
+    shutil.copytree(directory, copy)
+    shutil.copytree(base.split(":")[1], other_base)
+    arguments = ["build", copy, "--image", "other.io/b/c:8", "--base", f"oci:{other_base}", "--platform", PLATFORM]
+    arguments += ["--tag", "commit=12", "--description", "else", "--layout", tmp_path / "layout"]
+    done = subprocess.run(
+        [Path(sys.executable).parent / "scoring-module", *map(str, arguments)],
+        env={**os.environ, "TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"},
+        umask=0o077,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.manifest.digest in done.stdout, done.stderr
 
 
 def test_what_is_in_it_scores(layout: Layout, directory: Path, base: str, tmp_path: Path) -> None:

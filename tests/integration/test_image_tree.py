@@ -77,6 +77,7 @@ def test_replay_and_check_work(tree: Path, tmp_path: Path, lines: Path) -> None:
     [
         ["build", ".", "--image", "r.io/scoring:7"],
         ["push", "r.io/scoring:7"],
+        ["inspect", "r.io/scoring:7"],
         ["deploy", "--device", "edge-1"],
         ["manifest", "--help"],
         ["models"],
@@ -94,7 +95,7 @@ def test_help_offers_what_is_there_and_says_where_the_rest_is(tree: Path, tmp_pa
     offered = command(tree, "--help", cwd=tmp_path).stdout
     listed, _, below = offered.partition("Not in this image: ")
     assert re.findall(r"^ {4}([a-z]+)(?: +\S|$)", listed, re.MULTILINE) == ["run", "replay", "check", "quarantine"]
-    assert "simulate, init, models, build, push, manifest, deploy, completion" in " ".join(below.split())
+    assert "simulate, init, models, build, push, inspect, manifest, deploy, completion" in " ".join(below.split())
     for wrong, said in (
         ("chek", "did you mean check? (choose from run, replay, check, quarantine)"),
         ("bild", "mean build?"),

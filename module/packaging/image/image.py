@@ -9,14 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import structs
+
 from ... import __version__
 from ..environment import environment, lock
 from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
 from ..models.model import Model
+from ..registry.attached import attach
 from ..registry.credentials import Access
-from ..registry.oci import CONFIG, Descriptor, Layer, Layout
+from ..registry.oci import BASE_NAME, CONFIG, Descriptor, Layer, Layout
 from ..registry.reference import ImageReference
-from . import sbom
+from . import provenance, sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
@@ -39,7 +42,7 @@ class BuildOptions(NamedTuple):
         base: the base image, see open_base(); empty: Debian's with the Python that the environment asks for.
         platform: ``linux/amd64`` or ``linux/arm64``.
         variant: ``cpu`` or ``gpu``.
-        tags, description: written on the image as labels.
+        tags, description: kept in its provenance, where they change nothing of it.
         no_slim: keep all of every package.
         upgrade: lock the newest versions and the newest base image.
         any_python: take the base image's Python whatever the environment asks for.
@@ -65,13 +68,13 @@ class Built(NamedTuple):
     Attributes:
         manifest: its descriptor.
         layers: the layers on top of the base.
-        sbom: the blob with its bill of materials.
+        documents: the blobs with its bill of materials and its provenance, which are attached to it.
         notes: sentences about what was left out or changed.
     """
 
     manifest: Descriptor
     layers: list[Layer]
-    sbom: Descriptor
+    documents: list[Descriptor]
     notes: list[str]
 
 
@@ -88,27 +91,30 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
     if contents.script_sha256:
         check_script(options.directory / "score.py", asked.python or _PYTHON)
-    rough = Target(options.platform, options.variant, "", "")
-    before = lock.read(options.directory / rough.lock_name)
+    before = lock.read(options.directory / Target(options.platform, options.variant, "", "").lock_name)
     base_name = options.base or _default_base(asked.python)
     base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
-    target = rough._replace(python=base.info.python, glibc=base.info.glibc)
+    target = Target(options.platform, options.variant, base.info.python, base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
     layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
-    described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
-    bill = layout.put(described, sbom.MEDIA_TYPE)
-    labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
+    labels = _labels(contents, base, installed, locked=locked.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
-    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
-    manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
-    layout.tag(str(options.name), manifest)
+    manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)])
+    name = f"{options.name.host}/{options.name.repository}"  # without the tag: an image has these once
+    bill = sbom.describe(name, base, installed.packages, contents, target.architecture)
+    asked_for = {each: getattr(options, each) for each in ("platform", "variant", "no_slim", "description", "tags")}
+    said = provenance.state(name, manifest.digest, asked_for, base=base, lock=locked, contents=contents)
+    documents = [layout.put(bill, sbom.MEDIA_TYPE), layout.put(said, provenance.MEDIA_TYPE)]
+    beside = {BASE_NAME: base.name} if base.remote else {}  # not in the manifest: of a mirror it is another one
+    attached = [attach(layout, manifest, document) for document in documents]
+    layout.tag(str(options.name), structs.replace(manifest, annotations=beside), attached)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, bill, notes)
+    return Built(manifest, layers, documents, notes)
 
 
 def _default_base(python: str) -> str:
@@ -129,30 +135,24 @@ def _own_layers(layout: Layout, contents: Contents, python: str) -> Iterator[Lay
             yield layout.once(f"layer 1 {purpose}\n{key_of(entries)}", Layer, make, lambda layer: [layer.blob])
 
 
-def _labels(
-    options: BuildOptions, contents: Contents, base: Base, installed: Installed, *, locked: str, bill: str
-) -> dict[str, str]:
-    """Say on the image what is in it: readable by ``podman inspect`` and by a registry, without running it."""
+def _labels(contents: Contents, base: Base, installed: Installed, *, locked: str) -> dict[str, str]:
+    """Say on the image what is in it, and nothing else: the same files have the same digest, whatever they are called.
+
+    It can be read by ``podman inspect`` and by a registry, without running it.
+    """
     model = contents.registered
     versions = {each.name.lower(): each.version for each in installed.packages}
     labels = {
-        "org.opencontainers.image.title": options.name.repository,
-        "org.opencontainers.image.version": options.name.tag,
-        "org.opencontainers.image.description": options.description or (model.description if model else ""),
-        "org.opencontainers.image.base.name": base.name if base.remote else "",
         "org.opencontainers.image.base.digest": base.digest,
         f"{_LABEL}.runtime.version": __version__,
         f"{_LABEL}.python.version": base.info.python,
         f"{_LABEL}.onnxruntime.version": versions.get("onnxruntime") or versions.get("onnxruntime-gpu", ""),
         f"{_LABEL}.script.sha256": contents.script_sha256,
         f"{_LABEL}.requirements.sha256": locked,
-        f"{_LABEL}.sbom.digest": bill,
         f"{_LABEL}.model.name": model.name if model else "",
         f"{_LABEL}.model.version": str(model.version) if model and model.version else "",
         f"{_LABEL}.model.sha256": model.sha256 if model else "",
     }
-    tags = {**(model.tags if model else {}), **options.tags}
-    labels |= {f"{_LABEL}.tag.{name}": value for name, value in tags.items()}
     return {name: value for name, value in labels.items() if value}
 
 

@@ -1,4 +1,7 @@
-"""The software bill of materials of an image, CycloneDX 1.5 as JSON; the same image gives the same bytes."""
+"""The software bill of materials of an image, CycloneDX 1.5 as JSON; the same packages and model give the same bytes.
+
+score.py is not in it but in the provenance: a script that changes every hour changes one small document.
+"""
 
 import hashlib
 import re
@@ -17,28 +20,32 @@ _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*")
 
 
 def describe(name: str, base: Base, packages: Sequence[Package], contents: Contents, architecture: str) -> bytes:
-    """Give the document: the base image, its system packages, Python packages, the runtime, the model, the script."""
-    image = re.sub(r"[:@][^/]*$", "", name)
+    """Give the document: the base image, its system packages, Python packages, the runtime, the model."""
+    base_name = base.name if base.remote else "a local base image"
     components = [
-        {"type": "container", "name": base.name, "version": base.digest},
+        {"type": "container", "name": base_name, "version": base.digest},
         *(
             _library(each, version, f"deb/debian/{each}@{version}?arch={architecture}")
             for each, version in sorted(base.info.system_packages.items())
         ),
         *(_python(each) for each in sorted(packages, key=lambda each: each.name.lower())),
         _python(Package("iotedge-scoring-module", __version__, "MIT")),
-        *_ours(contents),
     ]
+    if model := contents.registered:
+        version = {"version": str(model.version)} if model.version else {}
+        about = {"name": model.name, **version, "description": model.description}
+        hashes = [{"alg": "SHA-256", "content": model.sha256}]
+        components.append({"type": "machine-learning-model", **about, "hashes": hashes})
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": {"component": {"type": "container", "name": image, "bom-ref": "image"}},
+        "metadata": {"component": {"type": "container", "name": name, "bom-ref": "image"}},
         "components": components,
     }
     seed = hashlib.sha256(orjson.dumps(document)).hexdigest()
     document["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, seed)}"
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
 def _python(package: Package) -> dict[str, object]:
@@ -53,15 +60,3 @@ def _python(package: Package) -> dict[str, object]:
 
 def _library(name: str, version: str, url: str) -> dict[str, object]:
     return {"type": "library", "name": name, "version": version, "purl": f"pkg:{url}"}
-
-
-def _ours(contents: Contents) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
-    if model := contents.registered:
-        described = {"type": "machine-learning-model", "name": model.name, "description": model.description}
-        version = {"version": str(model.version)} if model.version else {}
-        found.append({**described, **version, "hashes": [{"alg": "SHA-256", "content": model.sha256}]})
-    if contents.script_sha256:
-        hashes = [{"alg": "SHA-256", "content": contents.script_sha256}]
-        found.append({"type": "file", "name": "score.py", "hashes": hashes})
-    return found

@@ -29,12 +29,17 @@ LEFT_OUT = {
     "*.a": "static libraries",
     "*.pyi": "type stubs",
     "*.pxd": "Cython declarations",
-    "bin/*": "commands",
-    "*.dist-info/RECORD": "what pip would need to uninstall",
 }
 """Pattern → what it is."""
 
-ALWAYS_LEFT_OUT = ("*/__pycache__/*", "__pycache__/*", "*.dist-info/uv_cache.json", "*.dist-info/REQUESTED", ".lock")
+ALWAYS_LEFT_OUT = (
+    "*/__pycache__/*",
+    "__pycache__/*",
+    "bin/*",  # whose first lines name the Python that installs
+    "*.dist-info/RECORD",  # which has their hashes
+    *(f"*.dist-info/{each}" for each in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")),
+    ".lock",
+)
 """What differs from one installation to the next."""
 
 _IDENTITY_MODEL = (

@@ -4,14 +4,19 @@ import hashlib
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from ...errors import PackagingError
 from ..http_client import Answer, side_by_side, tried
+from .attached import attached_to
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
 
+LONGEST_DOCUMENT = 64_000_000
 _AT_ONCE = 4
+_MOST_ATTACHED = 100
 
 
 def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
@@ -36,6 +41,34 @@ def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) 
     missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
     side_by_side(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing, _AT_ONCE)
     return manifest
+
+
+def pull_attached(layout: Layout, image: ImageReference, access: Access) -> tuple[Descriptor, list[Descriptor]]:
+    """Bring an image's manifest and configuration, and what is attached to it, but none of its layers.
+
+    Raises:
+        PackagingError: the registry does not have it or does not let us have it, or gives what is too long or damaged.
+    """
+    registry = Registry(image.host, image.repository, access)
+
+    def bring(blob: Descriptor) -> None:
+        if blob.size > LONGEST_DOCUMENT:
+            raise PackagingError(f"{blob.digest}, which is attached to {image}, has {blob.size:,} bytes: not read")
+        if not layout.has(blob):
+            tried(partial(_fetch, layout, registry, blob), PAUSES_S)
+
+    def manifest_of(reference: str) -> Descriptor:
+        answer, document = _checked(registry, reference)
+        if "layers" not in document:
+            raise PackagingError(f"{image} is none of one platform: give the digest of one")
+        parts = (document["config"], *(document["layers"] if "subject" in document else ()))
+        for each in parts:
+            bring(msgspec.convert(each, Descriptor))
+        return layout.put(answer.content, str(document.get("mediaType")))
+
+    manifest = manifest_of(image.digest or image.tag)
+    attached = attached_to(registry, manifest.digest)
+    return manifest, [manifest_of(str(each["digest"])) for each in attached[:_MOST_ATTACHED]]
 
 
 def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -> dict[str, Any]:

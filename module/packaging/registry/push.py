@@ -6,22 +6,23 @@ registry shows under the tag afterwards.
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 import orjson
 
 from ...errors import PackagingError, SettingsError
-from ..http_client import Answer, BusyError, side_by_side, tried
+from ..http_client import BusyError, side_by_side, tried
 from . import reference
+from .attached import push_attached
 from .credentials import Access
-from .oci import Descriptor, Layout
+from .oci import BASE_NAME, Descriptor, Layout
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
 from .upload import Upload
 
-BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
 _STALE_S = 5.0
 
@@ -39,11 +40,13 @@ class Pushed(NamedTuple):
         digest: of the manifest that the tag means now.
         sent: bytes of blobs that went over the wire.
         mounted: bytes of base layers that the registry took from another of its repositories.
+        note: a sentence about what was not pushed beside the image; empty if all of it was.
     """
 
     digest: str
     sent: int
     mounted: int
+    note: str = ""
 
 
 class Looked(NamedTuple):
@@ -95,57 +98,58 @@ def push(layout: Layout, name: ImageReference, access: Access, looked: Looked | 
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
     """
     manifest = layout.find(str(name))
-    base = str(layout.read(manifest.digest).get("annotations", {}).get(BASE_NAME, ""))
     if looked is None or time.monotonic() - looked.at > _STALE_S:
-        looked = look(name, access, base)
-    registry, mounts = looked.registry, looked.mounts
-    if looked.digest == manifest.digest:
-        return Pushed(manifest.digest, 0, 0)
-    pushed = Pushed("", 0, 0)
-    for known in (_named(looked.document), ()):
-        pushed = push_blobs(layout, registry, manifest, mounts=mounts, known=known)
-        try:
-            put_manifest(layout, registry, manifest, name.tag)
-            break
-        except PackagingError:
-            if not known:  # nothing was taken to be there that was not looked for
-                raise
+        looked = look(name, access, manifest.annotations.get(BASE_NAME, ""))
+    registry, is_new = looked.registry, looked.digest != manifest.digest
+    pushed = _push_image(layout, looked, manifest, name) if is_new else Pushed(manifest.digest, 0, 0)
 
-    def see() -> None:
+    def see() -> Pushed:
         found, _ = registry.find(name.tag)
         if found != manifest.digest:
             is_now = f"means {found or 'nothing'} and not {manifest.digest}"
             raise BusyError(f"{name} was pushed and {is_now}: does somebody else push it?")
+        return pushed
 
-    tried(see, PAUSES_S)
-    return pushed
+    def attach() -> Pushed:
+        try:
+            documents = push_attached(layout, registry, manifest, partial(push_blob, layout, registry))
+        except BusyError:
+            raise
+        except PackagingError as error:  # a registry that takes nothing but images
+            return pushed._replace(note=f"{name} is pushed, its SBOM and provenance are not: {error}")
+        return pushed._replace(sent=pushed.sent + sum(each.size for each in documents))
+
+    last: list[Callable[[], Pushed]] = [*([partial(tried, see, PAUSES_S)] if is_new else []), attach]
+    return side_by_side(lambda do: do(), last, len(last))[-1]
 
 
-def push_blobs(
-    layout: Layout, registry: Registry, manifest: Descriptor, *, mounts: str = "", known: Collection[str] = ()
-) -> Pushed:
-    """Push what a manifest of the layout names and the registry lacks.
+def _push_image(layout: Layout, looked: Looked, manifest: Descriptor, name: ImageReference) -> Pushed:
+    """Push what the registry lacks of an image, then the tag."""
+    for known in (_named(looked.document), ()):
+        parts = [each for each in layout.parts(manifest) if each.digest not in {*known, manifest.digest}]
+        sizes = _push_blobs(layout, looked, parts)
+        try:
+            content = layout.path(manifest.digest).read_bytes()
+            looked.registry.put_manifest(name.tag, manifest.media_type, content)
+            break
+        except PackagingError:
+            if not known:  # nothing was taken to be there that was not looked for
+                raise
+    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
 
-    Args:
-        layout: where it all lies.
-        registry: the repository that it goes to.
-        manifest: of an image, or of an artifact with a subject.
-        mounts: another repository of the registry, to take blobs from.
-        known: digests that are there already.
 
-    Raises:
-        PackagingError: a blob is damaged, or the registry refuses something.
-    """
+def _push_blobs(layout: Layout, looked: Looked, parts: Iterable[Descriptor]) -> dict[str, int]:
+    """Push what the registry lacks of an image's parts, side by side; gives how much was sent and so on."""
     sizes = {"there": 0, "mounted": 0, "sent": 0}
-    blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest and blob.digest not in known}
+    blobs = {each.digest: each for each in parts}
     with _bars() as bar:
 
         def one(blob: Descriptor) -> tuple[str, int]:
-            return push_blob(layout, registry, blob, mounts, bar(blob)), blob.size
+            return push_blob(layout, looked.registry, blob, looked.mounts, bar(blob)), blob.size
 
         for how, size in side_by_side(one, blobs.values(), _AT_ONCE):
             sizes[how] += size
-    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
+    return sizes
 
 
 def push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str = "", shown: Shown = _silent) -> str:
@@ -161,24 +165,6 @@ def push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str 
     if answer.status == 200 and said in {blob.digest, str(blob.size)}:  # else it is not about this blob
         return "there"
     return Upload(registry, blob, layout.path(blob.digest), shown).run(mounts)
-
-
-def put_manifest(layout: Layout, registry: Registry, manifest: Descriptor, name: str) -> Answer:
-    """Let a tag or the digest mean a manifest whose blobs are there; gives the answer, for ``OCI-Subject`` in it.
-
-    Raises:
-        PackagingError: the registry refuses it.
-    """
-    answer = registry.request(
-        "PUT",
-        f"manifests/{name}",
-        expected={201, 202},
-        headers={"Content-Type": manifest.media_type},
-        body=layout.path(manifest.digest).read_bytes(),
-        doing=f"tag {registry.host}/{registry.repository}:{name}",
-    )
-    registry.check_digest(answer, manifest.digest)
-    return answer
 
 
 def _named(document: bytes) -> Collection[str]:
