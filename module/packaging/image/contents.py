@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...errors import SettingsError
 from ..models.model import Model, hash_of
 from ..models.trees import hash_file, walk
-from .layers import Entry, folders_of
+from .entries import Entry, folders_of
 
 APP = "var/azureml-app"
 MODELS = f"{APP}/azureml-models"
