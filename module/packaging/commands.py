@@ -88,6 +88,8 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
+    option("--allow", action="append", default=[], metavar="NAME", help="pack this though it looks like a secret")
+    option("--list", action="store_true", help="print the name and the size of every file that is packed")
     option("--push", action="store_true", help="and push it")
     _registry_arguments(parser)
 
@@ -154,6 +156,10 @@ def _build(arguments: argparse.Namespace) -> int:
     built = image.build(layout, options, access)
     for note in built.notes:
         print(note, file=sys.stderr)
+    for file, size in built.files.items() if arguments.list else ():
+        print(f"{size:>13,} bytes  {file}")
+    largest = ", ".join(f"{file} ({size:,})" for file, size in [*built.files.items()][:3])
+    print(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
     print(f"SBOM {layout.path(built.sbom.digest)}")

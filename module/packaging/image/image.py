@@ -43,6 +43,7 @@ class BuildOptions(NamedTuple):
         no_slim: keep all of every package.
         upgrade: lock the newest versions and the newest base image.
         any_python: take the base image's Python whatever the environment asks for.
+        allow: names of files that are packed though they look like secrets, and of links that lead out.
     """
 
     directory: Path
@@ -57,6 +58,7 @@ class BuildOptions(NamedTuple):
     no_slim: bool = False
     upgrade: bool = False
     any_python: bool = False
+    allow: Sequence[str] = ()
 
 
 class Built(NamedTuple):
@@ -67,12 +69,14 @@ class Built(NamedTuple):
         layers: the layers on top of the base.
         sbom: the blob with its bill of materials.
         notes: sentences about what was left out or changed.
+        files: path in the scoring directory's place → bytes of what is packed of its user, the largest first.
     """
 
     manifest: Descriptor
     layers: list[Layer]
     sbom: Descriptor
     notes: list[str]
+    files: dict[str, int]
 
 
 def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
@@ -83,7 +87,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
         PackagingError: something that it needs cannot be had; the sentence names it.
     """
     check_platform(options.platform)
-    contents = gather(options.directory, options.model, options.model_path)
+    contents = gather(options.directory, options.model, options.model_path, options.allow)
     file = environment.find(options.directory)
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
     if contents.script_sha256:
@@ -108,7 +112,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     layout.tag(str(options.name), manifest)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, bill, notes)
+    return Built(manifest, layers, bill, notes, contents.files)
 
 
 def _default_base(python: str) -> str:
