@@ -118,18 +118,22 @@ def _models(arguments: argparse.Namespace) -> int:
     from .models.azureml import open_models
 
     models = open_models(arguments.store, arguments.workspace)
+    damaged: list[str] = []
     if arguments.verb == "download":
         print(models.download(arguments.model, arguments.to))
         return 0
     if arguments.verb == "register":
         found = [models.register(arguments.name, arguments.path, _tags(arguments.tag), arguments.description)]
     else:
-        found = models.registered(arguments.name) if arguments.verb == "list" else [models.show(arguments.model)]
+        found = (
+            models.registered(arguments.name, damaged) if arguments.verb == "list" else [models.show(arguments.model)]
+        )
+        print("".join(f"scoring-module: {sentence}\n" for sentence in damaged), end="", file=sys.stderr)
     if arguments.json:
         shown = found if arguments.verb == "list" else found[0]
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return 0
-    if not found:
+    if not (found or damaged):
         print("no model is registered here: scoring-module models register", file=sys.stderr)
     for model in found:
         tags = " ".join(f"{name}={value}" for name, value in model.tags.items())

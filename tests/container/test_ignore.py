@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
+from typing import ClassVar
 
 import pytest
 from parts import needs
@@ -33,7 +34,7 @@ class Daemon(BaseHTTPRequestHandler):
     """As much of a daemon as `docker build` asks."""
 
     protocol_version = "HTTP/1.1"
-    sent: list[str] = []
+    sent: ClassVar[list[str]] = []
 
     def do_HEAD(self) -> None:
         self.answer(b"")

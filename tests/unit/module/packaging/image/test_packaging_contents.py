@@ -129,9 +129,7 @@ def test_what_leads_out_of_the_folder_is_refused(directory: Path, tmp_path: Path
         (".", "to a folder that it is in"),
     ):
         (directory / "helpers" / "link").symlink_to(directory / to)
-        with pytest.raises(
-            SettingsError, match=rf"helpers/link is a link .*{said}.*: put a copy.*--allow helpers/link"
-        ):
+        with pytest.raises(SettingsError, match=rf"/link is a link .*{said}.*: put a copy.*--allow helpers/link"):
             gather(directory, None, None)
         (directory / ".dockerignore").write_text("helpers/link")
         packed(directory)
