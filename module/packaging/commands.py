@@ -32,8 +32,9 @@ examples:
   scoring-module build . --image myregistry.azurecr.io/scoring:7-arm64 --platform linux/arm64
 """
 _PUSH = """\
-credentials: --username with --password-stdin; CONTAINER_REGISTRY_SERVER, CONTAINER_REGISTRY_USERNAME and
-CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment; docker login; az login
+credentials, the first that there are: --username with --password-stdin; CONTAINER_REGISTRY_SERVER,
+CONTAINER_REGISTRY_USERNAME and CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment, else
+in .env in this folder; docker login; az login
 
 example:
   scoring-module push myregistry.azurecr.io/scoring:7
@@ -113,7 +114,7 @@ def _registry_arguments(parser: argparse.ArgumentParser) -> None:
     option("--layout", type=Path, metavar="DIR", help="an OCI layout (default: SCORING_LAYOUT, else in your cache)")
     option("--username", default="", help="with --password-stdin")
     option("--password-stdin", action="store_true", help="read the password from standard input")
-    option("--ca-file", default="", metavar="FILE", help="the registry's certificate authority")
+    option("--ca-file", default="", metavar="FILE", help="a certificate authority beside the system's")
 
 
 def _init(arguments: argparse.Namespace) -> int:

@@ -1,28 +1,29 @@
-"""Pushes an image of the layout: only the blobs that the registry lacks, each with one PUT, the tag last.
+"""Pushes an image of the layout: only the blobs that the registry lacks, side by side, the tag last, and looks at it.
 
-A tag is written when everything that it means is there, so that nothing is ever half-tagged. ACR takes chunked uploads
-hundreds of times slower than one PUT (dotnet/sdk-container-builds#412).
+A tag is written when everything that it means is there, so that nothing is ever half-tagged; pushed is what the
+registry shows under the tag afterwards.
 """
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, NamedTuple
-from urllib.parse import quote
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+import orjson
 
 from ...errors import PackagingError
-from ..http_client import BusyError, tried
-from ..models.trees import hash_file
+from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
-from .attached import push_attached
+from .attached import attached_to, tag_of
 from .credentials import Access
-from .oci import BASE_NAME, Descriptor, Layout
+from .oci import BASE_NAME, INDEX, Descriptor, Layout, index_of
 from .reference import ImageReference
-from .registry import PAUSES_S, Registry, next_location
+from .registry import PAUSES_S, Registry
+from .upload import Upload
 
 _AT_ONCE = 4
+
+Shown = Callable[[int], object]
 
 
 class Pushed(NamedTuple):
@@ -52,100 +53,134 @@ def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
     base = reference.parse(from_base) if from_base else name
     mounts = base.repository if base.host == name.host and base.repository != name.repository else ""
     registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    bars = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
-    pushing = _Pushing(layout, registry, mounts, bars)
-    sizes, note = {"there": 0, "mounted": 0, "sent": 0}, ""
-    if registry.digest_of(name.tag) != manifest.digest:
-        blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
-        with bars, ThreadPoolExecutor(_AT_ONCE) as threads:
-            results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
-        registry.request(
-            "PUT",
-            f"manifests/{name.tag}",
-            expected={200, 201},
-            headers={"Content-Type": manifest.media_type},
-            body=layout.path(manifest.digest).read_bytes(),
-            doing=f"tag {name}",
-        )
-        for blob, how in zip(blobs.values(), results, strict=True):
-            sizes[how] += blob.size
+    before, document = registry.find(name.tag)
+    if before == manifest.digest:
+        sent, note = _attach(layout, registry, manifest)
+        return Pushed(manifest.digest, sent, 0, note)
+    pushed, together = Pushed("", 0, 0), [manifest, *layout.attached(manifest)]
+    for known in (_named(document), ()):
+        pushed = push_blobs(layout, registry, *together, mounts=mounts, known=known)
+        try:
+            put_manifest(layout, registry, manifest, name.tag)
+            break
+        except PackagingError:
+            if not known:  # nothing was taken to be there that was not looked for
+                raise
+
+    def look() -> None:
+        found, _ = registry.find(name.tag)
+        if found != manifest.digest:
+            is_now = f"means {found or 'nothing'} and not {manifest.digest}"
+            raise BusyError(f"{name} was pushed and {is_now}: does somebody else push it?")
+
+    tried(look, PAUSES_S)
+    there = {blob.digest for each in together for blob in layout.parts(each)}
+    return pushed._replace(note=_attach(layout, registry, manifest, there)[1])
+
+
+def _attach(layout: Layout, registry: Registry, subject: Descriptor, there: Collection[str] = ()) -> tuple[int, str]:
+    """Push what is attached to an image and the registry does not list; gives bytes sent, and why it would not.
+
+    Raises:
+        BusyError: the connection broke.
+    """
+    ours = layout.attached(subject)
     try:
-        for document in push_attached(layout, registry, manifest, pushing.blob):
-            sizes["sent"] += document.size
+        listed = attached_to(registry, subject.digest) if ours else []
+        missing = [each for each in ours if each.digest not in {each.get("digest") for each in listed}]
+        sent = push_blobs(layout, registry, *missing, known=there).sent if missing else 0
+        answers = side_by_side(lambda each: put_manifest(layout, registry, each, each.digest), missing, _AT_ONCE)
+        if not all("OCI-Subject" in answer.headers for answer in answers):  # the registry keeps no list itself
+            index = index_of(missing)
+            index["manifests"] = [*listed, *index["manifests"]]
+            put_manifest(layout, registry, layout.put_json(index, INDEX), tag_of(subject.digest))
     except BusyError:
         raise
-    except PackagingError as error:  # a registry that takes nothing but images
-        note = f"{name} is pushed, its SBOM and provenance are not: {error}"
-    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"], note)
+    except PackagingError as error:
+        return 0, f"the image is pushed, its SBOM and provenance are not: {error}"
+    return sent, ""
 
 
-class _Pushing:
-    """One push: its blobs go side by side."""
+def push_blobs(
+    layout: Layout, registry: Registry, *manifests: Descriptor, mounts: str = "", known: Collection[str] = ()
+) -> Pushed:
+    """Push what manifests of the layout name and the registry lacks.
 
-    def __init__(self, layout: Layout, registry: Registry, mounts: str, progress: Progress) -> None:
-        self.layout, self.registry, self.mounts, self.progress = layout, registry, mounts, progress
+    Args:
+        layout: where it all lies.
+        registry: the repository that it goes to.
+        manifests: of an image first, and of artifacts that have it as their subject.
+        mounts: another repository of the registry, to take blobs from.
+        known: digests that are there already.
 
-    def blob(self, blob: Descriptor) -> str:
-        """Push one blob and say how: ``there``, ``mounted`` or ``sent``."""
-        there = self.registry.request(
-            "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
-        )
-        if there.status_code == 200:
-            return "there"
-        location = self._begin(blob)
-        if not location:
-            return "mounted"
-        path = self.layout.path(blob.digest)
-        if not self.layout.has(blob):
-            raise PackagingError(f"{path} is missing or cut short: build the image again")
-        with path.open("rb") as file:
-            row = blob.digest.removeprefix("sha256:")[:12]
-            self._send(blob, self.progress.wrap_file(file, blob.size, description=row), location)
-        return "sent"
+    Raises:
+        PackagingError: a blob is damaged, or the registry refuses something.
+    """
+    sizes = {"there": 0, "mounted": 0, "sent": 0}
+    parts = [blob for each in manifests for blob in layout.parts(each) if blob != each]
+    blobs = {blob.digest: blob for blob in parts if blob.digest not in known}
+    with _bars() as bar:
 
-    def _begin(self, blob: Descriptor, *, again: bool = True) -> str:
-        """Begin an upload and give where it goes; empty if the registry mounted the blob instead."""
-        mount = f"?mount={quote(blob.digest)}&from={quote(self.mounts)}" if self.mounts else ""
-        answer = self.registry.request(
-            "POST",
-            f"blobs/uploads/{mount}",
-            expected={201, 202},
-            again=again,
-            doing=f"push to {self.registry.repository}",
-        )
-        return next_location(self.registry, answer) if answer.status_code == 202 else ""
+        def one(blob: Descriptor) -> tuple[str, int]:
+            if _is_there(registry, blob):
+                return "there", blob.size
+            return Upload(registry, blob, layout.path(blob.digest), bar(blob)).run(mounts), blob.size
 
-    def _send(self, blob: Descriptor, body: BinaryIO, location: str) -> None:
-        """Send a blob with one PUT; after a break go on where the registry says, or begin again."""
-        place = ""
+        for how, size in side_by_side(one, blobs.values(), _AT_ONCE):
+            sizes[how] += size
+    return Pushed(manifests[0].digest, sizes["sent"], sizes["mounted"])
 
-        def attempt() -> None:
-            nonlocal place
-            place = self._resume(blob, body, place) if place else location
-            headers = {"Content-Type": "application/octet-stream"}
-            if start := body.tell():
-                headers["Content-Range"] = f"{start}-{blob.size - 1}"
-            url = f"{place}{'&' if '?' in place else '?'}digest={quote(blob.digest)}"
-            doing = f"push the blob {blob.digest}"
-            try:
-                self.registry.request("PUT", url, expected={201}, headers=headers, body=body, again=False, doing=doing)
-            except BusyError:
-                raise
-            except PackagingError:
-                path = self.layout.path(blob.digest)
-                if f"sha256:{hash_file(path)}" != blob.digest:
-                    raise PackagingError(f"{path} is damaged: delete it and build the image again") from None
-                raise
 
-        tried(attempt, PAUSES_S)
+def put_manifest(layout: Layout, registry: Registry, manifest: Descriptor, name: str) -> Answer:
+    """Let a tag or the digest mean a manifest whose blobs are there; gives the answer, for ``OCI-Subject`` in it.
 
-    def _resume(self, blob: Descriptor, body: BinaryIO, location: str) -> str:
-        """Ask how much arrived and set the body to go on there; a registry that has forgotten gets all of it."""
-        answer = self.registry.request(
-            "GET", location, expected=range(200, 500), again=False, doing="go on with an upload"
-        )
-        _, _, last = answer.headers.get("Range", "").rpartition("-")
-        arrived = int(last) + 1 if answer.status_code == 204 and last.isdigit() and last != "0" else 0
-        start = body.seek(arrived if arrived < blob.size else 0)
-        return next_location(self.registry, answer) if start else self._begin(blob, again=False) or location
+    Raises:
+        PackagingError: the registry refuses it.
+    """
+    answer = registry.request(
+        "PUT",
+        f"manifests/{name}",
+        expected={201, 202},
+        headers={"Content-Type": manifest.media_type},
+        body=layout.path(manifest.digest).read_bytes(),
+        doing=f"tag {registry.host}/{registry.repository}:{name}",
+    )
+    registry.check_digest(answer, manifest.digest)
+    return answer
+
+
+def _named(document: bytes) -> Collection[str]:
+    """Give the digests that a registry's manifest names: they are in its repository, or it would not have taken it."""
+    try:
+        said = orjson.loads(document or b"{}")
+        return {str(each["digest"]) for each in (said["config"], *said["layers"])}
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # an index, or nothing
+        return ()
+
+
+def _is_there(registry: Registry, blob: Descriptor) -> bool:
+    """Look for a blob; an answer that has neither its digest nor its size is not about it."""
+    answer = registry.request(
+        "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
+    )
+    said = answer.headers.get("Docker-Content-Digest") or answer.headers.get("Content-Length")
+    return answer.status == 200 and said in {blob.digest, str(blob.size)}
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Descriptor], Shown]]:
+    """Give what begins a bar for a blob, on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - most pushes are a pipeline's, and show none
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def begin(blob: Descriptor) -> Shown:
+            row = bars.add_task(blob.digest.removeprefix("sha256:")[:12], total=blob.size)
+            return lambda at: bars.update(row, completed=at)
+
+        yield begin
