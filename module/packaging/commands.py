@@ -103,6 +103,8 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
+    option("--allow", action="append", default=[], metavar="NAME", help="pack this though it looks like a secret")
+    option("--list", action="store_true", help="print the name and the size of every file that is packed")
     option("--push", action="store_true", help="and push it")
     _registry_arguments(parser)
 
@@ -131,18 +133,22 @@ def _models(arguments: argparse.Namespace) -> int:
     from .models.azureml import open_models
 
     models = open_models(arguments.store, arguments.workspace)
+    damaged: list[str] = []
     if arguments.verb == "download":
         print(models.download(arguments.model, arguments.to))
         return 0
     if arguments.verb == "register":
         found = [models.register(arguments.name, arguments.path, _tags(arguments.tag), arguments.description)]
     else:
-        found = models.registered(arguments.name) if arguments.verb == "list" else [models.show(arguments.model)]
+        found = (
+            models.registered(arguments.name, damaged) if arguments.verb == "list" else [models.show(arguments.model)]
+        )
+        print("".join(f"scoring-module: {sentence}\n" for sentence in damaged), end="", file=sys.stderr)
     if arguments.json:
         shown = found if arguments.verb == "list" else found[0]
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return 0
-    if not found:
+    if not (found or damaged):
         print("no model is registered here: scoring-module models register", file=sys.stderr)
     for model in found:
         tags = " ".join(f"{name}={value}" for name, value in model.tags.items())
@@ -171,6 +177,10 @@ def _build(arguments: argparse.Namespace) -> int:
     built = image.build(layout, options, access)
     for note in built.notes:
         print(note, file=sys.stderr)
+    for file, size in built.files.items() if arguments.list else ():
+        print(f"{size:>13,} bytes  {file}")
+    largest = ", ".join(f"{file} ({size:,})" for file, size in [*built.files.items()][:3])
+    print(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
     for document in built.documents:

@@ -46,6 +46,7 @@ class BuildOptions(NamedTuple):
         no_slim: keep all of every package.
         upgrade: lock the newest versions and the newest base image.
         any_python: take the base image's Python whatever the environment asks for.
+        allow: names of files that are packed though they look like secrets, and of links that lead out.
     """
 
     directory: Path
@@ -60,6 +61,7 @@ class BuildOptions(NamedTuple):
     no_slim: bool = False
     upgrade: bool = False
     any_python: bool = False
+    allow: Sequence[str] = ()
 
 
 class Built(NamedTuple):
@@ -70,12 +72,14 @@ class Built(NamedTuple):
         layers: the layers on top of the base.
         documents: the blobs with its bill of materials and its provenance, which are attached to it.
         notes: sentences about what was left out or changed.
+        files: path in the scoring directory's place → bytes of what is packed of its user, the largest first.
     """
 
     manifest: Descriptor
     layers: list[Layer]
     documents: list[Descriptor]
     notes: list[str]
+    files: dict[str, int]
 
 
 def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
@@ -86,7 +90,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
         PackagingError: something that it needs cannot be had; the sentence names it.
     """
     check_platform(options.platform)
-    contents = gather(options.directory, options.model, options.model_path)
+    contents = gather(options.directory, options.model, options.model_path, options.allow)
     file = environment.find(options.directory)
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
     if contents.script_sha256:
@@ -114,7 +118,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     layout.tag(str(options.name), structs.replace(manifest, annotations=beside), attached)
     layout.sweep()
     notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, documents, notes)
+    return Built(manifest, layers, documents, notes, contents.files)
 
 
 def _default_base(python: str) -> str:

@@ -20,7 +20,8 @@ from ..environment.lock import Lock, platform_options, run_uv
 from ..environment.target import ELF_MACHINE, Target
 from ..models.trees import walk
 from ..registry.oci import Layer, Layout
-from .layers import Entry, file_entry, folders_of, pack
+from .entries import Entry, file_entry, folders_of
+from .layers import pack
 from .slimming import slim, smoke_test
 
 PLACE = "opt/scoring/packages"

@@ -61,8 +61,7 @@ def pull_attached(layout: Layout, image: ImageReference, access: Access) -> tupl
         answer, document = _checked(registry, reference)
         if "layers" not in document:
             raise PackagingError(f"{image} is none of one platform: give the digest of one")
-        parts = (document["config"], *(document["layers"] if "subject" in document else ()))
-        for each in parts:
+        for each in (document["config"], *(document["layers"] if "subject" in document else ())):
             bring(msgspec.convert(each, Descriptor))
         return layout.put(answer.content, str(document.get("mediaType")))
 

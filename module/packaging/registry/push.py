@@ -6,7 +6,7 @@ registry shows under the tag afterwards.
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from typing import NamedTuple
 import orjson
 
 from ...errors import PackagingError, SettingsError
-from ..http_client import BusyError, side_by_side, tried
+from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
-from .attached import push_attached
+from .attached import attached_to, tag_of
 from .credentials import Access
-from .oci import BASE_NAME, Descriptor, Layout
+from .oci import BASE_NAME, INDEX, Descriptor, Layout, index_of
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
 from .upload import Upload
@@ -27,10 +27,6 @@ _AT_ONCE = 4
 _STALE_S = 5.0
 
 Shown = Callable[[int], object]
-
-
-def _silent(_: int) -> None:
-    """Show nothing."""
 
 
 class Pushed(NamedTuple):
@@ -112,22 +108,20 @@ def push(layout: Layout, name: ImageReference, access: Access, looked: Looked | 
 
     def attach() -> Pushed:
         try:
-            documents = push_attached(layout, registry, manifest, partial(push_blob, layout, registry))
+            return pushed._replace(sent=pushed.sent + _attach(layout, registry, manifest, blobs_too=not is_new))
         except BusyError:
             raise
         except PackagingError as error:  # a registry that takes nothing but images
             return pushed._replace(note=f"{name} is pushed, its SBOM and provenance are not: {error}")
-        return pushed._replace(sent=pushed.sent + sum(each.size for each in documents))
 
     last: list[Callable[[], Pushed]] = [*([partial(tried, see, PAUSES_S)] if is_new else []), attach]
     return side_by_side(lambda do: do(), last, len(last))[-1]
 
 
 def _push_image(layout: Layout, looked: Looked, manifest: Descriptor, name: ImageReference) -> Pushed:
-    """Push what the registry lacks of an image, then the tag."""
-    for known in (_named(looked.document), ()):
-        parts = [each for each in layout.parts(manifest) if each.digest not in {*known, manifest.digest}]
-        sizes = _push_blobs(layout, looked, parts)
+    """Push what the registry lacks of an image and of what is attached to it, then the tag."""
+    for known in (_named(looked.document), frozenset[str]()):
+        pushed = _push_blobs(layout, looked.registry, [manifest, *layout.attached(manifest)], looked.mounts, known)
         try:
             content = layout.path(manifest.digest).read_bytes()
             looked.registry.put_manifest(name.tag, manifest.media_type, content)
@@ -135,29 +129,48 @@ def _push_image(layout: Layout, looked: Looked, manifest: Descriptor, name: Imag
         except PackagingError:
             if not known:  # nothing was taken to be there that was not looked for
                 raise
-    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
+    return pushed
 
 
-def _push_blobs(layout: Layout, looked: Looked, parts: Iterable[Descriptor]) -> dict[str, int]:
-    """Push what the registry lacks of an image's parts, side by side; gives how much was sent and so on."""
+def _push_blobs(
+    layout: Layout, registry: Registry, manifests: Sequence[Descriptor], mounts: str = "", known: Set[str] = frozenset()
+) -> Pushed:
+    """Push what manifests name and the registry lacks, side by side; some are known to be there."""
     sizes = {"there": 0, "mounted": 0, "sent": 0}
-    blobs = {each.digest: each for each in parts}
+    parts = [blob for each in manifests for blob in layout.parts(each) if blob != each]
+    blobs = {blob.digest: blob for blob in parts if blob.digest not in known}
     with _bars() as bar:
 
         def one(blob: Descriptor) -> tuple[str, int]:
-            return push_blob(layout, looked.registry, blob, looked.mounts, bar(blob)), blob.size
+            return _push_blob(layout, registry, blob, mounts, bar(blob)), blob.size
 
         for how, size in side_by_side(one, blobs.values(), _AT_ONCE):
             sizes[how] += size
-    return sizes
+    return Pushed(manifests[0].digest, sizes["sent"], sizes["mounted"])
 
 
-def push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str = "", shown: Shown = _silent) -> str:
-    """Push a blob of the layout and say how: ``there``, ``mounted`` or ``sent``.
+def _attach(layout: Layout, registry: Registry, subject: Descriptor, *, blobs_too: bool) -> int:
+    """Have the registry list what is attached to an image, by itself or in an index under a tag; gives bytes sent."""
+    ours = layout.attached(subject)
+    listed = attached_to(registry, subject.digest) if ours else []
+    missing = [each for each in ours if each.digest not in {each.get("digest") for each in listed}]
+    if not missing:
+        return 0
+    sent = _push_blobs(layout, registry, missing).sent if blobs_too else 0
 
-    Raises:
-        PackagingError: it is damaged, or the registry refuses it.
-    """
+    def put(each: Descriptor) -> Answer:
+        return registry.put_manifest(each.digest, each.media_type, layout.path(each.digest).read_bytes())
+
+    answers = side_by_side(put, missing, _AT_ONCE)
+    if not all("OCI-Subject" in answer.headers for answer in answers):  # the registry keeps no list itself
+        index = index_of(missing)
+        index["manifests"] = [*listed, *index["manifests"]]
+        registry.put_manifest(tag_of(subject.digest), INDEX, orjson.dumps(index))
+    return sent
+
+
+def _push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str, shown: Shown) -> str:
+    """Push a blob of the layout and say how: ``there``, ``mounted`` or ``sent``."""
     answer = registry.request(
         "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
     )
@@ -167,20 +180,20 @@ def push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str 
     return Upload(registry, blob, layout.path(blob.digest), shown).run(mounts)
 
 
-def _named(document: bytes) -> Collection[str]:
+def _named(document: bytes) -> Set[str]:
     """Give the digests that a registry's manifest names: they are in its repository, or it would not have taken it."""
     try:
         said = orjson.loads(document or b"{}")
         return {str(each["digest"]) for each in (said["config"], *said["layers"])}
     except (orjson.JSONDecodeError, KeyError, TypeError):  # an index, or nothing
-        return ()
+        return frozenset()
 
 
 @contextmanager
 def _bars() -> Iterator[Callable[[Descriptor], Shown]]:
     """Give what begins a bar for a blob, on standard error if that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda _: _silent
+        yield lambda _: lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 - most pushes are a pipeline's, and show none
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415

@@ -27,7 +27,6 @@ def directory(tmp_path: Path) -> Path:
         "settings.json",
         "model.onnx",
         ".env",
-        "client.pem",
         "telemetry.jsonl.gz",
         "requirements.lock",
         "notes.txt",
@@ -46,6 +45,127 @@ def test_scripts_above_models_and_no_secret_in_either(directory: Path) -> None:
     assert (journal.mode, journal.owner) == (0o750, 10001)
     assert contents.registered is not None
     assert (contents.registered.name, contents.registered.version) == ("model.onnx", 0)
+
+
+def packed(directory: Path, *allowed: str) -> set[str]:
+    return set(gather(directory, None, None, allowed).files)
+
+
+PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n"
+REGISTRY = '{"registryCredentials": {"r": {"address": "r.io", "username": "u", "password": "%s"}}}'
+SECRETS = {
+    **dict.fromkeys(("id_rsa", "ID_ED25519", "B.PEM", "Client.Key", "inner/prod.ENV", "terraform.tfstate"), b"x"),
+    **dict.fromkeys(("store.p12", "store.PFX", "credentials.json", "old.tfstate.backup", "env.prod"), b"x"),
+    "notes.txt": b"first\n" + PEM.encode(),
+    "windows.txt": PEM.encode("utf-16"),
+    "settings.json": json.dumps({"key": PEM}).encode(),
+    "hub.cfg": b"HostName=h.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=c2VjcmV0c2VjcmV0=",
+    "blob.yml": b"url: DefaultEndpointsProtocol=https;AccountName=a;ACCOUNTKEY=c2VjcmV0c2VjcmV0==",
+    "sas.py": b"URL = 'https://a.blob.core.windows.net/m/x?sv=1&sig=c2VjcmV0c2VjcmV0c2VjcmV0'",
+    "sql.ini": b"Server=tcp:s.database.windows.net;User=u;Password=hunter22;",
+    "dockerconfig": b'{"auths": {"r.io": {"auth": "dTpw"}}}',
+    "prod.json": (REGISTRY % "hunter2").encode(),
+    "text.json": json.dumps({"createOptions": REGISTRY % "hunter2"}).encode(),
+    "der": bytes.fromhex("308204a40201000282010100"),
+    "pkcs8": bytes.fromhex("308204bd020100300d06092a864886f70d0101010500"),
+    "pkcs12": bytes.fromhex("3082097b02010330820941"),
+    "java": bytes.fromhex("feedfeed00000002"),
+    "late.csv": b"1,2\n" * 500_000 + PEM.encode(),
+}
+HARMLESS = {
+    "id_rsa.pub": b"ssh-rsa AAAA",
+    "secrets.py": b"import os\nkey = os.environ['KEY']\nconnection = f'AccountKey={key};SharedAccessKey={key}'\n",
+    "template.json": (REGISTRY % "$CONTAINER_REGISTRY_PASSWORD").encode(),
+    "certificate.crt": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "words.json": b'{"password": 17, "private": 3, "key": 4, "auths": 5}',
+    "environment.yml": b"dependencies: [numpy]",
+    "weights.bin": bytes(5_000_000) + PEM.encode(),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_what_looks_like_a_secret_is_refused_by_its_name(directory: Path, name: str) -> None:
+    """By the name in any case, or by what stands in it; packed only if that is asked for by the name."""
+    file = directory / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(SECRETS[name])
+    with pytest.raises(SettingsError, match=rf"{name} looks like a secret \(.*--allow {name}$") as refused:
+        gather(directory, None, None)
+    assert not {"hunter2", "c2Vj", "MHcC", "dTpw"} & set(str(refused.value))
+    assert name in packed(directory, name)
+    (directory / ".dockerignore").write_text(name)
+    assert name not in packed(directory)
+
+
+def test_what_only_sounds_like_a_secret_is_packed(directory: Path) -> None:
+    for name, content in HARMLESS.items():
+        (directory / name).write_bytes(content)
+    assert packed(directory) >= set(HARMLESS)
+
+
+def test_a_registered_model_is_looked_at_too(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "id_rsa").write_text("x")
+    store = FolderModels(tmp_path / "store")
+    model = store.register("rul", tmp_path / "weights")
+    name = "azureml-models/rul/1/weights/id_rsa"
+    with pytest.raises(SettingsError, match=f"{name} looks like a secret"):
+        gather(directory, model, store.path(model))
+    assert name in gather(directory, model, store.path(model), [name]).files
+
+
+def test_what_leads_out_of_the_folder_is_refused(directory: Path, tmp_path: Path) -> None:
+    """A link to a file or a folder elsewhere, to nothing, in a circle; what stays inside is packed under both names."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "data.txt").write_text("x")
+    (directory / "inner.py").symlink_to("helpers/units.py")
+    (directory / "again").symlink_to("helpers")
+    assert {"inner.py", "again/units.py"} <= packed(directory)
+    (directory / "again").unlink()
+    for to, said in (
+        ("/etc/passwd", "leads out of the folder"),
+        ("../other", "leads out of the folder"),
+        ("nowhere", "or nowhere"),
+        (".", "to a folder that it is in"),
+    ):
+        (directory / "helpers" / "link").symlink_to(directory / to)
+        with pytest.raises(SettingsError, match=rf"/link is a link .*{said}.*: put a copy.*--allow helpers/link"):
+            gather(directory, None, None)
+        (directory / ".dockerignore").write_text("helpers/link")
+        packed(directory)
+        (directory / ".dockerignore").unlink()
+        if to == "../other":
+            assert "helpers/link/data.txt" in packed(directory, "helpers/link")
+        (directory / "helpers" / "link").unlink()
+    (directory / "helpers" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(SettingsError, match="link is a link that leads out"):
+        FolderModels(tmp_path / "store").register("x", directory)
+
+
+def test_an_exception_of_dockerignore_brings_back(directory: Path) -> None:
+    """Also what is never meant for an image: then it is looked at for secrets as any other file."""
+    (directory / ".cache").mkdir()
+    (directory / ".cache" / "table.bin").write_text("x")
+    assert ".cache/table.bin" not in packed(directory)
+    (directory / ".dockerignore").write_text("helpers\n*.txt\n!notes.txt\n!.cache\n!telemetry.jsonl.gz\n")
+    assert packed(directory) == {
+        *("score.py", "settings.json", "model.onnx", "notes.txt"),
+        *(".cache/table.bin", "telemetry.jsonl.gz"),
+    }
+    (directory / ".dockerignore").write_text("!.env")
+    with pytest.raises(SettingsError, match=r"\.env looks like a secret"):
+        gather(directory, None, None)
+    for line in ("[a", "!", "a\\", "\xff"):
+        (directory / ".dockerignore").write_text(line, encoding="latin-1")
+        with pytest.raises(SettingsError, match=r"\.dockerignore(: .* is no pattern)?"):
+            gather(directory, None, None)
+
+
+def test_what_manifest_writes_changes_no_image(directory: Path) -> None:
+    before = packed(directory)
+    for name in ("deployment.json", "deployment.edge-1.previous.json", "deployment.template.json"):
+        (directory / name).write_text(REGISTRY % "hunter2")
+    assert packed(directory) == before
 
 
 def test_what_amlignore_names_is_left_out(directory: Path) -> None:
