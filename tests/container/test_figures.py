@@ -5,18 +5,16 @@ Measures and prints; the promises of DELIVERY are checked with room for a busy m
 
 import json
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from parts import BASES, PASSWORD, USER, Registry, needs
+from dockerfile import dockerfile
+from parts import PASSWORD, USER, Registry
 from shell import Ended, scoring_module
 
 pytestmark = [pytest.mark.container, pytest.mark.benchmark, pytest.mark.timeout(900)]
-_ROOT = Path(__file__).parents[2]
 
 
 def _model(directory: Path) -> None:
@@ -83,37 +81,16 @@ def test_the_dockerfile_beside_it(
     registry: Registry, turbofan: Path, base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The Dockerfile at the root, by buildah with its layer cache; bytes are what the registry's storage grew by."""
-    needs("buildah")
     scoring_module("build", turbofan, "--image", "localhost:1/lock:1", "--base", base)
-    context = _context(tmp_path, turbofan)
-    _model(context / "script")
     image = f"{registry.host}/dockerfile/scoring:1"
-    environment = {**os.environ, "SSL_CERT_FILE": str(registry.ca), "BUILDAH_ISOLATION": "chroot"}
-    storage = ["--root", str(tmp_path / "storage"), "--runroot", str(tmp_path / "run")]
-    names = {"BASE_IMAGE": _import(storage, base), "BUILD_IMAGE": _import(storage, str(_base_with_pip()))}
-
-    def build() -> int:
-        arguments = [f"--build-arg={name}={value}" for name, value in {**names, "DIRECTORY": "script"}.items()]
-        buildah = ["buildah", *storage]
-        subprocess.run(
-            [*buildah, "bud", "-q", "--layers", "--network", "host", *arguments, "-t", image, str(context)],
-            check=True,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-        )
-        before = _stored(registry)
-        subprocess.run([*buildah, "push", "-q", "--creds", f"{USER}:{PASSWORD}", image], check=True, env=environment)
-        return _stored(registry) - before
-
     figures = {}
-    try:
-        for change, make in _CHANGES.items():
-            make(context / "script")
-            started = time.monotonic()
-            grown = build()
-            figures[change] = (time.monotonic() - started, grown)
-    finally:
-        subprocess.run(["umount", "-l", str(tmp_path / "storage" / "overlay")], check=False)
+    with dockerfile(tmp_path, turbofan, base, registry.ca) as made:
+        for change, make in {"cold": _model, **_CHANGES}.items():
+            make(made.script)
+            started, before = time.monotonic(), stored(registry)
+            made.build(image)
+            made.buildah("push", "-q", "--creds", f"{USER}:{PASSWORD}", image)
+            figures[change] = (time.monotonic() - started, stored(registry) - before)
     _show(capsys, "Dockerfile, buildah", figures)
 
 
@@ -148,38 +125,5 @@ def _push_base(name: str, base: str, registry: Registry) -> None:
     push(layout, reference.parse(name), access)
 
 
-def _context(folder: Path, script: Path) -> Path:
-    context = folder / "context"
-    ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("module", "scoring"):
-        shutil.copytree(_ROOT / name, context / name, ignore=ignore)
-    shutil.copytree(script, context / "script")
-    for name in ("Dockerfile", ".dockerignore"):
-        shutil.copy(_ROOT / name, context)
-    if certificates := os.environ.get("PIP_CERT"):
-        shutil.copy(certificates, context / "ca.pem")
-    return context
-
-
-def _base_with_pip() -> Path:
-    file = BASES / "debian-amd64-pip.tar"
-    if not file.exists():
-        needs("mmdebstrap")
-        packages = "python3,python3-pip,libstdc++6,ca-certificates"
-        unfinished = file.with_name(f"unfinished-{file.name}")
-        command = ["mmdebstrap", "--variant=essential", f"--include={packages}", "bookworm", str(unfinished)]
-        subprocess.run(command, check=True)
-        unfinished.rename(file)
-    return file
-
-
-def _import(storage: list[str], rootfs: str) -> str:
-    name = f"localhost/{Path(rootfs).stem}:1"
-    container = subprocess.check_output(["buildah", *storage, "from", "scratch"], text=True).strip()
-    subprocess.run(["buildah", *storage, "add", "-q", container, rootfs, "/"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["buildah", *storage, "commit", "-q", container, name], check=True, stdout=subprocess.DEVNULL)
-    return name
-
-
-def _stored(registry: Registry) -> int:
+def stored(registry: Registry) -> int:
     return sum(file.stat().st_size for file in registry.folder.rglob("data") if file.is_file())

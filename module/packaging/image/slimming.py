@@ -37,7 +37,7 @@ ALWAYS_LEFT_OUT = (
     "__pycache__/*",
     "bin/*",  # whose first lines name the Python that installs
     "*.dist-info/RECORD",  # which has their hashes
-    *(f"*.dist-info/{each}" for each in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")),
+    *(f"*.dist-info/{each}" for each in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_*.json")),
     ".lock",
 )
 """What differs from one installation to the next."""
