@@ -5,13 +5,15 @@ registry shows under the tag afterwards.
 """
 
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 import orjson
 
-from ...errors import PackagingError
+from ...errors import PackagingError, SettingsError
 from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
 from .attached import attached_to, tag_of
@@ -22,6 +24,7 @@ from .registry import PAUSES_S, Registry
 from .upload import Upload
 
 _AT_ONCE = 4
+_STALE_S = 5.0
 
 Shown = Callable[[int], object]
 
@@ -42,129 +45,148 @@ class Pushed(NamedTuple):
     note: str = ""
 
 
-def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
+class Looked(NamedTuple):
+    """A registry that was asked what a tag means.
+
+    Attributes:
+        registry: the repository, connected.
+        digest, document: what the tag means there; empty if there is none.
+        mounts: the repository whose blobs its login lets us mount.
+        at: when that was, in seconds of the monotonic clock.
+    """
+
+    registry: Registry
+    digest: str
+    document: bytes
+    mounts: str
+    at: float
+
+
+def look(name: ImageReference, access: Access, base: str = "") -> Looked:
+    """Ask the registry of an image what its tag means; beside a build, since connecting takes longer than all the rest.
+
+    Args:
+        name: of the image.
+        access: how to get at its registry.
+        base: name of the base image, whose layers can be mounted if they are in the same registry; empty: unknown.
+
+    Raises:
+        PackagingError: the registry cannot be reached, or refuses us.
+    """
+    at, mounts = time.monotonic(), ""
+    with suppress(SettingsError):  # it may be a file
+        parent = reference.parse(base)
+        mounts = parent.repository if parent.host == name.host and parent.repository != name.repository else ""
+    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
+    return Looked(registry, *registry.find(name.tag), mounts, at)
+
+
+def push(layout: Layout, name: ImageReference, access: Access, looked: Looked | None = None) -> Pushed:
     """Push an image to the registry in its name, with a bar a blob on standard error if that is a terminal.
+
+    Args:
+        layout: where it lies.
+        name: of the image.
+        access: how to get at its registry.
+        looked: what the tag meant there a moment ago.
 
     Raises:
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
     """
     manifest = layout.find(str(name))
-    from_base = manifest.annotations.get(BASE_NAME)
-    base = reference.parse(from_base) if from_base else name
-    mounts = base.repository if base.host == name.host and base.repository != name.repository else ""
-    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
-    before, document = registry.find(name.tag)
-    if before == manifest.digest:
-        sent, note = _attach(layout, registry, manifest)
-        return Pushed(manifest.digest, sent, 0, note)
-    pushed, together = Pushed("", 0, 0), [manifest, *layout.attached(manifest)]
-    for known in (_named(document), ()):
-        pushed = push_blobs(layout, registry, *together, mounts=mounts, known=known)
-        try:
-            put_manifest(layout, registry, manifest, name.tag)
-            break
-        except PackagingError:
-            if not known:  # nothing was taken to be there that was not looked for
-                raise
+    if looked is None or time.monotonic() - looked.at > _STALE_S:
+        looked = look(name, access, manifest.annotations.get(BASE_NAME, ""))
+    registry, is_new = looked.registry, looked.digest != manifest.digest
+    pushed = _push_image(layout, looked, manifest, name) if is_new else Pushed(manifest.digest, 0, 0)
 
-    def look() -> None:
+    def see() -> Pushed:
         found, _ = registry.find(name.tag)
         if found != manifest.digest:
             is_now = f"means {found or 'nothing'} and not {manifest.digest}"
             raise BusyError(f"{name} was pushed and {is_now}: does somebody else push it?")
+        return pushed
 
-    tried(look, PAUSES_S)
-    there = {blob.digest for each in together for blob in layout.parts(each)}
-    return pushed._replace(note=_attach(layout, registry, manifest, there)[1])
+    def attach() -> Pushed:
+        try:
+            return pushed._replace(sent=pushed.sent + _attach(layout, registry, manifest, blobs_too=not is_new))
+        except BusyError:
+            raise
+        except PackagingError as error:  # a registry that takes nothing but images
+            return pushed._replace(note=f"{name} is pushed, its SBOM and provenance are not: {error}")
 
-
-def _attach(layout: Layout, registry: Registry, subject: Descriptor, there: Collection[str] = ()) -> tuple[int, str]:
-    """Push what is attached to an image and the registry does not list; gives bytes sent, and why it would not.
-
-    Raises:
-        BusyError: the connection broke.
-    """
-    ours = layout.attached(subject)
-    try:
-        listed = attached_to(registry, subject.digest) if ours else []
-        missing = [each for each in ours if each.digest not in {each.get("digest") for each in listed}]
-        sent = push_blobs(layout, registry, *missing, known=there).sent if missing else 0
-        answers = side_by_side(lambda each: put_manifest(layout, registry, each, each.digest), missing, _AT_ONCE)
-        if not all("OCI-Subject" in answer.headers for answer in answers):  # the registry keeps no list itself
-            index = index_of(missing)
-            index["manifests"] = [*listed, *index["manifests"]]
-            put_manifest(layout, registry, layout.put_json(index, INDEX), tag_of(subject.digest))
-    except BusyError:
-        raise
-    except PackagingError as error:
-        return 0, f"the image is pushed, its SBOM and provenance are not: {error}"
-    return sent, ""
+    last: list[Callable[[], Pushed]] = [*([partial(tried, see, PAUSES_S)] if is_new else []), attach]
+    return side_by_side(lambda do: do(), last, len(last))[-1]
 
 
-def push_blobs(
-    layout: Layout, registry: Registry, *manifests: Descriptor, mounts: str = "", known: Collection[str] = ()
+def _push_image(layout: Layout, looked: Looked, manifest: Descriptor, name: ImageReference) -> Pushed:
+    """Push what the registry lacks of an image and of what is attached to it, then the tag."""
+    for known in (_named(looked.document), frozenset[str]()):
+        pushed = _push_blobs(layout, looked.registry, [manifest, *layout.attached(manifest)], looked.mounts, known)
+        try:
+            content = layout.path(manifest.digest).read_bytes()
+            looked.registry.put_manifest(name.tag, manifest.media_type, content)
+            break
+        except PackagingError:
+            if not known:  # nothing was taken to be there that was not looked for
+                raise
+    return pushed
+
+
+def _push_blobs(
+    layout: Layout, registry: Registry, manifests: Sequence[Descriptor], mounts: str = "", known: Set[str] = frozenset()
 ) -> Pushed:
-    """Push what manifests of the layout name and the registry lacks.
-
-    Args:
-        layout: where it all lies.
-        registry: the repository that it goes to.
-        manifests: of an image first, and of artifacts that have it as their subject.
-        mounts: another repository of the registry, to take blobs from.
-        known: digests that are there already.
-
-    Raises:
-        PackagingError: a blob is damaged, or the registry refuses something.
-    """
+    """Push what manifests name and the registry lacks, side by side; some are known to be there."""
     sizes = {"there": 0, "mounted": 0, "sent": 0}
     parts = [blob for each in manifests for blob in layout.parts(each) if blob != each]
     blobs = {blob.digest: blob for blob in parts if blob.digest not in known}
     with _bars() as bar:
 
         def one(blob: Descriptor) -> tuple[str, int]:
-            if _is_there(registry, blob):
-                return "there", blob.size
-            return Upload(registry, blob, layout.path(blob.digest), bar(blob)).run(mounts), blob.size
+            return _push_blob(layout, registry, blob, mounts, bar(blob)), blob.size
 
         for how, size in side_by_side(one, blobs.values(), _AT_ONCE):
             sizes[how] += size
     return Pushed(manifests[0].digest, sizes["sent"], sizes["mounted"])
 
 
-def put_manifest(layout: Layout, registry: Registry, manifest: Descriptor, name: str) -> Answer:
-    """Let a tag or the digest mean a manifest whose blobs are there; gives the answer, for ``OCI-Subject`` in it.
+def _attach(layout: Layout, registry: Registry, subject: Descriptor, *, blobs_too: bool) -> int:
+    """Have the registry list what is attached to an image, by itself or in an index under a tag; gives bytes sent."""
+    ours = layout.attached(subject)
+    listed = attached_to(registry, subject.digest) if ours else []
+    missing = [each for each in ours if each.digest not in {each.get("digest") for each in listed}]
+    if not missing:
+        return 0
+    sent = _push_blobs(layout, registry, missing).sent if blobs_too else 0
 
-    Raises:
-        PackagingError: the registry refuses it.
-    """
+    def put(each: Descriptor) -> Answer:
+        return registry.put_manifest(each.digest, each.media_type, layout.path(each.digest).read_bytes())
+
+    answers = side_by_side(put, missing, _AT_ONCE)
+    if not all("OCI-Subject" in answer.headers for answer in answers):  # the registry keeps no list itself
+        index = index_of(missing)
+        index["manifests"] = [*listed, *index["manifests"]]
+        registry.put_manifest(tag_of(subject.digest), INDEX, orjson.dumps(index))
+    return sent
+
+
+def _push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str, shown: Shown) -> str:
+    """Push a blob of the layout and say how: ``there``, ``mounted`` or ``sent``."""
     answer = registry.request(
-        "PUT",
-        f"manifests/{name}",
-        expected={201, 202},
-        headers={"Content-Type": manifest.media_type},
-        body=layout.path(manifest.digest).read_bytes(),
-        doing=f"tag {registry.host}/{registry.repository}:{name}",
+        "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
     )
-    registry.check_digest(answer, manifest.digest)
-    return answer
+    said = answer.headers.get("Docker-Content-Digest") or answer.headers.get("Content-Length")
+    if answer.status == 200 and said in {blob.digest, str(blob.size)}:  # else it is not about this blob
+        return "there"
+    return Upload(registry, blob, layout.path(blob.digest), shown).run(mounts)
 
 
-def _named(document: bytes) -> Collection[str]:
+def _named(document: bytes) -> Set[str]:
     """Give the digests that a registry's manifest names: they are in its repository, or it would not have taken it."""
     try:
         said = orjson.loads(document or b"{}")
         return {str(each["digest"]) for each in (said["config"], *said["layers"])}
     except (orjson.JSONDecodeError, KeyError, TypeError):  # an index, or nothing
-        return ()
-
-
-def _is_there(registry: Registry, blob: Descriptor) -> bool:
-    """Look for a blob; an answer that has neither its digest nor its size is not about it."""
-    answer = registry.request(
-        "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
-    )
-    said = answer.headers.get("Docker-Content-Digest") or answer.headers.get("Content-Length")
-    return answer.status == 200 and said in {blob.digest, str(blob.size)}
+        return frozenset()
 
 
 @contextmanager

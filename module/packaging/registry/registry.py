@@ -127,6 +127,23 @@ class Registry:
             return "", b""
         return f"sha256:{hashlib.sha256(answer.content).hexdigest()}", answer.content
 
+    def put_manifest(self, reference: str, media_type: str, content: bytes) -> Answer:
+        """Let a tag or a digest mean a manifest whose blobs are there; gives the answer, for ``OCI-Subject`` in it.
+
+        Raises:
+            PackagingError: as ``request()`` does, or something else was stored.
+        """
+        answer = self.request(
+            "PUT",
+            f"manifests/{reference}",
+            expected={201, 202},
+            headers={"Content-Type": media_type},
+            body=content,
+            doing=f"push {self.host}/{self.repository} {reference}",
+        )
+        self.check_digest(answer, f"sha256:{hashlib.sha256(content).hexdigest()}")
+        return answer
+
     def next_location(self, answer: Answer) -> str:
         """Give where an upload goes on, absolute.
 

@@ -115,6 +115,8 @@ class Upload:
             self._is_done = True
         else:
             self._place, self.at = self._registry.next_location(answer), _arrived(answer) or end
+            if not start < self.at <= end:
+                raise BusyError(f"{self._registry.host} says that it has {self.at} bytes of {start} to {end}")
         self._breaks = 0
 
     def _take_less(self, answer: Answer, length: int) -> None:

@@ -16,7 +16,7 @@ from command import start
 from http_stub import Answer, Asked, serving, tls
 from push_stub import LAYER_BYTES, Stub, image
 
-from module.errors import PackagingError
+from module.errors import PackagingError, SettingsError
 from module.packaging import http_client
 from module.packaging.registry import push as pushing
 from module.packaging.registry import registry, upload
@@ -111,6 +111,21 @@ def test_nothing_goes_from_https_to_http(layout: Layout, other: Stub, tmp_path: 
         image(layout, f"127.0.0.1:{port}", str(tmp_path / "ca.pem"))()
     assert other.asked == []
     assert stub.tags == {}
+
+
+@pytest.mark.parametrize("signed_by", ["system", "file", "requests"])
+def test_a_certificate_file_is_trusted_beside_the_systems(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed_by: str
+) -> None:
+    contexts = {name: tls(tmp_path / name, "127.0.0.1") for name in ("system", "file", "requests")}
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "requests"))
+    stub = Stub()
+    with serving(stub.answer, contexts[signed_by]) as port:
+        assert image(layout, f"127.0.0.1:{port}", str(tmp_path / "file"))().sent
+    (tmp_path / "empty").write_text("no certificate")
+    with pytest.raises(SettingsError, match=r"certificate file .*/empty: it holds no certificate"):
+        image(layout, f"127.0.0.1:{port}", str(tmp_path / "empty"))()
 
 
 def test_a_registry_that_has_spoken_tls_is_not_asked_without(stub: Stub) -> None:
