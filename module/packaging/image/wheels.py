@@ -16,16 +16,22 @@ from pathlib import Path
 import msgspec
 
 from ...errors import PackagingError
-from ..environment.lock import Lock, platform_options, run_uv
+from ..environment.lock import Lock
 from ..environment.target import ELF_MACHINE, Target
+from ..environment.uv_command import run_uv
 from ..models.trees import walk
 from ..registry.oci import Layer, Layout
 from .layers import Entry, file_entry, folders_of, pack
 from .slimming import slim, smoke_test
 
 PLACE = "opt/scoring/packages"
+_CUDA = re.compile(r"(?:nvidia|cuda)-|triton$|pytorch-triton")
+_WITHOUT_CUDA = {
+    "torch": "torch comes without them from download.pytorch.org, or an index of your own (UV_INDEX)",
+    "xgboost": "xgboost-cpu is xgboost without them",
+}
 _BIG = 16_000_000
-_VERSION = 2  # of what this file makes: a new one makes every layer anew
+_VERSION = 3  # of what this file makes: a new one makes every layer anew
 
 
 class Package(msgspec.Struct, frozen=True):
@@ -37,10 +43,11 @@ class Package(msgspec.Struct, frozen=True):
 
 
 class Installed(msgspec.Struct, frozen=True):
-    """Layers of packages, the distributions in them, and notes for the user."""
+    """Layers of packages, the distributions in them, what can be imported of them, and notes for the user."""
 
     layers: list[Layer]
     packages: list[Package]
+    modules: list[str]
     notes: list[str]
 
 
@@ -59,16 +66,17 @@ def _install(layout: Layout, lock: Lock, target: Target, no_slim: bool) -> Insta
     with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
         packages, pins = Path(folder, "packages"), Path(folder, "requirements.txt")
         pins.write_text(lock.pins, encoding="utf-8")
-        options = ["--quiet", "--require-hashes", "--no-deps", "--link-mode", "hardlink", *platform_options(target)]
-        run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins))
+        options = ["--require-hashes", "--no-deps", "--link-mode", "hardlink"]
+        run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins), target=target)
         owners = _owners(packages)
         slim(packages, everything=no_slim)
         _check_machine(packages, target)
-        note = smoke_test(packages, target)
+        notes = [smoke_test(packages, target), _cuda_note(packages, owners) if target.variant == "cpu" else ""]
         layers = [
             pack(layout, [*entries, *folders_of(entries, PLACE)], name) for name, entries in _groups(packages, owners)
         ]
-        return Installed(layers, list(_described(packages)), [note] if note else [])
+        notes = [note for note in notes if note]
+        return Installed(layers, list(_described(packages)), list(_modules(packages)), notes)
 
 
 def _groups(packages: Path, owners: dict[str, str]) -> Iterator[tuple[str, list[Entry]]]:
@@ -94,6 +102,28 @@ def _owners(packages: Path) -> dict[str, str]:
         with record.open(encoding="utf-8", newline="") as lines:
             owners |= {row[0]: name for row in csv.reader(lines) if row}
     return owners
+
+
+def _cuda_note(packages: Path, owners: dict[str, str]) -> str:
+    """Say what an image for a CPU carries in vain, and what has it brought."""
+    sizes: dict[str, int] = defaultdict(int)
+    for name, file in walk(packages):
+        sizes[owners.get(name, "")] += file.stat().st_size
+    in_vain = [size for name, size in sizes.items() if _CUDA.match(name)]
+    remedies = "; ".join(remedy for name, remedy in _WITHOUT_CUDA.items() if name in sizes)
+    if not in_vain:
+        return ""
+    return f"{len(in_vain)} packages for CUDA take {sum(in_vain) / 1e6:,.0f} MB, which a CPU has no use for: {remedies}"
+
+
+def _modules(folder: Path, above: str = "") -> Iterator[str]:
+    """Give what can be imported: modules and packages at the top, and of a namespace those in it."""
+    for entry in sorted(folder.iterdir()):
+        name = above + entry.name.partition(".")[0]
+        if entry.suffix in {".py", ".so"} or (entry / "__init__.py").exists():
+            yield name
+        elif entry.is_dir() and entry.name.isidentifier():
+            yield from _modules(entry, f"{name}.")
 
 
 def _check_machine(packages: Path, target: Target) -> None:
