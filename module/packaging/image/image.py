@@ -20,7 +20,7 @@ from . import sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
-from .script_check import check_script
+from .script_check import check_for, check_needs, check_script
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
@@ -90,18 +90,24 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     contents = gather(options.directory, options.model, options.model_path, options.allow)
     file = environment.find(options.directory)
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
-    if contents.script_sha256:
-        check_script(options.directory / "score.py", asked.python or _PYTHON)
+    check_script(contents.files, asked.python or _PYTHON)
     rough = Target(options.platform, options.variant, "", "")
     before = lock.read(options.directory / rough.lock_name)
     base_name = options.base or _default_base(asked.python)
     base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
     target = rough._replace(python=base.info.python, glibc=base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
+    grammar = check_for(contents.files, target.python)
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
+    check_needs(
+        contents.files,
+        [*installed.modules, *base.info.modules],
+        target.python,
+        file.name if file else "requirements.txt",
+    )
     layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
     described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
     bill = layout.put(described, sbom.MEDIA_TYPE)
@@ -111,8 +117,9 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
     layout.tag(str(options.name), manifest)
     layout.sweep()
-    notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, bill, notes, contents.files)
+    notes = [*asked.notes, *(each for each in (note, grammar) if each), *installed.notes]
+    sizes = {name: file.stat().st_size for name, file in contents.files.items()}
+    return Built(manifest, layers, bill, notes, dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0]))))
 
 
 def _default_base(python: str) -> str:
