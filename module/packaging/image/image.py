@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ... import __version__
 from ..environment import environment, lock
-from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
+from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python, why_not_here
 from ..models.model import Model
 from ..registry.credentials import Access
 from ..registry.oci import CONFIG, Descriptor, Layer, Layout
@@ -20,6 +20,7 @@ from . import sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
+from .packed_check import check_packed
 from .script_check import check_for, check_needs, check_script
 from .wheels import PLACE, Installed, install
 
@@ -43,6 +44,7 @@ class BuildOptions(NamedTuple):
         no_slim: keep all of every package.
         upgrade: lock the newest versions and the newest base image.
         any_python: take the base image's Python whatever the environment asks for.
+        check: run `check` on what is packed, where this machine can.
         allow: names of files that are packed though they look like secrets, and of links that lead out.
     """
 
@@ -58,6 +60,7 @@ class BuildOptions(NamedTuple):
     no_slim: bool = False
     upgrade: bool = False
     any_python: bool = False
+    check: bool = False
     allow: Sequence[str] = ()
 
 
@@ -85,6 +88,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     Raises:
         SettingsError: the platform, the directory, its script or environment, or the base image does not fit.
         PackagingError: something that it needs cannot be had; the sentence names it.
+        ScriptError: check finds that the script or its model does not work.
     """
     check_platform(options.platform)
     contents = gather(options.directory, options.model, options.model_path, options.allow)
@@ -108,6 +112,10 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
         target.python,
         file.name if file else "requirements.txt",
     )
+    if reason := why_not_here(target):
+        tried = f"nothing of the image was tried: {reason}"
+    else:
+        tried = check_packed(layout, locked, target, contents, no_slim=options.no_slim) if options.check else ""
     layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
     described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
     bill = layout.put(described, sbom.MEDIA_TYPE)
@@ -117,7 +125,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
     layout.tag(str(options.name), manifest)
     layout.sweep()
-    notes = [*asked.notes, *(each for each in (note, grammar) if each), *installed.notes]
+    notes = [*asked.notes, *(each for each in (note, grammar, tried) if each), *installed.notes]
     sizes = {name: file.stat().st_size for name, file in contents.files.items()}
     return Built(manifest, layers, bill, notes, dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0]))))
 

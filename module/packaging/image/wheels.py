@@ -62,21 +62,32 @@ def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Ins
     return layout.once(key, Installed, make, lambda made: [layer.blob for layer in made.layers])
 
 
+def fill(packages: Path, lock: Lock, target: Target, *, no_slim: bool) -> dict[str, str]:
+    """Put a lock's packages into a new folder, as the image has them, and give path → distribution.
+
+    Raises:
+        PackagingError: a wheel is not to be had for the platform.
+    """
+    pins = packages.with_name("requirements.txt")
+    pins.write_text(lock.pins, encoding="utf-8")
+    options = ["--require-hashes", "--no-deps", "--link-mode", "hardlink"]
+    run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins), target=target)
+    owners = _owners(packages)
+    slim(packages, everything=no_slim)
+    return owners
+
+
 def _install(layout: Layout, lock: Lock, target: Target, no_slim: bool) -> Installed:
     with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
-        packages, pins = Path(folder, "packages"), Path(folder, "requirements.txt")
-        pins.write_text(lock.pins, encoding="utf-8")
-        options = ["--require-hashes", "--no-deps", "--link-mode", "hardlink"]
-        run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins), target=target)
-        owners = _owners(packages)
-        slim(packages, everything=no_slim)
+        packages = Path(folder, "packages")
+        owners = fill(packages, lock, target, no_slim=no_slim)
         _check_machine(packages, target)
-        notes = [smoke_test(packages, target), _cuda_note(packages, owners) if target.variant == "cpu" else ""]
+        smoke_test(packages, target)
+        note = _cuda_note(packages, owners) if target.variant == "cpu" else ""
         layers = [
             pack(layout, [*entries, *folders_of(entries, PLACE)], name) for name, entries in _groups(packages, owners)
         ]
-        notes = [note for note in notes if note]
-        return Installed(layers, list(_described(packages)), list(_modules(packages)), notes)
+        return Installed(layers, list(_described(packages)), list(_modules(packages)), [note] if note else [])
 
 
 def _groups(packages: Path, owners: dict[str, str]) -> Iterator[tuple[str, list[Entry]]]:
