@@ -61,7 +61,7 @@ def _image(layout: Path, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
                 assert ".wh." not in path, "neither takes anything away"
                 file = archive.extractfile(member) if member.isreg() else None
                 what = hashlib.sha256(file.read()).hexdigest() if file else member.linkname
-                tree[path] = (member.type, oct(member.mode), member.uid, member.gid, what)
+                tree[path] = (member.type, oct(member.mode & 0o7777), member.uid, member.gid, what)
     config = json.loads(_blob(layout, manifest["config"]["digest"]).read_bytes())
     return {path: each for path, each in tree.items() if path.startswith(_PLACES)}, config
 
