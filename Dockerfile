@@ -17,7 +17,7 @@ WORKDIR /build
 ENV PYTHONDONTWRITEBYTECODE=1
 COPY ${DIRECTORY}/${LOCK} pip.con[f] ca.pe[m] ./
 RUN export PIP_CONFIG_FILE=/build/pip.conf; if [ -f ca.pem ]; then export PIP_CERT=/build/ca.pem; fi; \
-    pip="python3 -m pip install --no-cache-dir --no-compile" \
+    pip="python3 -m pip install --no-cache-dir --no-compile --use-pep517" \
     && $pip --no-deps --require-hashes --target all -r ${LOCK} && $pip --target tools pathspec
 COPY module module
 COPY scoring scoring

@@ -52,7 +52,9 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
     init = add(commands, "init", _init, "begin a scoring folder, around a model or with a script to fill in", _INIT)
     init.add_argument("directory", type=Path, metavar="DIR", help="made if it is not there; nothing is written over")
-    init.add_argument("--from", type=Path, dest="model", metavar="MODEL", help="a .onnx, .pkl, .pickle or .joblib file")
+    init.add_argument(
+        "--from", type=Path, dest="model", metavar="MODEL", help="a .onnx, .pkl, .pickle, .joblib or MLmodel"
+    )
     _models_arguments(add(commands, "models", _models, "a registry of models", _MODELS))
     _build_arguments(add(commands, "build", _build, "build an image without a container engine", _BUILD))
     push = add(commands, "push", _push, "push an image to its registry", _PUSH)
@@ -103,6 +105,7 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
+    option("--no-check", dest="check", action="store_false", help="do not run check on what is packed")
     option("--allow", action="append", default=[], metavar="NAME", help="pack this though it looks like a secret")
     option("--list", action="store_true", help="print the name and the size of every file that is packed")
     option("--push", action="store_true", help="and push it")

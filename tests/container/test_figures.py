@@ -7,18 +7,16 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from parts import BASES, PASSWORD, USER, Registry, needs
+from dockerfile import dockerfile
+from parts import PASSWORD, USER, Registry, needs
 from shell import scoring_module
 
 pytestmark = [pytest.mark.container, pytest.mark.benchmark, pytest.mark.timeout(900)]
-_ROOT = Path(__file__).parents[2]
 
 
 def _model(directory: Path) -> None:
@@ -60,15 +58,20 @@ def test_build_and_push_beside_buildah(
         turbofan, f"{registry.host}/warm/scoring:1", base_name, tmp_path / "warm", registry=registry, login=login
     )
     other()  # fills uv's cache, writes the lock
-    context = _context(tmp_path, turbofan)
-    with _buildah(context, f"{registry.host}/dockerfile/scoring:1", base, registry, tmp_path) as theirs:
+    with dockerfile(tmp_path, turbofan, base, registry.ca) as made:
+        image = f"{registry.host}/dockerfile/scoring:1"
+
+        def theirs() -> None:
+            made.build(image)
+            made.buildah("push", "-q", "--creds", f"{USER}:{PASSWORD}", image)
+
         figures = {}
         for change, make, rounds in _CHANGES:
             pairs = []
             for _ in range(rounds):
                 make(turbofan)
                 for name in ("model.onnx", "score.py"):
-                    shutil.copy(turbofan / name, context / "script")
+                    shutil.copy(turbofan / name, made.script)
                 pairs.append([_grown(registry, run) for run in (ours, theirs)])
             figures[change] = [
                 tuple(map(statistics.median, zip(*side, strict=True))) for side in zip(*pairs, strict=True)
@@ -102,27 +105,6 @@ def _ours(
     return build
 
 
-@contextmanager
-def _buildah(context: Path, image: str, base: str, registry: Registry, folder: Path) -> Iterator[Callable[[], None]]:
-    environment = {**os.environ, "SSL_CERT_FILE": str(registry.ca), "BUILDAH_ISOLATION": "chroot"}
-    storage = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
-    names = {"BASE_IMAGE": _import(storage, base), "BUILD_IMAGE": _import(storage, str(_base_with_pip()))}
-    arguments = [f"--build-arg={name}={value}" for name, value in {**names, "DIRECTORY": "script"}.items()]
-    bud = ["bud", "-q", "--layers", "--network", "host", *arguments, "-t", image, str(context)]
-    push = ["push", "-q", "--creds", f"{USER}:{PASSWORD}", image]
-
-    def build() -> None:
-        for command in (bud, push):
-            full = ["buildah", *storage, *command]
-            done = subprocess.run(full, check=False, env=environment, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr[-2000:]
-
-    try:
-        yield build
-    finally:
-        subprocess.run(["umount", "-l", str(folder / "storage" / "overlay")], check=False)
-
-
 def _push_base(name: str, base: str, registry: Registry) -> None:
     """Push the bare base image, with what an engine would take for a push of it."""
     from module.packaging.image import base_files
@@ -135,39 +117,6 @@ def _push_base(name: str, base: str, registry: Registry) -> None:
     layout.tag(name, base_files.from_file(layout, base, "linux/amd64"))
     access = Access(Credentials(USER, PASSWORD), registry.host, str(registry.ca))
     push(layout, reference.parse(name), access)
-
-
-def _context(folder: Path, script: Path) -> Path:
-    context = folder / "context"
-    ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("module", "scoring"):
-        shutil.copytree(_ROOT / name, context / name, ignore=ignore)
-    shutil.copytree(script, context / "script")
-    for name in ("Dockerfile", ".dockerignore"):
-        shutil.copy(_ROOT / name, context)
-    if certificates := os.environ.get("PIP_CERT"):
-        shutil.copy(certificates, context / "ca.pem")
-    return context
-
-
-def _base_with_pip() -> Path:
-    file = BASES / "debian-amd64-pip.tar"
-    if not file.exists():
-        needs("mmdebstrap")
-        packages = "python3,python3-pip,libstdc++6,ca-certificates"
-        unfinished = file.with_name(f"unfinished-{file.name}")
-        command = ["mmdebstrap", "--variant=essential", f"--include={packages}", "bookworm", str(unfinished)]
-        subprocess.run(command, check=True)
-        unfinished.rename(file)
-    return file
-
-
-def _import(storage: list[str], rootfs: str) -> str:
-    name = f"localhost/{Path(rootfs).stem}:1"
-    container = subprocess.check_output(["buildah", *storage, "from", "scratch"], text=True).strip()
-    subprocess.run(["buildah", *storage, "add", "-q", container, rootfs, "/"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["buildah", *storage, "commit", "-q", container, name], check=True, stdout=subprocess.DEVNULL)
-    return name
 
 
 def _stored(registry: Registry) -> int:

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from module.errors import PackagingError
+from module.errors import PackagingError, SettingsError
 from module.packaging.environment.target import ELF_MACHINE, PLATFORMS
 from module.packaging.image.base import open_base
 from module.packaging.image.image import BuildOptions, Built, build
 from module.packaging.registry import reference
 from module.packaging.registry.credentials import Access
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
+from scoring.errors import ScriptError
 
 TURBOFAN = Path(__file__).parents[2] / "examples" / "turbofan"
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -67,9 +68,10 @@ def directory(tmp_path: Path) -> Path:
     return folder
 
 
-def built(layout: Layout, directory: Path, base: str) -> Built:
+def built(layout: Layout, directory: Path, base: str, *, check: bool = False) -> Built:
     name = reference.parse("r.azurecr.io/scoring:7")
     options = BuildOptions(directory, name, base=base, platform=PLATFORM, tags={"line": "3"}, description="a test's")
+    options = options._replace(check=check)
     try:
         return build(layout, options, Access())
     except PackagingError as error:
@@ -194,3 +196,24 @@ def test_the_same_is_the_same_image_and_a_change_is_one_layer(layout: Layout, di
     differing = [new.purpose for old, new in zip(first.layers, changed.layers, strict=True) if new != old]
     assert differing == ["score.py and configuration"]
     assert changed.manifest != first.manifest
+
+
+def test_check_runs_on_what_is_packed(layout: Layout, directory: Path, base: str) -> None:
+    """In the image's packages, on the packed files: what only this installation or the folder has is not there."""
+    shutil.copy(TURBOFAN / "sample.json", directory)
+    assert built(layout, directory, base, check=True).notes[-1].endswith("environment: good, 1 of 1 scored")
+    script = (directory / "score.py").read_text()
+    (directory / "score.py").write_text(f"import pytest\n{script}")
+    with pytest.raises(SettingsError, match=r"score\.py line 1 imports pytest: nothing in the image has that"):
+        built(layout, directory, base, check=True)
+    (directory / "score.py").write_text(f"{script}\ndef init():\n    open('table.bin')\n")
+    (directory / "table.bin").write_bytes(b"x")
+    (directory / ".dockerignore").write_text("table.bin")
+    before = layout.find("r.azurecr.io/scoring:7")
+    with pytest.raises(
+        ScriptError, match=r"check in the image's environment: init\(\) .*table\.bin.*--no-check"
+    ) as found:
+        built(layout, directory, base, check=True)
+    assert "score.py" in found.value.user_traceback
+    assert layout.find("r.azurecr.io/scoring:7") == before
+    assert built(layout, directory, base).manifest != before

@@ -42,11 +42,10 @@ class Contents(NamedTuple):
     model_dir: str = ""
 
     @property
-    def files(self) -> dict[str, int]:
-        """Give path below APP → bytes of each file of its user, the largest first."""
+    def files(self) -> dict[str, Path]:
+        """Give path below APP → file, of all that is its user's."""
         sources = {each.path.removeprefix(f"{APP}/"): each.source for each in (*self.script, *self.model)}
-        sizes = {name: source.stat().st_size for name, source in sources.items() if isinstance(source, Path)}
-        return dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0])))
+        return {name: source for name, source in sources.items() if isinstance(source, Path)}
 
 
 def gather(directory: Path, model: Model | None, model_path: Path | None, allowed: Collection[str] = ()) -> Contents:

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from ... import __version__
 from ..environment import environment, lock
-from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
+from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python, why_not_here
 from ..models.model import Model
 from ..registry.attached import attach
 from ..registry.credentials import Access
@@ -23,7 +23,8 @@ from . import provenance, sbom
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
-from .script_check import check_script
+from .packed_check import check_packed
+from .script_check import check_for, check_needs, check_script
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
@@ -46,6 +47,7 @@ class BuildOptions(NamedTuple):
         no_slim: keep all of every package.
         upgrade: lock the newest versions and the newest base image.
         any_python: take the base image's Python whatever the environment asks for.
+        check: run `check` on what is packed, where this machine can.
         allow: names of files that are packed though they look like secrets, and of links that lead out.
     """
 
@@ -61,6 +63,7 @@ class BuildOptions(NamedTuple):
     no_slim: bool = False
     upgrade: bool = False
     any_python: bool = False
+    check: bool = False
     allow: Sequence[str] = ()
 
 
@@ -88,22 +91,33 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     Raises:
         SettingsError: the platform, the directory, its script or environment, or the base image does not fit.
         PackagingError: something that it needs cannot be had; the sentence names it.
+        ScriptError: check finds that the script or its model does not work.
     """
     check_platform(options.platform)
     contents = gather(options.directory, options.model, options.model_path, options.allow)
     file = environment.find(options.directory)
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
-    if contents.script_sha256:
-        check_script(options.directory / "score.py", asked.python or _PYTHON)
+    check_script(contents.files, asked.python or _PYTHON)
     before = lock.read(options.directory / Target(options.platform, options.variant, "", "").lock_name)
     base_name = options.base or _default_base(asked.python)
     base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
     target = Target(options.platform, options.variant, base.info.python, base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
+    grammar = check_for(contents.files, target.python)
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
+    check_needs(
+        contents.files,
+        [*installed.modules, *base.info.modules],
+        target.python,
+        file.name if file else "requirements.txt",
+    )
+    if reason := why_not_here(target):
+        tried = f"nothing of the image was tried: {reason}"
+    else:
+        tried = check_packed(layout, locked, target, contents, no_slim=options.no_slim) if options.check else ""
     layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
     labels = _labels(contents, base, installed, locked=locked.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
@@ -117,8 +131,10 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     attached = [attach(layout, manifest, document) for document in documents]
     layout.tag(str(options.name), structs.replace(manifest, annotations=beside), attached)
     layout.sweep()
-    notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, documents, notes, contents.files)
+    notes = [*asked.notes, *(each for each in (note, grammar, tried) if each), *installed.notes]
+    sizes = {name: file.stat().st_size for name, file in contents.files.items()}
+    largest = dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0])))
+    return Built(manifest, layers, documents, notes, largest)
 
 
 def _default_base(python: str) -> str:

@@ -248,7 +248,9 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Mo
     file = tmp_path / "requirements.lock"
     assert read(file) == Lock(file)
     pins = "numpy==2.1 \\\n    --hash=sha256:00\n"
-    monkeypatch.setattr("module.packaging.environment.lock.run_uv", lambda *said: Path(said[-1]).write_text(pins))
+    monkeypatch.setattr(
+        "module.packaging.environment.lock.run_uv", lambda *said, target: Path(said[-1]).write_text(pins)
+    )
     target = Target("linux/amd64", "cpu", "3.11", "2.36")
     lock = bring_up_to_date(Lock(file), ["numpy"], target, "r.io/python:3@sha256:00", upgrade=False)
     assert (lock.base, lock.pins) == ("r.io/python:3@sha256:00", pins)
