@@ -1,5 +1,6 @@
 """Reads and checks IoT Edge deployment manifests and templates: modules, edgeHub routes and module twins."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ DEFAULT_PRIORITY = 2_000_000_000
 
 # Not the parser of routes: in a template there may be placeholders in them, which it would refuse.
 _TO_MODULE = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/[^/"']+""", re.IGNORECASE)
+_TEXT = r'("(?:[^"\\]|\\.)*")'
+_COMMENT = re.compile(rf"{_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_LAST_COMMA = re.compile(rf"{_TEXT}|,(?=\s*[\]}}])")
 _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
@@ -50,7 +54,7 @@ class _Runtime(msgspec.Struct):
 
 
 class _Module(msgspec.Struct):
-    env: dict[str, dict[str, Any]] = {}
+    env: dict[str, Any] = {}
     settings: dict[str, Any] = {}
 
 
@@ -72,7 +76,8 @@ class EdgeManifest:
         routes: route name → route.
         desired: module name → desired properties of its twin; the system modules' too.
         images: module name → its image as written; "" if none is written.
-        credentials: of registries as written, ``{"username", "password", "address"}`` each; "" for what is not.
+        env: module name → its environment as written.
+        credentials: registry's name → ``{"username", "password", "address"}`` as written; "" for what is not.
     """
 
     path: Path
@@ -80,7 +85,8 @@ class EdgeManifest:
     routes: dict[str, RouteSpec]
     desired: dict[str, dict[str, Any]]
     images: dict[str, str] = field(default_factory=dict)
-    credentials: tuple[dict[str, str], ...] = ()
+    env: dict[str, dict[str, Any]] = field(default_factory=dict)
+    credentials: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def our_module(self, name: str | None = None) -> str:
         """Give the module that is meant: ``name`` if given, else the only one that routes lead to.
@@ -127,24 +133,40 @@ def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
         routes={name: _route(path, name, value) for name, value in routes.items()},
         desired=twins,
         images={name: str(module.settings.get("image", "")) for name, module in agent.modules.items()},
-        credentials=tuple(
-            msgspec.structs.asdict(each) for each in agent.runtime.settings.registry_credentials.values()
-        ),
+        env={name: module.env for name, module in agent.modules.items()},
+        credentials={
+            name: msgspec.structs.asdict(each) for name, each in agent.runtime.settings.registry_credentials.items()
+        },
     )
 
 
 def document(path: Path) -> dict[str, Any]:
     """Read the JSON document of a deployment or template as it is; its ``modulesContent`` is an object.
 
+    Comments and commas before a closing bracket are read over, as the editors do in which templates are written.
+
     Raises:
         SettingsError: it cannot be read, is not JSON or not a deployment.
     """
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise SettingsError(f"{path} has {twice} twice in one object: leave one of them out")
+        return found
+
     try:
-        found = orjson.loads(path.read_bytes())
+        text = _COMMENT.sub(lambda each: each[1] or re.sub(r"\S", " ", each[0]), path.read_text("utf-8-sig"))
+        found = orjson.loads(text := _LAST_COMMA.sub(lambda each: each[1] or " ", text))
+        json.loads(text, object_pairs_hook=object_of)
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text: save it as such") from error
     except orjson.JSONDecodeError as error:
-        raise SettingsError(f"{path} is not JSON (comments are not allowed): {error}") from error
+        raise SettingsError(f"{path} is not JSON: {error}") from error
     if not isinstance(found, dict) or "modulesContent" not in found:
         raise SettingsError(f"{path} is not an IoT Edge deployment: it has no modulesContent at the top")
     _object(path, "modulesContent", found["modulesContent"])
