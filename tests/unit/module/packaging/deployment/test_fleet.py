@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from template_edits import IMAGE, TEMPLATE, VALUES
+from template_edits import IMAGE, PASSWORD, TEMPLATE, VALUES
 
 from module.errors import PackagingError, SettingsError
 from module.packaging.deployment import deployment_file, hub_access
@@ -116,6 +116,21 @@ def test_what_is_no_finished_deployment_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match="'settings' is a required property"):
         deployment_file.read(path, values=VALUES)
+
+
+def test_a_reference_is_filled_in_from_the_values_alone(tmp_path: Path) -> None:
+    """For az, which fills none in, it has to be in the file; a password with dollar signs in it is taken as it is."""
+    path = ready(tmp_path, layered=True).path
+    with pytest.raises(SettingsError, match=r"az does not fill in: CONTAINER.*: write it .* manifest --with-secrets"):
+        deployment_file.read(path)
+    with pytest.raises(
+        SettingsError, match=r"have no value, set them in .*: \$\{CONTAINER_REGISTRY_PASSWORD_scoring\}"
+    ):
+        deployment_file.read(path, values={})
+    options = manifest.ManifestOptions(template=TEMPLATE, image=IMAGE, layered=True, with_secrets=True)
+    manifest.write(manifest.build(options, VALUES), path)
+    assert json.dumps(VALUES["CONTAINER_REGISTRY_PASSWORD_scoring"]) in path.read_text()
+    assert deployment_file.read(path).content == ready(tmp_path, layered=True, password=PASSWORD).content
 
 
 @pytest.mark.parametrize("layered", [False, True])
