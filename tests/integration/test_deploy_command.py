@@ -131,19 +131,3 @@ def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: Deploym
     )
     assert stub.asked == []
     assert SECRET not in done.stdout + one.stdout
-
-
-@pytest.mark.parametrize(
-    ("library", "arguments"),
-    [("requests", ["push", "r.io/scoring:7"]), ("dotenv.parser", ["manifest", "--image", "r.io/scoring:7"])],
-)
-def test_a_library_of_the_extra_that_is_missing_is_named(tmp_path: Path, library: str, arguments: list[str]) -> None:
-    """As after a pip install without [package]."""
-    code = f"import sys; sys.modules['{library}'] = None; from module.cli import main; main()"
-    command = [sys.executable, "-P", "-c", code, *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert done.stderr == (
-        f"scoring-module: this command needs {library}, which is not installed: "
-        "pip install 'iotedge-scoring-module[package]'\n"
-    )
