@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _GRACE = 5.0
 """Seconds that the process of the trial has to say by itself that init() or run() hangs."""
 
-
 _MERGING = 120.0
 """Seconds that the trial of merged requests may take, beside one call."""
 
@@ -171,6 +170,7 @@ def _try(
     faulthandler.enable(os.dup(2))  # the trial's own standard error is quiet at times
     os.setsid()  # whatever the script starts ends with it; a terminal's interrupt is for whoever waits
     _die_with_parent()
+    os.register_at_fork(after_in_child=to.close)  # what the script forks would keep it open beyond our end, or write
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logs.configure("warning", "text", sys.stderr)
     # What the pipeline says of single messages is in the trial.

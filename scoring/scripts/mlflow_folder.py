@@ -83,11 +83,12 @@ def find_mlflow(directory: Path) -> MlflowFolder | None:
         if len(found) > 1:
             raise ScriptError(f"expected one MLflow model, found {', '.join(map(str, found))}: load them in a score.py")
         if found:
-            return _read(found[0].resolve())
+            return read_mlflow(found[0].resolve())
     return None
 
 
-def _read(path: Path) -> MlflowFolder:
+def read_mlflow(path: Path) -> MlflowFolder:
+    """Read an MLmodel; raises ModelError if it cannot be read."""
     try:
         data = path.read_bytes()[: MAX_SIZE + 1]
         if len(data) > MAX_SIZE:

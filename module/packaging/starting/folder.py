@@ -1,4 +1,4 @@
-"""Writes a scoring folder that works at once: around nothing, an ONNX model or a pickle."""
+"""Writes a scoring folder that works at once: around nothing, an ONNX model, a pickle or a folder of MLflow's."""
 
 import json
 import re
@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import SettingsError
-from ..models.trees import draft_folder
+from ..models.trees import copy_tree, draft_folder
 from .pickled import read_pickle
 
 _SMALLEST = 16
 """Pixels of a side from which on an input of one or three channels is taken for pictures."""
+
+MLMODEL = "MLmodel"
+_WITHOUT_MLFLOW = {"onnx", "sklearn", "lightgbm", "xgboost"}
+"""Flavours that are loaded by their own library: mlflow itself, which is large, stays out of the image."""
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -22,7 +26,8 @@ def start_folder(directory: Path, model: Path | None) -> tuple[list[str], list[s
 
     Args:
         directory: made if it is not there; files of other names in it stay.
-        model: an ONNX model or a pickle; without one the script is to be filled in.
+        model: an ONNX model, a pickle, or an MLmodel or the folder that it is in; without one the script is to be
+            filled in.
 
     Returns:
         The names of the files that were written, and a sentence for each thing that is left to do.
@@ -30,11 +35,14 @@ def start_folder(directory: Path, model: Path | None) -> tuple[list[str], list[s
     Raises:
         SettingsError: a file is there already, or the model cannot be used; then nothing was written.
     """
+    if model is not None and (model / MLMODEL).is_file():
+        model = model / MLMODEL
     if model is not None and not model.is_file():
-        raise SettingsError(f"--from {model} is not a file")
-    write = _around_nothing if model is None else _WRITERS.get(model.suffix.lower())
+        raise SettingsError(f"--from {model} is not a file{f', and has no {MLMODEL}' if model.is_dir() else ''}")
+    write = _around_nothing if model is None else _WRITERS.get(model.suffix.lower() or model.name)
     if write is None:
-        raise SettingsError(f"--from {model} must be one of {', '.join(f'*{each}' for each in _WRITERS)}")
+        kinds = ", ".join(f"*{each}" if each != MLMODEL else each for each in _WRITERS)
+        raise SettingsError(f"--from {model} must be one of {kinds}")
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with draft_folder(directory) as draft:
@@ -122,11 +130,37 @@ def _around_pickle(draft: Path, model: Path) -> list[str]:
     return [*found.notes, *notes, "a pickle runs code as it is loaded: use only one that you trust"]
 
 
+def _around_mlflow(draft: Path, model: Path) -> list[str]:
+    from scoring.errors import ModelError  # noqa: PLC0415 - for such a model only
+    from scoring.scripts.mlflow_folder import read_mlflow  # noqa: PLC0415
+    from scoring.scripts.mlflow_rows import zeros  # noqa: PLC0415
+
+    try:
+        folder = read_mlflow(model.resolve())
+    except ModelError as error:
+        raise SettingsError(f"--from {model} cannot be used: {error}") from error
+    copy_tree(folder.path, draft / "model")
+    if folder.example:
+        shutil.copyfile(folder.example, draft / "sample.json")
+    elif folder.fields:
+        _sample(draft, zeros(folder.fields))
+    saved = folder.path / "requirements.txt"
+    lines = saved.read_text(encoding="utf-8").split() if saved.is_file() else []
+    own = {"mlflow", "pytest", "pyyaml"} if folder.flavors.keys() & _WITHOUT_MLFLOW else {"pyyaml"}
+    wanted = [line for line in lines if (name := re.match(r"[\w.-]+", line)) and name[0].lower() not in own]
+    _environment(draft, ["pyyaml"] if "onnx" in folder.flavors else [*wanted, "pyyaml"])
+    if folder.example:
+        return []
+    what = "holds zeros: put one of your messages there" if folder.fields else "is missing, and so is a signature"
+    return [f"sample.json {what}"]
+
+
 _WRITERS: dict[str, Callable[[Path, Path], list[str]]] = {
     ".onnx": _around_onnx,
     ".pkl": _around_pickle,
     ".pickle": _around_pickle,
     ".joblib": _around_pickle,
+    MLMODEL: _around_mlflow,
 }
 
 

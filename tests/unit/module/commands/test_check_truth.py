@@ -315,6 +315,18 @@ def test_nothing_outlives_check(tmp_path: Path, number: int | None) -> None:
         until(lambda: not is_alive(own))
 
 
+def test_a_trial_that_ends_is_not_waited_for_by_what_it_forked(tmp_path: Path) -> None:
+    """A forked process holds the trial's end of the pipe as long as it lives; it goes when check is done."""
+    fork = "import os, time\nif os.fork() == 0:\n    open('pid', 'w').write(str(os.getpid()))\n    time.sleep(600)\n"
+    (tmp_path / "score.py").write_text(f"{fork}os._exit(7)\n")
+    done = run("check", "--scoring-dir", ".", cwd=tmp_path)
+    assert done.returncode == 3
+    assert b"the process of the script ended in init()" in done.stderr
+    assert b"exit code 7" in done.stderr
+    pid = tmp_path / "pid"
+    until(lambda: not pid.exists() or not is_alive(int(pid.read_text() or 0)))
+
+
 def until(holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
     end = time.monotonic() + 20

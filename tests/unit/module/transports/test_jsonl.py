@@ -160,6 +160,7 @@ def test_what_simulate_writes_can_be_read_again(tmp_path: Path) -> None:
         '{"body": 1, "sytem": {}}',
         "{}",
         '{"body": 1, "base64": "AA=="}',
+        '{"body": 1, "properties": {"$.mid": "of the hub"}}',
     ],
 )
 def test_a_line_that_is_no_message_is_named(tmp_path: Path, bad: str) -> None:

@@ -177,3 +177,39 @@ def test_the_environment_is_named_after_the_folder(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(folder)
     start_folder(Path(), None)
     assert yaml.safe_load((folder / "myenv.yml").read_text())["name"] == "pump-7-1"
+
+
+MLMODEL = """
+flavors: {{python_function: {{loader_module: mlflow.{flavor}}}, {flavor}: {{{says}}}}}
+saved_input_example_info: {example}
+signature: {{inputs: '[{{"type": "double", "name": "speed"}}, {{"type": "double", "name": "load"}}]'}}
+"""
+PICKLE = "pickled_model: model.pkl, serialization_format: pickle"
+
+
+@pytest.mark.parametrize("name", ["", "MLmodel"])
+@pytest.mark.parametrize("example", ["null", "{artifact_path: input_example.json}"])
+def test_an_mlflow_folder_gets_an_environment_without_mlflow(tmp_path: Path, name: str, example: str) -> None:
+    """Its flavour's own library loads it; the sample is the example that was saved, else zeros."""
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    model = LinearRegression().fit(pandas.DataFrame({"speed": [1.0, 2.0, 4.0], "load": [1.0, 0.0, 0.0]}), [1, 2, 4])
+    (saved / "model.pkl").write_bytes(pickle.dumps(model))
+    (saved / "MLmodel").write_text(MLMODEL.format(flavor="sklearn", says=PICKLE, example=example))
+    (saved / "requirements.txt").write_text("mlflow==3.1.0\npandas\nscikit-learn\n")
+    (saved / "input_example.json").write_text('{"columns": ["speed", "load"], "data": [[4.0, 0.0]]}')
+    _, notes = start_folder(tmp_path / "new", saved / name)
+    assert read(tmp_path / "new" / "myenv.yml").requirements == ["pandas", "scikit-learn", "pyyaml"]
+    found = checked(tmp_path / "new")
+    assert found["kind"] == "mlflow"
+    if example != "null":
+        assert json.loads(found["answers"][0]) == [pytest.approx(4.0)]
+        assert notes == []
+
+
+def test_a_folder_that_is_no_model_of_mlflows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"is not a file, and has no MLmodel$"):
+        start_folder(tmp_path / "new", tmp_path)
+    (tmp_path / "MLmodel").write_text("flavors: 3")
+    with pytest.raises(SettingsError, match=r"--from .*MLmodel cannot be used: .*flavors"):
+        start_folder(tmp_path / "new", tmp_path)
