@@ -31,8 +31,9 @@ examples:
   scoring-module build . --image myregistry.azurecr.io/scoring:7-arm64 --platform linux/arm64
 """
 _PUSH = """\
-credentials: --username with --password-stdin; CONTAINER_REGISTRY_SERVER, CONTAINER_REGISTRY_USERNAME and
-CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment; docker login; az login
+credentials, the first that there are: --username with --password-stdin; CONTAINER_REGISTRY_SERVER,
+CONTAINER_REGISTRY_USERNAME and CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment, else
+in .env in this folder; docker login; az login
 
 example:
   scoring-module push myregistry.azurecr.io/scoring:7
@@ -97,7 +98,7 @@ def _registry_arguments(parser: argparse.ArgumentParser) -> None:
     option("--layout", type=Path, metavar="DIR", help="an OCI layout (default: SCORING_LAYOUT, else in your cache)")
     option("--username", default="", help="with --password-stdin")
     option("--password-stdin", action="store_true", help="read the password from standard input")
-    option("--ca-file", default="", metavar="FILE", help="the registry's certificate authority")
+    option("--ca-file", default="", metavar="FILE", help="a certificate authority beside the system's")
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -138,7 +139,6 @@ def _models(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
-    from .image import image
     from .registry import reference
     from .registry.oci import Layout
 
@@ -148,6 +148,9 @@ def _build(arguments: argparse.Namespace) -> int:
     layout, access = Layout(arguments.layout), _access(arguments, name.host)
     model, path = _model(arguments, layout.folder)
     base = arguments.base or os.environ.get("SCORING_BASE_IMAGE") or ""
+    ahead = _look_ahead(name, access, base) if arguments.push else None
+    from .image import image
+
     said = vars(arguments) | {"name": name, "model": model, "model_path": path, "base": base}
     said["tags"] = _tags(arguments.tag)
     options = image.BuildOptions(**{field: said[field] for field in image.BuildOptions._fields})
@@ -158,7 +161,19 @@ def _build(arguments: argparse.Namespace) -> int:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
     print(f"SBOM {layout.path(built.sbom.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
-    return _pushed(layout, name, access) if arguments.push else 0
+    return _pushed(layout, name, access, ahead) if arguments.push else 0
+
+
+def _look_ahead(name: Any, access: Any, base: str) -> Any:
+    """Begin to ask the registry, beside the build; what goes wrong is raised by the push."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .registry.push import look
+
+    thread = ThreadPoolExecutor(1)
+    ahead = thread.submit(look, name, access, base)
+    thread.shutdown(wait=False)
+    return ahead
 
 
 def _push(arguments: argparse.Namespace) -> int:
@@ -169,11 +184,11 @@ def _push(arguments: argparse.Namespace) -> int:
     return _pushed(Layout(arguments.layout), name, _access(arguments, name.host))
 
 
-def _pushed(layout: Any, name: Any, access: Any) -> int:
+def _pushed(layout: Any, name: Any, access: Any, ahead: Any = None) -> int:
     started = time.monotonic()
     from .registry.push import push
 
-    pushed = push(layout, name, access)
+    pushed = push(layout, name, access, ahead and ahead.result())
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
     return 0

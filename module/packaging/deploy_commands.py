@@ -81,13 +81,14 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _manifest(arguments: argparse.Namespace) -> int:
+    from . import env_file
     from .manifest import create_options, edge_manifest, manifest, placeholders
     from .registry import reference
 
     template = arguments.template
     credentials = edge_manifest.read(template).credentials
     env = arguments.env or template.with_name(".env")
-    values = {**({} if arguments.no_env else placeholders.read_env(env)), **os.environ}
+    values = {**({} if arguments.no_env else env_file.read_env(env)), **os.environ}
     values_from = "the environment" if arguments.no_env else f"{env} or the environment"
     values |= placeholders.module_images(template, arguments.platform)
     entries = [placeholders.Expansion(values)(each) for each in credentials.values()]
@@ -130,7 +131,7 @@ def _ask_registry(entries: list[dict[str, str]], ca_file: str, name: Any) -> str
     for entry in entries:
         if entry["address"] == name.host and entry["password"]:
             access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
-    return Registry(name.host, name.repository, access).digest_of(name.tag)
+    return Registry(name.host, name.repository, access).find(name.tag)[0]
 
 
 def _set(text: str) -> tuple[str, str]:
@@ -141,15 +142,15 @@ def _set(text: str) -> tuple[str, str]:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
+    from . import env_file
     from .deployment import deployment_file
     from .deployment.device import DeviceRollout
     from .deployment.fleet import FleetRollout
     from .deployment.hub_access import HubAccess, access_from
     from .deployment.iot_hub import IotHub
-    from .manifest import placeholders
 
     _check(arguments)
-    environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
+    environment = {**(env_file.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
     file = deployment_file.read(arguments.manifest, arguments.module, None if arguments.print_commands else environment)
     # What only prints commands needs a hub's name, but no leave to use it.
     named = arguments.print_commands and arguments.hub

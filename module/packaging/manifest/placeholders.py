@@ -1,13 +1,11 @@
 """Placeholders of deployment templates in iotedgedev's conventions: ``$NAME``, ``${NAME}``, ``${MODULES.name}``."""
 
-import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from dotenv.parser import parse_stream
 
 from ...errors import SettingsError
 from ..route_language.conditions import CONDITION_NAMES
@@ -27,26 +25,6 @@ _LONGEST = 64  # characters of a variable's name that are looked at
 _EDGE_HUBS = {"upstream", "body", *CONDITION_NAMES}
 
 _PLATFORMS = ("amd64", "arm32v7", "arm64v8")  # those of iotedgedev; a module.json may name others
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """Read a ``.env`` file as iotedgedev does: a ``NAME=value`` a line, in quotes or not; ``#`` begins a comment.
-
-    Raises:
-        SettingsError: it is not there, cannot be read, or a line has another form; no value is ever named.
-    """
-    try:
-        found = list(parse_stream(io.StringIO(path.read_text("utf-8-sig"))))
-    except FileNotFoundError as error:
-        raise SettingsError(f"{path} is not there: write the placeholders' values into it or choose --env") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read {path}: {getattr(error, 'strerror', 'it is not UTF-8 text')}") from error
-    for each in found:
-        if each.error or (each.key and each.value is None):
-            text = each.original.string
-            line = each.original.line + text[: len(text) - len(text.lstrip())].count("\n")
-            raise SettingsError(f"{path} line {line} is not NAME=value")
-    return {each.key: each.value for each in found if each.key and each.value is not None}
 
 
 class Expansion:

@@ -1,15 +1,11 @@
 """Brings an image of a registry into the layout: its manifest for one platform, its configuration, its layers."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import orjson
-import requests
-
 from ...errors import PackagingError
-from ..http_client import tried
+from ..http_client import Answer, side_by_side, tried
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .reference import ImageReference
@@ -38,8 +34,7 @@ def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) 
     registry = Registry(image.host, image.repository, access)
     manifest = _manifest(layout, registry, image, platform)
     missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing))
+    side_by_side(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing, _AT_ONCE)
     return manifest
 
 
@@ -60,23 +55,24 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
 
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
-    answer = _checked(registry, image.digest or image.tag)
-    document = orjson.loads(answer.content)
+    answer, document = _checked(registry, image.digest or image.tag)
     if "manifests" in document:
         chosen = choose_platform(document["manifests"], platform, str(image))
-        answer = _checked(registry, str(chosen["digest"]))
-        document = orjson.loads(answer.content)
+        answer, document = _checked(registry, str(chosen["digest"]))
     if "layers" not in document:
         raise PackagingError(f"{image} has a manifest of a form that no engine writes any more: choose another --base")
     return layout.put(answer.content, str(document.get("mediaType") or answer.headers["Content-Type"]))
 
 
-def _checked(registry: Registry, reference: str) -> requests.Response:
+def _checked(registry: Registry, reference: str) -> tuple[Answer, dict[str, Any]]:
     answer = registry.manifest(reference)
     digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     if reference.startswith("sha256:") and digest != reference:
         raise PackagingError(f"{registry.host} gave another manifest than {reference}: do not use this registry")
-    return answer
+    document = answer.json()
+    if not isinstance(document, dict):
+        raise PackagingError(f"what answers at {registry.host} is no registry: {reference} is no manifest there")
+    return answer, document
 
 
 def _fetch(layout: Layout, registry: Registry, blob: Descriptor) -> None:
