@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ DEFAULT_PRIORITY = 2_000_000_000
 _TO_MODULE = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/[^/"']+""", re.IGNORECASE)
 _TEXT = r'("(?:[^"\\]|\\.)*")'
 _COMMENT = re.compile(rf"{_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_DEEPEST = 100
 _LAST_COMMA = re.compile(rf"{_TEXT}|,(?=\s*[\]}}])")
 _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
@@ -160,6 +163,9 @@ def document(path: Path) -> dict[str, Any]:
     try:
         text = _COMMENT.sub(lambda each: each[1] or re.sub(r"\S", " ", each[0]), path.read_text("utf-8-sig"))
         found = orjson.loads(text := _LAST_COMMA.sub(lambda each: each[1] or " ", text))
+        steps = ((mark in "[{") - (mark in "]}") for mark in _MARK.findall(text))
+        if max(accumulate(steps), default=0) > _DEEPEST:
+            raise SettingsError(f"{path} is nested deeper than {_DEEPEST} levels")
         json.loads(text, object_pairs_hook=object_of)
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error

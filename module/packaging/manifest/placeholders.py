@@ -63,12 +63,13 @@ class Expansion:
             pattern = _BRACED
 
         def value_of(found: re.Match[str]) -> str:
-            dollars, name = found[1], found[2] or found[3]
+            dollars, name = found[1], found[2] or found[3] or ""
+            of_module = name.startswith(("MODULES.", "MODULEDIR<"))
             meant, value = "$" * (len(dollars) // 2), self._values.get(name, "")
             before = text[max(0, found.start() - _LONGEST) : found.start()]
             variable = re.search(r"\w*=?$", before)
             said = f"{tail} {variable[0] if variable else ''} {name}"
-            is_secret = name.isidentifier() and _SECRET.search(said) is not None
+            is_secret = not of_module and _SECRET.search(said) is not None
             if not value and found[3] and pattern is _IN_ROUTES and name.lower() in _EDGE_HUBS:
                 return meant + found[0][len(meant) * 2 :]
             if self._only == "secret" and not is_secret:
@@ -80,9 +81,9 @@ class Expansion:
             if is_secret:
                 self.secrets[name] = None
             if not value:
-                known = "" if name.isidentifier() else ", which no module.json names"
+                known = ", which no module.json names" if of_module else ""
                 self.missing.append(f"${found[0].lstrip('$')} at {place}{known}")
-            return meant + (value if name.isidentifier() else self._text(value, f"{place} (module.json)", _ANY))
+            return meant + (self._text(value, f"{place} (module.json)", _ANY) if of_module else value)
 
         return pattern.sub(value_of, text)
 

@@ -23,10 +23,11 @@ VALUES = {
     "CONTAINER_REGISTRY_PASSWORD": 'se"cret$word',
     "CONTAINER_REGISTRY_SERVER": "myregistry.azurecr.io",
     "STORAGE_KEY": "c2VjcmV0\\==",
+    "storage.key": "a$b${c}",
     "LEVEL": "debug",
     "DATA": "/srv/data",
 }
-SECRETS = (VALUES["CONTAINER_REGISTRY_PASSWORD"], VALUES["STORAGE_KEY"])
+SECRETS = [VALUES[name] for name in ("CONTAINER_REGISTRY_PASSWORD", "STORAGE_KEY", "storage.key")]
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -149,6 +150,9 @@ def entry(**changes: str) -> Edit:
             'env SCORING_MERGE of module filter is no JSON object: write {"value',
         ),
         (in_filter(env={"A": {"value": "$GONE"}}), "$GONE at $edgeAgent.properties.desired.modules.filter.env.A.value"),
+        (in_filter(env={"A": {"value": "${}"}}), "} at $edgeAgent.properties.desired.modules.filter.env.A.value"),
+        (in_filter(env={"${}": {"value": "x"}}), "} at $edgeAgent.properties.desired.modules.filter.env"),
+        (in_filter(env={"A_KEY": {"value": "${storage.key}"}}), ""),
         (in_sensor(image="${MODULES.gone}"), "${MODULES.gone} at "),
         (in_sensor(image="${MODULEDIR<../gone>.debug}"), "settings.image, which no module.json names"),
         (in_sensor(image="https://r.io/sensor:1"), "image of module sensor in {} begins with https://, write it witho"),
@@ -233,6 +237,8 @@ def test_marks_comments_and_last_commas_are_read_over(tmp_path: Path, generation
         (b'{"modulesContent": {"a": 1,, "b": 2}}', "{} is not JSON: "),
         (b'{"modulesContent": {"a": __VALUE__}}', "{} is not JSON: "),
         (b'{"modulesContent": {"a": NaN}}', "{} is not JSON: "),
+        (b'{"modulesContent": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}", "{} is nested deeper than 100 levels"),
+        (b"5", "{} is not an IoT Edge deployment"),
         (b"", "{} is not JSON: "),
     ],
 )
