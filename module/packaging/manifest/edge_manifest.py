@@ -1,29 +1,22 @@
 """Reads and checks IoT Edge deployment manifests and templates: modules, edgeHub routes and module twins."""
 
-import json
 import re
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 
 from scoring.options import misfit
 
 from ...errors import SettingsError
+from . import lenient_json
 
 DEFAULT_PRIORITY = 2_000_000_000
 """What edgeHub gives a route without a priority (`RouteFactory.DefaultPriority`): below all of 0 to 9."""
 
 # Not the parser of routes: in a template there may be placeholders in them, which it would refuse.
 _TO_MODULE = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/[^/"']+""", re.IGNORECASE)
-_TEXT = r'("(?:[^"\\]|\\.)*")'
-_COMMENT = re.compile(rf"{_TEXT}|//[^\n]*|/\*.*?\*/", re.DOTALL)
-_MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-_DEEPEST = 100
-_LAST_COMMA = re.compile(rf"{_TEXT}|,(?=\s*[\]}}])")
 _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
@@ -146,33 +139,10 @@ def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
 def document(path: Path) -> dict[str, Any]:
     """Read the JSON document of a deployment or template as it is; its ``modulesContent`` is an object.
 
-    Comments and commas before a closing bracket are read over, as the editors do in which templates are written.
-
     Raises:
         SettingsError: it cannot be read, is not JSON or not a deployment.
     """
-
-    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise SettingsError(f"{path} has {twice} twice in one object: leave one of them out")
-        return found
-
-    try:
-        text = _COMMENT.sub(lambda each: each[1] or re.sub(r"\S", " ", each[0]), path.read_text("utf-8-sig"))
-        found = orjson.loads(text := _LAST_COMMA.sub(lambda each: each[1] or " ", text))
-        steps = ((mark in "[{") - (mark in "]}") for mark in _MARK.findall(text))
-        if max(accumulate(steps), default=0) > _DEEPEST:
-            raise SettingsError(f"{path} is nested deeper than {_DEEPEST} levels")
-        json.loads(text, object_pairs_hook=object_of)
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 text: save it as such") from error
-    except orjson.JSONDecodeError as error:
-        raise SettingsError(f"{path} is not JSON: {error}") from error
+    found = lenient_json.read(path)
     if not isinstance(found, dict) or "modulesContent" not in found:
         raise SettingsError(f"{path} is not an IoT Edge deployment: it has no modulesContent at the top")
     _object(path, "modulesContent", found["modulesContent"])
