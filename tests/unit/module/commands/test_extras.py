@@ -16,13 +16,14 @@ RUN = """
 import sys
 from module import cli
 from module.errors import ModuleError
+from scoring.errors import ScoringError
 for name in sys.argv[1].split(","):
     sys.modules[name] = None
 for line in sys.stdin.read().splitlines():
     try:
         arguments = cli._parser().parse_args(line.split())
         print(line, "=", arguments.command(arguments))
-    except ModuleError as error:
+    except (ModuleError, ScoringError) as error:
         print(line, "!", error)
 """
 
@@ -67,6 +68,14 @@ def test_every_command_names_the_extra_that_it_lacks(folder: Path) -> None:
         sentence = rf"this command needs (\w+), which is not installed: pip install 'iotedge-scoring-module\[{extra}\]'"
         assert (named := re.fullmatch(rf"{re.escape(command)} ! {sentence}", line)), line
         assert named[1] in libraries(extra)
+
+
+def test_a_bare_model_names_the_extras_that_run_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORING_DIR", "bare")
+    (folder / "bare").mkdir()
+    (folder / "model.onnx").rename(folder / "bare" / "model.onnx")
+    [line] = said(folder, libraries("cpu"), "replay in.jsonl")
+    assert line.endswith("(ONNX Runtime: pip install 'iotedge-scoring-module[cpu]', or [gpu])")
 
 
 def test_the_extra_that_is_named_is_enough(folder: Path) -> None:
