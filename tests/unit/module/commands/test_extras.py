@@ -19,12 +19,14 @@ from module.errors import ModuleError
 from scoring.errors import ScoringError
 for name in sys.argv[1].split(","):
     sys.modules[name] = None
+said = []
 for line in sys.stdin.read().splitlines():
     try:
         arguments = cli._parser().parse_args(line.split())
-        print(line, "=", arguments.command(arguments))
+        said.append(f"{line} = {arguments.command(arguments)}")
     except (ModuleError, ScoringError) as error:
-        print(line, "!", error)
+        said.append(f"{line} ! {error}")
+sys.stderr.write("\\n".join(said))
 """
 
 
@@ -40,7 +42,7 @@ def said(folder: Path, without: set[str], *lines: str) -> list[str]:
     asked = "\n".join(lines)
     done = subprocess.run(command, cwd=folder, input=asked, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    return [line for line in done.stdout.splitlines() if line.startswith(lines)]
+    return [line for line in done.stderr.splitlines() if line.startswith(lines)]
 
 
 @pytest.fixture
