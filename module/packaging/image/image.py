@@ -29,6 +29,7 @@ from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
 _PYTHON = "3.12"
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what engines take for a base without one
 _EPOCH = "1970-01-01T00:00:00Z"
 _LABEL = "scoring"
 
@@ -181,7 +182,7 @@ def _config(
 ) -> dict[str, object]:
     """Give the image configuration: the base's, with our user, entry point, environment and layers."""
     theirs = base.config.get("config") or {}
-    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or ["PATH=/usr/local/bin:/usr/bin:/bin"])
+    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or [_PATH])
     variables |= _environment(contents, variant)
     history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
     rootfs = base.config["rootfs"]
