@@ -19,7 +19,7 @@ from ..registry.attached import attach
 from ..registry.credentials import Access
 from ..registry.oci import BASE_NAME, CONFIG, Descriptor, Layer, Layout
 from ..registry.reference import ImageReference
-from . import provenance, sbom
+from . import documents
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
@@ -123,19 +123,34 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     labels = _labels(contents, base, installed, locked=locked.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
     manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)])
-    name = f"{options.name.host}/{options.name.repository}"  # without the tag: an image has these once
-    bill = sbom.describe(name, base, installed.packages, contents, target.architecture)
-    asked_for = {each: getattr(options, each) for each in ("platform", "variant", "no_slim", "description", "tags")}
-    said = provenance.state(name, manifest.digest, asked_for, base=base, lock=locked, contents=contents)
-    documents = [layout.put(bill, sbom.MEDIA_TYPE), layout.put(said, provenance.MEDIA_TYPE)]
-    beside = {BASE_NAME: base.name} if base.remote else {}  # not in the manifest: of a mirror it is another one
-    attached = [attach(layout, manifest, document) for document in documents]
-    layout.tag(str(options.name), structs.replace(manifest, annotations=beside), attached)
+    made = _attach(layout, options, manifest, installed, base=base, locked=locked, contents=contents)
     layout.sweep()
     notes = [*asked.notes, *(each for each in (note, grammar, tried) if each), *installed.notes]
     sizes = {name: file.stat().st_size for name, file in contents.files.items()}
     largest = dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0])))
-    return Built(manifest, layers, documents, notes, largest)
+    return Built(manifest, layers, made, notes, largest)
+
+
+def _attach(
+    layout: Layout,
+    options: BuildOptions,
+    image: Descriptor,
+    installed: Installed,
+    *,
+    base: Base,
+    locked: lock.Lock,
+    contents: Contents,
+) -> list[Descriptor]:
+    """Let the name mean the image, with its documents attached; gives their blobs."""
+    name = f"{options.name.host}/{options.name.repository}"  # without the tag: an image has these once
+    bill = documents.bill_of_materials(name, base, installed.packages, contents, options.platform.partition("/")[2])
+    asked = {each: getattr(options, each) for each in ("platform", "variant", "no_slim", "description", "tags")}
+    statement = documents.provenance(name, image.digest, asked, base=base, lock=locked, contents=contents)
+    made = [layout.put(bill, documents.SBOM), layout.put(statement, documents.PROVENANCE)]
+    beside = {BASE_NAME: base.name} if base.remote else {}  # not in the manifest: of a mirror it is another one
+    named = structs.replace(image, annotations=beside)
+    layout.tag(str(options.name), named, [attach(layout, image, each) for each in made])
+    return made
 
 
 def _default_base(python: str) -> str:

@@ -11,7 +11,7 @@ from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
-from module.packaging.image.sbom import describe
+from module.packaging.image.documents import bill_of_materials
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
 from module.packaging.models.folder import FolderModels
@@ -210,8 +210,8 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], info, remote=True)
     packages = [Package("numpy", "2.1", "BSD-3-Clause"), Package("Odd_Name", "1", "some words, not SPDX")]
     contents = gather(directory, None, None)
-    text = describe("r.io/scoring", base, packages, contents, "amd64")
-    assert describe("r.io/scoring", base, packages, contents, "amd64") == text
+    text = bill_of_materials("r.io/scoring", base, packages, contents, "amd64")
+    assert bill_of_materials("r.io/scoring", base, packages, contents, "amd64") == text
     document = json.loads(text)
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.5")
     components = {each["name"]: each for each in document["components"]}
