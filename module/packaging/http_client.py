@@ -55,6 +55,9 @@ class Login(NamedTuple):
     origin: tuple[str, str, int]
     header: str
 
+    def __repr__(self) -> str:
+        return f"Login({self.origin!r}, …)"
+
 
 class BusyError(PackagingError):
     """The connection broke, or the other side had a moment's trouble: trying again may help.
@@ -109,9 +112,16 @@ def side_by_side(do: Callable[[U], T], each: Iterable[U], at_once: int) -> list[
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Give scheme, host and port: what credentials belong to (RFC 6454)."""
-    split = urlsplit(url)
-    return split.scheme, split.hostname or "", split.port or (80 if split.scheme == "http" else 443)
+    """Give scheme, host and port: what credentials belong to (RFC 6454).
+
+    Raises:
+        PackagingError: it is no address.
+    """
+    try:
+        split = urlsplit(url)
+        return split.scheme, split.hostname or "", split.port or (80 if split.scheme == "http" else 443)
+    except ValueError as error:  # a port or an IPv6 address that is none
+        raise PackagingError(f"{url[:200]!r} is no address: {error}") from error
 
 
 def is_loopback(url: str) -> bool:
@@ -197,10 +207,11 @@ class HttpClient:
         Raises:
             PackagingError: it leads from https to http, or nowhere.
         """
+        origin_of(location)
         address = urljoin(url, location)
-        scheme = urlsplit(address).scheme
+        scheme, host, port = origin_of(address)
         if scheme not in {"http", "https"} or (scheme == "http" and url.startswith("https:")):
-            where = f"{self._host} sends us from https to {scheme}://{urlsplit(address).netloc}"
+            where = f"{self._host} sends us from https to {scheme}://{host}:{port}"
             raise PackagingError(f"{where}: its proxy has to tell it of https (X-Forwarded-Proto)")
         return address
 

@@ -228,6 +228,8 @@ def _init(init: Callable[[], object], directory: Path) -> None:
 
 
 def _hint(error: BaseException, directory: Path) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime":
+        return " (ONNX Runtime: pip install 'iotedge-scoring-module[cpu]', or [gpu])"
     missing = unset(error, directory)
     if missing == [VARIABLE]:
         return f" ({VARIABLE} is not set: set it to the model's folder)"

@@ -165,7 +165,7 @@ class Layout:
             os.replace(file.name, self.path(new.digest))
 
     def once(self, key: str, kind: type[T], make: Callable[[], T], blobs: Callable[[T], Iterable[Descriptor]]) -> T:
-        """Give what was made under this key; made now if it was not yet, or if a blob of it is gone.
+        """Give what was made under this key; made now if it was not yet, by another version, or if a blob is gone.
 
         Args:
             key: names everything that it is made from.
@@ -174,9 +174,9 @@ class Layout:
             blobs: gives the blobs that it stands for.
         """
         note = self._notes / hashlib.sha256(key.encode()).hexdigest()
-        if note.is_file():
-            os.utime(note)
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # another version of ours wrote it
             made = msgspec.json.decode(note.read_bytes(), type=kind)
+            os.utime(note)
             if all(self.has(blob) for blob in blobs(made)):
                 return made
         made = make()

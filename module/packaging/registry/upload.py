@@ -44,7 +44,7 @@ class Upload:
         self.at = 0
         self._registry, self._blob, self._path, self._shown = registry, blob, path, shown
         self._place, self._chunk, self._least = "", max(blob.size, 1), 0
-        self._breaks, self._is_done = 0, False
+        self._breaks, self._restarts, self._is_done = 0, 0, False
 
     def run(self, mounts: str = "") -> str:
         """Upload it, or have it mounted from another repository of the registry; gives ``sent`` or ``mounted``.
@@ -138,8 +138,11 @@ class Upload:
         if answer.status == 204 and 0 < arrived <= self._blob.size:
             self.at = arrived
             self._place = self._registry.next_location(answer) if answer.headers.get("Location") else self._place
-        else:
+        elif self._restarts < len(PAUSES_S):
+            self._restarts += 1
             self._begin(again=False)
+        else:
+            raise PackagingError(f"{self._registry.host} forgets again and again what it has of {self._blob.digest}")
 
     def _read(self, start: int, end: int) -> Iterator[bytes]:
         with self._path.open("rb") as file:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from template_edits import DIGEST, VALUES
+from template_edits import DIGEST
 
 from module.errors import PackagingError, SettingsError
 from module.packaging import env_file
@@ -50,14 +50,16 @@ def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> Non
     folder.mkdir(parents=True)
     image = {"repository": "$CONTAINER_REGISTRY_SERVER/filter", "tag": tag}
     (folder / "module.json").write_text(json.dumps({"image": image}))
-    assert placeholders.module_images(tmp_path, "arm64v8", VALUES) == {
-        "MODULES.filter.amd64": "myregistry.azurecr.io/filter:0.0.2-amd64",
-        "MODULES.filter.arm64v8": "myregistry.azurecr.io/filter:0.0.2-arm64v8",
-        "MODULES.filter": "myregistry.azurecr.io/filter:0.0.2-arm64v8",
+    template = tmp_path / "deployment.template.json"
+    template.write_text('"${MODULEDIR<../gone>}"')
+    assert placeholders.module_images(template, "arm64v8") == {
+        "MODULES.filter.amd64": "$CONTAINER_REGISTRY_SERVER/filter:0.0.2-amd64",
+        "MODULES.filter.arm64v8": "$CONTAINER_REGISTRY_SERVER/filter:0.0.2-arm64v8",
+        "MODULES.filter": "$CONTAINER_REGISTRY_SERVER/filter:0.0.2-arm64v8",
     }
     (folder / "module.json").write_text("{}")
     with pytest.raises(SettingsError, match=r"module.json does not name an image"):
-        placeholders.module_images(tmp_path, "amd64", VALUES)
+        placeholders.module_images(template, "amd64")
 
 
 def knows(digest: str) -> Callable[[ImageReference], str]:

@@ -209,9 +209,18 @@ def test_a_mount_that_is_refused_becomes_an_upload(stub: Stub, layout: Layout, s
     assert (sent, list(stub.blobs)) == ("sent", [blob.digest])
 
 
-def test_an_upload_without_a_place_is_no_upload(stub: Stub, pushed: Push) -> None:
-    stub.instead = lambda asked: Answer(202) if asked.method == "POST" else None
-    with pytest.raises(PackagingError, match="no Location"):
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("", "no Location"),
+        ("http://h:99999/x", "no address"),
+        ("http://[::1", "no address"),
+        ("ftp://h/x", "to ftp://h"),
+    ],
+)
+def test_an_upload_without_a_place_is_no_upload(stub: Stub, pushed: Push, place: str, said: str) -> None:
+    stub.instead = lambda asked: Answer(202, headers={"Location": place}) if asked.method == "POST" else None
+    with pytest.raises(PackagingError, match=said):
         pushed()
     assert [asked for asked in stub.asked if asked.startswith("PUT")] == []
 
@@ -259,6 +268,23 @@ def test_a_registry_that_refuses_one_put_gets_chunks(
     stub.tags.clear()
     with pytest.raises(PackagingError, match=f"does not let us push the blob sha256:.*: {status}"):
         pushed()
+
+
+@pytest.mark.parametrize("said", ["0-5", "0-99999999", "0-0"])
+def test_a_registry_that_cannot_count_is_left_at_last(
+    stub: Stub, pushed: Push, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """It names bytes that were never sent, or the same ones again and again."""
+    monkeypatch.setattr(upload, "_CHUNK", 200_000)
+    stub.begins = {"OCI-Chunk-Min-Length": "1"}
+    stub.instead = lambda asked: (
+        Answer(202, headers={"Location": asked.target, "Range": said})
+        if (asked.method == "PATCH" or (asked.method == "GET" and "uploads" in asked.path))
+        else None
+    )
+    with pytest.raises(PackagingError):
+        pushed()
+    assert len(stub.asked) < 60
 
 
 def test_a_chunk_that_arrived_in_part_goes_on_where_the_registry_is(
