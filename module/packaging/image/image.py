@@ -21,7 +21,7 @@ from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
 from .packed_check import check_packed
-from .script_check import check_for, check_needs, check_script
+from .script_check import check_for, check_needs, check_script, notes_on_versions
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
@@ -106,16 +106,12 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
-    check_needs(
-        contents.files,
-        [*installed.modules, *base.info.modules],
-        target.python,
-        file.name if file else "requirements.txt",
-    )
+    check_needs(contents.files, {*installed.modules, *base.info.modules}, target.python, file)
+    tried = [*notes_on_versions(contents.files, {each.name: each.version for each in installed.packages})]
     if reason := why_not_here(target):
-        tried = f"nothing of the image was tried: {reason}"
-    else:
-        tried = check_packed(layout, locked, target, contents, no_slim=options.no_slim) if options.check else ""
+        tried.append(f"nothing of the image was tried: {reason}")
+    elif options.check:
+        tried.append(check_packed(layout, locked, target, contents, no_slim=options.no_slim))
     layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
     described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
     bill = layout.put(described, sbom.MEDIA_TYPE)
@@ -125,7 +121,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
     layout.tag(str(options.name), manifest)
     layout.sweep()
-    notes = [*asked.notes, *(each for each in (note, grammar, tried) if each), *installed.notes]
+    notes = [*asked.notes, *(each for each in (note, grammar, *tried) if each), *installed.notes]
     sizes = {name: file.stat().st_size for name, file in contents.files.items()}
     return Built(manifest, layers, bill, notes, dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0]))))
 
