@@ -4,6 +4,7 @@ From the base up: onnxruntime, numpy, other packages, this runtime, the model, s
 most often comes last, and what has not changed is not made again.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -101,7 +102,9 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
     target = rough._replace(python=base.info.python, glibc=base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
-    grammar = check_for(contents.files, target.python)
+    keys = key_of(contents.model), key_of(contents.script)
+    compiled = f"compiled 1 {sys.version} {target.python}\n{keys[1]}"
+    grammar = layout.once(compiled, str, partial(check_for, contents.files, target.python), lambda _: [])
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
@@ -111,8 +114,9 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     if reason := why_not_here(target):
         tried.append(f"nothing of the image was tried: {reason}")
     elif options.check:
-        tried.append(check_packed(layout, locked, target, contents, no_slim=options.no_slim))
-    layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
+        packed = "\n".join(keys)
+        tried.append(check_packed(layout, locked, target, contents, packed, no_slim=options.no_slim))
+    layers = [*installed.layers, *_own_layers(layout, contents, keys, base.info.executable)]
     described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
     bill = layout.put(described, sbom.MEDIA_TYPE)
     labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
@@ -132,16 +136,17 @@ def _default_base(python: str) -> str:
     return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
 
 
-def _own_layers(layout: Layout, contents: Contents, python: str) -> Iterator[Layer]:
+def _own_layers(layout: Layout, contents: Contents, keys: tuple[str, str], python: str) -> Iterator[Layer]:
     """Give the layers of what is not from a package index, those of last time where nothing in them has changed."""
-    for entries, purpose in (
-        (runtime(python), "this runtime"),
-        (contents.model, "model"),
-        (contents.script, "score.py and configuration"),
+    ours = runtime(python)
+    for entries, key, purpose in (
+        (ours, key_of(ours), "this runtime"),
+        (contents.model, keys[0], "model"),
+        (contents.script, keys[1], "score.py and configuration"),
     ):
         if entries:
             make = partial(pack, layout, entries, purpose)
-            yield layout.once(f"layer 1 {purpose}\n{key_of(entries)}", Layer, make, lambda layer: [layer.blob])
+            yield layout.once(f"layer 1 {purpose}\n{key}", Layer, make, lambda layer: [layer.blob])
 
 
 def _labels(

@@ -17,10 +17,11 @@ import msgspec
 
 from scoring.errors import ScriptError
 
+from ... import __version__
 from ..environment.lock import Lock
 from ..environment.target import Target
 from ..registry.oci import Layout
-from .contents import APP, Contents, key_of
+from .contents import APP, Contents
 from .wheels import fill
 
 
@@ -34,13 +35,13 @@ class _Tried(msgspec.Struct):
     messages: int = 0
 
 
-def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents, *, no_slim: bool) -> str:
-    """Check what is packed and give a note about it.
+def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents, packed: str, *, no_slim: bool) -> str:
+    """Check what is packed, whose key this is, and give a note about it.
 
     Raises:
         ScriptError: check found something wrong; its sentence.
     """
-    key = f"checked 1 {lock.digest} {target} {no_slim}\n{key_of(contents.script)}\n{key_of(contents.model)}"
+    key = f"checked 1 {__version__} {lock.digest} {target} {no_slim}\n{packed}"
     return layout.once(key, str, partial(_check, layout, lock, target, contents, no_slim), lambda _: [])
 
 
