@@ -26,6 +26,7 @@ _TEXTS = {
     "a private key": {"private key": r" ?(?:block)?-{4}", "putty-user-key-file-": r"\d"},
     "a connection string": {
         **dict.fromkeys(("sharedaccesskey", "accountkey", "sharedaccesssignature"), r"\s*=\s*[a-z0-9+/%]{8}"),
+        "://": r"[^\s/@:'\"]{1,64}:[^\s/@:'\"${<*]{3,200}@[\w.-]+",
         **dict.fromkeys(("?sig=", "&sig="), r"[a-z0-9%+/]{20}"),
         **dict.fromkeys((";password", "; password", ";pwd", "; pwd"), r"\s*=\s*[^\s;\"'${<]{4}"),
     },
