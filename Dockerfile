@@ -27,7 +27,7 @@ RUN mkdir onnxruntime numpy && python3 -c "from pathlib import Path; from module
 COPY ${DIRECTORY} directory
 # Words: names to pack though they look like secrets, as `build --allow NAME` does.
 ARG ALLOW=
-RUN PYTHONPATH=all:onnxruntime:numpy:tools python3 -m module.packaging.image.unpacked directory out ${ALLOW}
+RUN PYTHONPATH=all:onnxruntime:numpy:tools python3 -m module.packaging.image.contents directory out ${ALLOW}
 
 FROM ${BASE_IMAGE}
 ENV PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages \

@@ -14,8 +14,7 @@ from module_process import SCRIPTS, Answers, Module, send
 
 from module.errors import SettingsError
 from module.messages import InputMessage
-from module.packaging.image import unpacked
-from module.packaging.image.contents import RUNTIME, gather, runtime
+from module.packaging.image.contents import RUNTIME, gather, runtime, unpack
 from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESS = f"127.61.{os.getpid() % 250 + 1}.1"
@@ -123,7 +122,7 @@ def test_the_dockerfile_takes_what_build_packs(tmp_path: Path) -> None:
     (scoring / "library").mkdir(parents=True)
     for name in ("score.py", "library/deep.py", "model.onnx", "telemetry.jsonl"):
         (scoring / name).write_text(name)
-    unpacked.main(str(scoring), str(out))
+    unpack(str(scoring), str(out))
     contents = gather(scoring, None, None)
     for folder, entries in (("runtime", runtime(os.path.realpath(sys.executable))), ("model", contents.model)):
         made = {path.relative_to(out / folder).as_posix(): path for path in (out / folder).rglob("*")}
@@ -136,4 +135,4 @@ def test_the_dockerfile_takes_what_build_packs(tmp_path: Path) -> None:
     assert stat.S_IMODE((out / "script/var/lib/scoring").stat().st_mode) == 0o750
     (scoring / "id_rsa").write_text("x")
     with pytest.raises(SettingsError, match="id_rsa looks like a secret"):
-        unpacked.main(str(scoring), str(tmp_path / "again"))
+        unpack(str(scoring), str(tmp_path / "again"))

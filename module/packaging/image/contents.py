@@ -1,7 +1,10 @@
 """What of a scoring directory and of a registered model goes into an image, and in which of its last two layers."""
 
+import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +12,6 @@ from typing import NamedTuple
 from ...errors import SettingsError
 from ..models.model import Model, hash_of
 from ..models.trees import hash_file, walk
-from .entries import Entry, folders_of
 from .ignore import IgnoreRules
 from .secrets_found import secret_in
 
@@ -22,6 +24,22 @@ _TEXTS = {".py", ".json", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".txt", ".md
 _SMALL = 256_000
 _NAMED = 5
 _WORKSHOP = ("module/packaging/", "module/simulator/")
+
+
+class Entry(NamedTuple):
+    """A file or folder in a layer.
+
+    Attributes:
+        path: without a leading slash.
+        source: the file, its bytes, or None for a folder.
+        mode: such as 0o644.
+        owner: user and group id.
+    """
+
+    path: str
+    source: Path | bytes | None
+    mode: int = 0o644
+    owner: int = 0
 
 
 class Contents(NamedTuple):
@@ -135,9 +153,55 @@ def runtime(python: str = "/usr/bin/env python3") -> list[Entry]:
     return [*entries, *folders_of(entries, RUNTIME), command]
 
 
+def folders_of(entries: Iterable[Entry], root: str) -> list[Entry]:
+    """Give entries for the folders below a root, and the root, that hold these entries."""
+    folders = {root}
+    for entry in entries:
+        parts = entry.path.split("/")[:-1]
+        folders |= {"/".join(parts[:depth]) for depth in range(root.count("/") + 1, len(parts) + 1)}
+    return [Entry(folder, None, 0o755) for folder in folders]
+
+
+def file_entry(path: str, source: Path) -> Entry:
+    """Give the entry of a file: executable by all if it is by its owner, else only readable."""
+    return Entry(path, source, 0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
 def key_of(entries: Sequence[Entry]) -> str:
     """Give a text that is the same for the same layer: paths, modes, owners and contents."""
     return "\n".join(
         f"{path} {mode:o} {owner} {hash_file(source) if isinstance(source, Path) else repr(source)}"
         for path, source, mode, owner in sorted(entries)
     )
+
+
+def unpack(directory: str, out: str, *allowed: str) -> None:
+    """Write files for the Dockerfile to copy: ``runtime``, ``model`` and ``script``, each as it lies in an image.
+
+    Run by the image's Python: its path is in the first line of the command. All is dated 1970.
+
+    Raises:
+        SettingsError: as for `build`: nothing to score with, a secret, or a link that leads out.
+    """
+    contents = gather(Path(directory), None, None, allowed)
+    python = os.path.realpath(sys.executable)
+    for name, entries in (("runtime", runtime(python)), ("model", contents.model), ("script", contents.script)):
+        _write(Path(out, name), entries)
+
+
+def _write(root: Path, entries: Sequence[Entry]) -> None:
+    root.mkdir(parents=True)
+    for path, source, mode, _ in sorted(entries, key=lambda each: each.path):
+        file = root / path
+        (file if source is None else file.parent).mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            file.write_bytes(source)
+        elif source is not None:
+            shutil.copyfile(source, file)
+        file.chmod(mode)
+    for each in (*root.rglob("*"), root):
+        os.utime(each, (0, 0))
+
+
+if __name__ == "__main__":
+    unpack(*sys.argv[1:])

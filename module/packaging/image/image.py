@@ -4,6 +4,7 @@ From the base up: onnxruntime, numpy, other packages, this runtime, the model, s
 most often comes last, and what has not changed is not made again.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,16 +20,17 @@ from ..registry.attached import attach
 from ..registry.credentials import Access
 from ..registry.oci import BASE_NAME, CONFIG, Descriptor, Layer, Layout
 from ..registry.reference import ImageReference
-from . import provenance, sbom
+from . import documents
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
 from .packed_check import check_packed
-from .script_check import check_for, check_needs, check_script
+from .script_check import check_for, check_needs, check_script, notes_on_versions
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
 _PYTHON = "3.12"
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what engines take for a base without one
 _EPOCH = "1970-01-01T00:00:00Z"
 _LABEL = "scoring"
 
@@ -103,38 +105,52 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
     target = Target(options.platform, options.variant, base.info.python, base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
-    grammar = check_for(contents.files, target.python)
+    keys = key_of(contents.model), key_of(contents.script)
+    compiled = f"compiled 1 {sys.version} {target.python}\n{keys[1]}"
+    grammar = layout.once(compiled, str, partial(check_for, contents.files, target.python), lambda _: [])
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
-    check_needs(
-        contents.files,
-        [*installed.modules, *base.info.modules],
-        target.python,
-        file.name if file else "requirements.txt",
-    )
+    check_needs(contents.files, {*installed.modules, *base.info.modules}, target.python, file)
+    tried = [*notes_on_versions(contents.files, {each.name: each.version for each in installed.packages})]
     if reason := why_not_here(target):
-        tried = f"nothing of the image was tried: {reason}"
-    else:
-        tried = check_packed(layout, locked, target, contents, no_slim=options.no_slim) if options.check else ""
-    layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
+        tried.append(f"nothing of the image was tried: {reason}")
+    elif options.check:
+        packed = "\n".join(keys)
+        tried.append(check_packed(layout, locked, target, contents, packed, no_slim=options.no_slim))
+    layers = [*installed.layers, *_own_layers(layout, contents, keys, base.info.executable)]
     labels = _labels(contents, base, installed, locked=locked.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
     manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)])
-    name = f"{options.name.host}/{options.name.repository}"  # without the tag: an image has these once
-    bill = sbom.describe(name, base, installed.packages, contents, target.architecture)
-    asked_for = {each: getattr(options, each) for each in ("platform", "variant", "no_slim", "description", "tags")}
-    said = provenance.state(name, manifest.digest, asked_for, base=base, lock=locked, contents=contents)
-    documents = [layout.put(bill, sbom.MEDIA_TYPE), layout.put(said, provenance.MEDIA_TYPE)]
-    beside = {BASE_NAME: base.name} if base.remote else {}  # not in the manifest: of a mirror it is another one
-    attached = [attach(layout, manifest, document) for document in documents]
-    layout.tag(str(options.name), structs.replace(manifest, annotations=beside), attached)
+    made = _attach(layout, options, manifest, installed, base=base, locked=locked, contents=contents)
     layout.sweep()
-    notes = [*asked.notes, *(each for each in (note, grammar, tried) if each), *installed.notes]
+    notes = [*asked.notes, *(each for each in (note, grammar, *tried) if each), *installed.notes]
     sizes = {name: file.stat().st_size for name, file in contents.files.items()}
     largest = dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0])))
-    return Built(manifest, layers, documents, notes, largest)
+    return Built(manifest, layers, made, notes, largest)
+
+
+def _attach(
+    layout: Layout,
+    options: BuildOptions,
+    image: Descriptor,
+    installed: Installed,
+    *,
+    base: Base,
+    locked: lock.Lock,
+    contents: Contents,
+) -> list[Descriptor]:
+    """Let the name mean the image, with its documents attached; gives their blobs."""
+    name = f"{options.name.host}/{options.name.repository}"  # without the tag: an image has these once
+    bill = documents.bill_of_materials(name, base, installed.packages, contents, options.platform.partition("/")[2])
+    asked = {each: getattr(options, each) for each in ("platform", "variant", "no_slim", "description", "tags")}
+    statement = documents.provenance(name, image.digest, asked, base=base, lock=locked, contents=contents)
+    made = [layout.put(bill, documents.SBOM), layout.put(statement, documents.PROVENANCE)]
+    beside = {BASE_NAME: base.name} if base.remote else {}  # not in the manifest: of a mirror it is another one
+    named = structs.replace(image, annotations=beside)
+    layout.tag(str(options.name), named, [attach(layout, image, each) for each in made])
+    return made
 
 
 def _default_base(python: str) -> str:
@@ -143,16 +159,17 @@ def _default_base(python: str) -> str:
     return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
 
 
-def _own_layers(layout: Layout, contents: Contents, python: str) -> Iterator[Layer]:
+def _own_layers(layout: Layout, contents: Contents, keys: tuple[str, str], python: str) -> Iterator[Layer]:
     """Give the layers of what is not from a package index, those of last time where nothing in them has changed."""
-    for entries, purpose in (
-        (runtime(python), "this runtime"),
-        (contents.model, "model"),
-        (contents.script, "score.py and configuration"),
+    ours = runtime(python)
+    for entries, key, purpose in (
+        (ours, key_of(ours), "this runtime"),
+        (contents.model, keys[0], "model"),
+        (contents.script, keys[1], "score.py and configuration"),
     ):
         if entries:
             make = partial(pack, layout, entries, purpose)
-            yield layout.once(f"layer 1 {purpose}\n{key_of(entries)}", Layer, make, lambda layer: [layer.blob])
+            yield layout.once(f"layer 1 {purpose}\n{key}", Layer, make, lambda layer: [layer.blob])
 
 
 def _labels(contents: Contents, base: Base, installed: Installed, *, locked: str) -> dict[str, str]:
@@ -181,7 +198,7 @@ def _config(
 ) -> dict[str, object]:
     """Give the image configuration: the base's, with our user, entry point, environment and layers."""
     theirs = base.config.get("config") or {}
-    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or ["PATH=/usr/local/bin:/usr/bin:/bin"])
+    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or [_PATH])
     variables |= _environment(contents, variant)
     history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
     rootfs = base.config["rootfs"]

@@ -15,8 +15,8 @@ from ..registry import reference
 from ..registry.credentials import Access
 from ..registry.oci import MANIFEST, REF_NAME, Descriptor, Layout
 from ..registry.pull import LONGEST_DOCUMENT, pull_attached
-from . import provenance, sbom
 from .base_files import place_of
+from .documents import PROVENANCE, SBOM
 
 Read = Callable[[str], bytes]
 
@@ -157,7 +157,7 @@ def _document(digest: str, read: Read) -> dict[str, Any]:
 def _inspected(where: str, image: Descriptor, attached: list[Descriptor], read: Read) -> Inspected:
     config = _document(_document(image.digest, read)["config"]["digest"], read)
     found = Inspected(image.digest, where, config.get("config", {}).get("Labels") or {}, [], [], [])
-    kinds = {sbom.MEDIA_TYPE: found.sbom, provenance.MEDIA_TYPE: found.provenance}
+    kinds = {SBOM: found.sbom, PROVENANCE: found.provenance}
     for each in attached:
         manifest = _document(each.digest, read)
         kind = manifest.get("artifactType") or manifest["config"]["mediaType"]

@@ -13,7 +13,7 @@ from typing import Any
 from isal import isal_zlib
 
 from ..registry.oci import LAYER, Descriptor, Layer, Layout, NewBlob
-from .entries import Entry
+from .contents import Entry
 
 _LEVEL = 1
 _GZIP = 31  # zlib's wbits for a gzip header, which has no time in it

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -17,11 +18,14 @@ import msgspec
 
 from scoring.errors import ScriptError
 
+from ... import __version__
 from ..environment.lock import Lock
 from ..environment.target import Target
 from ..registry.oci import Layout
-from .contents import APP, Contents, key_of
+from .contents import APP, Contents
 from .wheels import fill
+
+_LARGE = 16_000_000
 
 
 class _Tried(msgspec.Struct):
@@ -34,13 +38,13 @@ class _Tried(msgspec.Struct):
     messages: int = 0
 
 
-def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents, *, no_slim: bool) -> str:
-    """Check what is packed and give a note about it.
+def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents, packed: str, *, no_slim: bool) -> str:
+    """Check what is packed, whose key this is, and give a note about it.
 
     Raises:
         ScriptError: check found something wrong; its sentence.
     """
-    key = f"checked 1 {lock.digest} {target} {no_slim}\n{key_of(contents.script)}\n{key_of(contents.model)}"
+    key = f"checked 1 {__version__} {lock.digest} {target} {no_slim}\n{packed}"
     return layout.once(key, str, partial(_check, layout, lock, target, contents, no_slim), lambda _: [])
 
 
@@ -54,7 +58,7 @@ def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_sl
         for name, file in contents.files.items():
             place = root / APP / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
+            _put(file, place)
         variables = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         variables |= {"PYTHONPATH": f"{runtime}:{packages}", "ORT_DISABLE_TELEMETRY": "1"}
         variables |= {"SCORING_DIR": f"{root}/{APP}", "SCORING_JOURNAL_DIR": f"{folder}/journal"}
@@ -74,3 +78,12 @@ def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_sl
     if not tried.ok:
         return "check ran in the image's environment: it loads, and there is no sample.json to score"
     return f"check ran in the image's environment: good, {tried.scored} of {tried.messages} scored"
+
+
+def _put(file: Path, place: Path) -> None:
+    """Copy a file; a large one is only linked where that goes: nobody waits for gigabytes to be copied."""
+    if file.stat().st_size > _LARGE:
+        with suppress(OSError):
+            os.link(file.resolve(), place)
+            return
+    shutil.copyfile(file, place)

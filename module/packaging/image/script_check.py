@@ -14,6 +14,8 @@ from typing import Any
 
 import uv
 import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from ...errors import SettingsError
 from .imports import DISTRIBUTIONS, Import, missing, own_modules
@@ -101,14 +103,14 @@ def check_for(files: Mapping[str, Path], python: str) -> str:
     return f"score.py was compiled by Python {_HERE} alone: there is no Python {python} here, which the base image has"
 
 
-def check_needs(files: Mapping[str, Path], modules: Collection[str], python: str, environment: str) -> None:
+def check_needs(files: Mapping[str, Path], modules: Collection[str], python: str, environment: Path | None) -> None:
     """Refuse what could not be loaded because a package is not in the image.
 
     Args:
         files: as for check_script(); the registered model's too.
         modules: what the image's packages and its base have.
         python: the image's version.
-        environment: the name of the file that packages are to be added to.
+        environment: the file that packages are to be added to; None without one.
 
     Raises:
         SettingsError: an import of score.py, a picture of scoring.json or the flavour of an MLmodel has none.
@@ -124,9 +126,28 @@ def check_needs(files: Mapping[str, Path], modules: Collection[str], python: str
         tops = (DISTRIBUTIONS.get(each.name.partition(".")[0], each.name.partition(".")[0]) for each in absent)
         wanted = ", ".join(dict.fromkeys(tops))
         more = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
-        raise SettingsError(
-            f"{'; '.join(said[:_NAMED])}{more}: nothing in the image has that, add {wanted} to {environment}"
-        )
+        place = environment.name if environment else "a requirements.txt"
+        raise SettingsError(f"{'; '.join(said[:_NAMED])}{more}: nothing in the image has that, add {wanted} to {place}")
+
+
+def notes_on_versions(files: Mapping[str, Path], versions: Mapping[str, str]) -> Iterator[str]:
+    """Say where an MLmodel was saved with other versions than the image has: what is pickled may load and be wrong.
+
+    Args:
+        files: as for check_needs().
+        versions: of the image's packages.
+    """
+    have = {canonicalize_name(name): version for name, version in versions.items()}
+    for name, file in files.items():
+        folder = name.rpartition("/")[0]
+        if name.rpartition("/")[2] != "requirements.txt" or f"{folder}/MLmodel".lstrip("/") not in files:
+            continue
+        for line in file.read_text(encoding="utf-8", errors="replace")[:_MAX_SIZE].splitlines():
+            with suppress(InvalidRequirement):
+                wanted = Requirement(line.partition("#")[0].strip())
+                version = have.get(canonicalize_name(wanted.name), "")
+                if version and not wanted.specifier.contains(version, prereleases=True):
+                    yield f"the MLmodel was saved with {wanted}, and the image has {version}: lock that version"
 
 
 def _needed_by_models(files: Mapping[str, Path], modules: Collection[str]) -> Iterator[Import]:

@@ -14,7 +14,7 @@ _HEAD = 1 << 12
 _NAMES = {
     "a private key": "id_rsa* id_dsa* id_ecdsa* id_ed25519* *.pem *.key *.ppk *.p8 *.pk8 *.gpg",
     "a key store": "*.pfx *.p12 *.pkcs12 *.jks *.keystore *.kdbx",
-    "variables with passwords": "*.env .env.* env.* .envrc",
+    "variables with passwords": "*.env .env.* env.prod* env.dev* env.local .envrc",
     "Terraform's state or variables": "*.tfstate *.tfstate.* *.tfvars",
     "credentials": "credentials credentials.* *credentials.json client_secret*.json service?account*.json secrets.json"
     " secrets.y*ml secrets.toml secrets.ini secrets.txt .netrc _netrc .htpasswd htpasswd .npmrc .pypirc .pgpass"
@@ -26,6 +26,7 @@ _TEXTS = {
     "a private key": {"private key": r" ?(?:block)?-{4}", "putty-user-key-file-": r"\d"},
     "a connection string": {
         **dict.fromkeys(("sharedaccesskey", "accountkey", "sharedaccesssignature"), r"\s*=\s*[a-z0-9+/%]{8}"),
+        "://": r"[^\s/@:'\"]{1,64}:[^\s/@:'\"${<*]{3,200}@[\w.-]+",
         **dict.fromkeys(("?sig=", "&sig="), r"[a-z0-9%+/]{20}"),
         **dict.fromkeys((";password", "; password", ";pwd", "; pwd"), r"\s*=\s*[^\s;\"'${<]{4}"),
     },
@@ -37,11 +38,10 @@ _TEXTS = {
     "a client's secret": {
         **dict.fromkeys(('client_secret"', 'clientsecret"', 'private_key"'), r'\s*:\s*"[^"${<]'),
         "aws_secret_access_key": r'"?\s*[:=]\s*"?[a-z0-9/+]{20}',
-        "akia": r"[0-9a-z]{16}\b",
     },
     "a token": {
-        **dict.fromkeys(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"[a-z0-9]{36}"),
-        **{"github_pat_": r"\w{40}", "hf_": r"[a-z0-9]{30}", "glpat-": r"[\w-]{20}", "xoxb-": r"\w{10}"},
+        **{word: rf"(?<![\w-]{word})[a-z0-9]{{36}}" for word in ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")},
+        **{"github_pat_": r"\w{40}", "hf_": r"(?<![\w-]hf_)[a-z0-9]{30}", "glpat-": r"[\w-]{20}", "xoxb-": r"\w{10}"},
     },
 }
 """What it is → a word that stands in it → the regular expression of what follows; all in lower case."""
@@ -68,11 +68,14 @@ def secret_in(file: Path) -> str:
         OSError: it cannot be read.
     """
     name = file.name.lower()
-    for what, names in _BY_NAME.items():
-        if names.match(name) and not name.endswith((".pub", ".py", ".example", ".sample", ".template")):
-            return f"{what}, by its name"
     with file.open("rb") as opened:
         data = opened.read(LOOKED_AT)
+    is_public = name.endswith((".pub", ".py", ".example", ".sample", ".template")) or (
+        name.endswith(".pem") and b"-----BEGIN CERTIFICATE-----" in data
+    )
+    for what, names in _BY_NAME.items():
+        if names.match(name) and not is_public:
+            return f"{what}, by its name"
     for what, start in _BY_START.items():
         if start.match(data):
             return f"{what}, by how it begins"

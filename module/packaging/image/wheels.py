@@ -21,7 +21,7 @@ from ..environment.target import ELF_MACHINE, Target
 from ..environment.uv_command import run_uv
 from ..models.trees import walk
 from ..registry.oci import Layer, Layout
-from .entries import Entry, file_entry, folders_of
+from .contents import Entry, file_entry, folders_of
 from .layers import pack
 from .slimming import slim, smoke_test
 

@@ -12,7 +12,7 @@ import pytest
 from http_stub import Answer, Asked, serving
 
 from module.errors import ModuleError, PackagingError
-from module.packaging.image import provenance, sbom
+from module.packaging.image.documents import PROVENANCE, SBOM
 from module.packaging.image.inspection import Inspected, inspect, lines
 from module.packaging.registry import reference
 from module.packaging.registry.attached import attach
@@ -97,7 +97,7 @@ def _build(layout: Layout, name: str, what: str = "x", subject: str = "") -> Des
     digest = (subject or image.digest).removeprefix("sha256:")
     predicate = {"buildDefinition": {"externalParameters": {"platform": "p"}, "resolvedDependencies": []}}
     statement = {"subject": [{"digest": {"sha256": digest}}], "predicateType": "slsa", "predicate": predicate}
-    documents = (layout.put_json(bill, sbom.MEDIA_TYPE), layout.put_json(statement, provenance.MEDIA_TYPE))
+    documents = (layout.put_json(bill, SBOM), layout.put_json(statement, PROVENANCE))
     layout.tag(name, image, [attach(layout, image, each) for each in documents])
     return image
 
@@ -125,7 +125,7 @@ def test_it_is_pushed_once_and_found_in_the_registry(
     assert (tag in stub.manifests) is not lists
     if not lists:
         listed = json.loads(stub.manifests[tag])["manifests"]
-        assert [each.get("artifactType") for each in listed] == [None, sbom.MEDIA_TYPE, provenance.MEDIA_TYPE]
+        assert [each.get("artifactType") for each in listed] == [None, SBOM, PROVENANCE]
         assert listed[0] == foreign
         stub.manifests[tag] = json.dumps({"manifests": listed[1:]}).encode()
     before = dict(stub.manifests)
@@ -187,7 +187,7 @@ def test_what_cannot_be_trusted_or_read_is_one_sentence(layout: Layout, tmp_path
         with pytest.raises(ModuleError, match=words) as raised:
             _inspect(layout, name)
         assert "\n" not in str(raised.value)
-    (attached,) = (each for each in layout.attached(layout.find("r.io/a:1")) if each.artifact_type == sbom.MEDIA_TYPE)
+    (attached,) = (each for each in layout.attached(layout.find("r.io/a:1")) if each.artifact_type == SBOM)
     layout.path(attached.digest).write_bytes(b"{}")
     with pytest.raises(PackagingError, match="is damaged"):
         _inspect(layout, "r.io/a:1")

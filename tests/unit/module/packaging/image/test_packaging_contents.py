@@ -11,7 +11,7 @@ from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
-from module.packaging.image.sbom import describe
+from module.packaging.image.documents import bill_of_materials
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
 from module.packaging.models.folder import FolderModels
@@ -62,10 +62,13 @@ SECRETS = {
     "hub.cfg": b"HostName=h.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=c2VjcmV0c2VjcmV0=",
     "blob.yml": b"url: DefaultEndpointsProtocol=https;AccountName=a;ACCOUNTKEY=c2VjcmV0c2VjcmV0==",
     "sas.py": b"URL = 'https://a.blob.core.windows.net/m/x?sv=1&sig=c2VjcmV0c2VjcmV0c2VjcmV0'",
+    "pip.ini": b"index-url = https://user:hunter2@pypi.example/simple",
     "sql.ini": b"Server=tcp:s.database.windows.net;User=u;Password=hunter22;",
     "dockerconfig": b'{"auths": {"r.io": {"auth": "dTpw"}}}',
     "prod.json": (REGISTRY % "hunter2").encode(),
     "text.json": json.dumps({"createOptions": REGISTRY % "hunter2"}).encode(),
+    "chain.pem": b"-----BEGIN CERTIFICATE-----\nMIIB\n" + PEM.encode(),
+    "token.txt": b"token=hf_" + b"a" * 34,
     "der": bytes.fromhex("308204a40201000282010100"),
     "pkcs8": bytes.fromhex("308204bd020100300d06092a864886f70d0101010500"),
     "pkcs12": bytes.fromhex("3082097b02010330820941"),
@@ -76,6 +79,10 @@ HARMLESS = {
     "id_rsa.pub": b"ssh-rsa AAAA",
     "secrets.py": b"import os\nkey = os.environ['KEY']\nconnection = f'AccountKey={key};SharedAccessKey={key}'\n",
     "template.json": (REGISTRY % "$CONTAINER_REGISTRY_PASSWORD").encode(),
+    "cacert.pem": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "hash.txt": b"sha256=xhf_" + b"a" * 40 + b" env.h",
+    "env.h": b"x",
+    "urls.txt": b"https://a.example:8080/x@y redis://user:$PASSWORD@h redis://user:<password>@h http://[::1]:80/",
     "certificate.crt": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     "words.json": b'{"password": 17, "private": 3, "key": 4, "auths": 5}',
     "environment.yml": b"dependencies: [numpy]",
@@ -210,8 +217,8 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], info, remote=True)
     packages = [Package("numpy", "2.1", "BSD-3-Clause"), Package("Odd_Name", "1", "some words, not SPDX")]
     contents = gather(directory, None, None)
-    text = describe("r.io/scoring", base, packages, contents, "amd64")
-    assert describe("r.io/scoring", base, packages, contents, "amd64") == text
+    text = bill_of_materials("r.io/scoring", base, packages, contents, "amd64")
+    assert bill_of_materials("r.io/scoring", base, packages, contents, "amd64") == text
     document = json.loads(text)
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.5")
     components = {each["name"]: each for each in document["components"]}

@@ -7,7 +7,7 @@ import pytest
 
 from module.errors import SettingsError
 from module.packaging.image import script_check
-from module.packaging.image.script_check import check_for, check_needs, check_script
+from module.packaging.image.script_check import check_for, check_needs, check_script, notes_on_versions
 
 INIT = "def init(): pass\n"
 RUN = "def run(raw_data): return raw_data\n"
@@ -130,7 +130,7 @@ HAVE = ["numpy", "azure.iot.device", "sklearn", "PIL", "yaml"]
 def test_what_an_image_has_is_let_through(tmp_path: Path, score: str, own: str) -> None:
     files = written(tmp_path, score=score + INIT + RUN, train="import torch\n")
     files |= written(tmp_path, **({"own__inner" if "inner" in score else "own": own} if own else {}))
-    check_needs(files, HAVE, "3.12", "myenv.yml")
+    check_needs(files, HAVE, "3.12", Path("myenv.yml"))
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_an_image_has_is_let_through(tmp_path: Path, score: str, own: str) 
 def test_a_missing_import_is_refused(tmp_path: Path, score: str, sentence: str) -> None:
     files = written(tmp_path, score=score + INIT + RUN, own="\n\nimport torch\n", package__inner="import torch\n")
     with pytest.raises(SettingsError, match=sentence):
-        check_needs(files, HAVE, "3.12", "myenv.yml")
+        check_needs(files, HAVE, "3.12", Path("myenv.yml"))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,18 @@ def test_what_a_model_without_a_script_needs(
     file = tmp_path / "file"
     file.write_text(text)
     if not sentence:
-        check_needs({name: file}, have, "3.12", "myenv.yml")
+        check_needs({name: file}, have, "3.12", Path("myenv.yml"))
         return
     with pytest.raises(SettingsError, match=sentence):
-        check_needs({name: file}, have, "3.12", "myenv.yml")
+        check_needs({name: file}, have, "3.12", Path("myenv.yml"))
+
+
+def test_versions_that_an_mlmodel_was_not_saved_with_are_said(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("mlflow==2.9  # itself\nScikit_Learn==1.3.2\nnumpy>=1.2\n--index-url x\n")
+    versions = {"scikit-learn": "1.5.0", "numpy": "2.0"}
+    for folder in ("", "model/", "azureml-models/rul/1/model/"):
+        files = {f"{folder}MLmodel": file, f"{folder}requirements.txt": file}
+        (said,) = notes_on_versions(files, versions)
+        assert said.startswith("the MLmodel was saved with Scikit_Learn==1.3.2, and the image has 1.5.0")
+    assert not list(notes_on_versions({"requirements.txt": file}, versions))

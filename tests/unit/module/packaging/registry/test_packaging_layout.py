@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from module.errors import PackagingError
-from module.packaging.image.entries import Entry, file_entry, folders_of
+from module.packaging.image.contents import Entry, file_entry, folders_of
 from module.packaging.image.layers import pack
 from module.packaging.registry.oci import Descriptor, Layout
 
