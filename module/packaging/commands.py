@@ -186,8 +186,8 @@ def _build(arguments: argparse.Namespace) -> int:
     print(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
-    for document in built.documents:
-        print(f"{document.media_type} {layout.path(document.digest)}")
+    for what, document in zip(("SBOM", "provenance"), built.documents, strict=True):
+        print(f"{what} {layout.path(document.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
     return _pushed(layout, name, access, ahead) if arguments.push else 0
 
