@@ -216,7 +216,7 @@ def _pushed(layout: Any, name: Any, access: Any, ahead: Any = None) -> int:
     started = time.monotonic()
     from .registry.push import push
 
-    pushed = push(layout, name, access, ahead and ahead.result())
+    pushed = push(layout, name, access, *([ahead.result] if ahead else []))
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     if pushed.note:
         print(pushed.note, file=sys.stderr)

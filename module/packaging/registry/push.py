@@ -81,19 +81,23 @@ def look(name: ImageReference, access: Access, base: str = "") -> Looked:
     return Looked(registry, *registry.find(name.tag), mounts, at)
 
 
-def push(layout: Layout, name: ImageReference, access: Access, looked: Looked | None = None) -> Pushed:
+def push(
+    layout: Layout, name: ImageReference, access: Access, ahead: Callable[[], Looked | None] = lambda: None
+) -> Pushed:
     """Push an image to the registry in its name, with a bar a blob on standard error if that is a terminal.
 
     Args:
         layout: where it lies.
         name: of the image.
         access: how to get at its registry.
-        looked: what the tag meant there a moment ago.
+        ahead: gives what ``look()`` did a moment ago, or raises what it raised.
 
     Raises:
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
     """
-    manifest = layout.find(str(name))
+    manifest, looked = layout.find(str(name)), None
+    with suppress(BusyError):  # it may be better by now
+        looked = ahead()
     if looked is None or time.monotonic() - looked.at > _STALE_S:
         looked = look(name, access, manifest.annotations.get(BASE_NAME, ""))
     registry, is_new = looked.registry, looked.digest != manifest.digest

@@ -19,10 +19,10 @@ from push_stub import LAYER_BYTES, Stub, image
 from module.errors import PackagingError, SettingsError
 from module.packaging import http_client
 from module.packaging.registry import push as pushing
-from module.packaging.registry import registry, upload
+from module.packaging.registry import reference, registry, upload
 from module.packaging.registry.oci import Layout
 
-Push = Callable[[], pushing.Pushed]
+Push = Callable[..., pushing.Pushed]
 _HTML = Answer(200, b"<html>Welcome to the hotel</html>", {"Content-Type": "text/html"})
 _BASIC = {"WWW-Authenticate": 'Basic realm="test"'}
 
@@ -368,6 +368,22 @@ def test_a_signal_ends_a_push_at_once(stub: Stub, pushed: Push, layout: Layout, 
     over.set()
     assert stub.tags == {}
     assert pushed().sent == len(LAYER_BYTES)
+
+
+def test_what_was_asked_ahead_of_a_build_is_asked_again_if_it_is_old_or_failed(
+    stub: Stub, pushed: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry that was away when the build began may be back; one that refused us has refused us."""
+    name = reference.parse(f"{stub.host}/a:1")
+    looked = pushing.look(name, pushing.Access())
+    gets = stub.asked.count("GET /v2/a/manifests/1")
+    assert pushed(lambda: looked).sent > len(LAYER_BYTES)
+    assert stub.asked.count("GET /v2/a/manifests/1") == gets + 1  # afterwards
+    assert pushed(Mock(side_effect=http_client.BusyError("was away"))).sent == 0
+    with pytest.raises(PackagingError, match="refused"):
+        pushed(Mock(side_effect=PackagingError("refused")))
+    monkeypatch.setattr(pushing, "_STALE_S", -1.0)
+    assert pushed(lambda: looked).sent == 0  # it knew of no tag, and is not believed
 
 
 def test_a_wrong_password_is_a_sentence(stub: Stub, pushed: Push) -> None:
