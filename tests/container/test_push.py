@@ -98,17 +98,21 @@ def test_acr_takes_every_kind_of_credentials(
 
 
 def test_no_secret_is_in_a_layer_a_label_or_a_log(registry: Registry, turbofan: Path, base: str, layout: Path) -> None:
-    """.env and keys stay out of the image; the password is in nothing that was printed."""
+    """.env, a deployment and keys stay out of the image; the password is in nothing that was printed."""
     (turbofan / ".env").write_text(f"PASSWORD={PASSWORD}")
+    (turbofan / "deployment.json").write_text(json.dumps({"registryCredentials": {"r": {"password": PASSWORD}}}))
     (turbofan / "client.key").write_text(PASSWORD)
     image = f"{registry.host}/secret/scoring:1"
+    refused = scoring_module("build", turbofan, "--image", image, "--base", base)
+    assert (refused.code, "client.key looks like a secret" in refused.err, PASSWORD in refused.err) == (2, True, False)
+    (turbofan / ".dockerignore").write_text("*.key\n")
     built = build(turbofan, image, base)
     pushed = push(registry, image)
     assert PASSWORD not in built.out + built.err + pushed.out + pushed.err + registry.log()
     manifest = json.loads((layout / "blobs/sha256" / built.digest[7:]).read_bytes())
     assert PASSWORD.encode() not in (layout / "blobs/sha256" / manifest["config"]["digest"][7:]).read_bytes()
-    for layer in manifest["layers"][-2:]:
+    for layer in manifest["layers"][1:]:  # the first is the base's
         blob = layout / "blobs/sha256" / layer["digest"][7:]
         assert PASSWORD.encode() not in gzip.decompress(blob.read_bytes())
         with tarfile.open(blob) as archive:
-            assert not {name for name in archive.getnames() if name.endswith((".env", ".key"))}
+            assert not {name for name in archive.getnames() if name.endswith((".env", ".key", "deployment.json"))}
