@@ -83,10 +83,12 @@ def check_for(files: Mapping[str, Path], python: str) -> str:
     if "score.py" not in files or python == _HERE:
         return ""
     if found := python_here(python):
-        own = {"score.py"}
-        with suppress(SyntaxError, ValueError, RecursionError):  # not by the grammar of this Python
-            own.update(name for name, _ in own_modules(files))
-        command = [found, "-I", "-S", "-c", _COMPILE, *(str(files[name]) for name in sorted(own))]
+        own = {str(files["score.py"])}
+        try:
+            own.update(str(files[name]) for name, _ in own_modules(files))
+        except (SyntaxError, ValueError, RecursionError) as error:  # by the grammar of this Python, not of that
+            own.add(str(getattr(error, "filename", None) or files["score.py"]))
+        command = [found, "-I", "-S", "-c", _COMPILE, *sorted(own)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise SettingsError(f"for Python {python}, which the base image has, {done.stderr.strip()}")
