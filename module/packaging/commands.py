@@ -106,7 +106,13 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
     option("--no-check", dest="check", action="store_false", help="do not run check on what is packed")
-    option("--allow", action="append", default=[], metavar="NAME", help="pack this though it looks like a secret")
+    option(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="pack this though it looks like a secret or leads out",
+    )
     option("--list", action="store_true", help="print the name and the size of every file that is packed")
     option("--push", action="store_true", help="and push it")
     _registry_arguments(parser)

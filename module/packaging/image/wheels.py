@@ -125,7 +125,9 @@ def _cuda_note(packages: Path, owners: dict[str, str]) -> str:
     remedies = "; ".join(remedy for name, remedy in _WITHOUT_CUDA.items() if name in sizes)
     if not in_vain:
         return ""
-    return f"{len(in_vain)} packages for CUDA take {sum(in_vain) / 1e6:,.0f} MB, which a CPU has no use for: {remedies}"
+    return (
+        f"{len(in_vain)} package(s) for CUDA take {sum(in_vain) / 1e6:,.0f} MB, which a CPU has no use for: {remedies}"
+    )
 
 
 def _modules(folder: Path, above: str = "") -> Iterator[str]:
