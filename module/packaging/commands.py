@@ -176,7 +176,7 @@ def _build(arguments: argparse.Namespace) -> int:
     layout, access = Layout(arguments.layout), _access(arguments, name.host)
     model, path = _model(arguments, layout.folder)
     base = arguments.base or os.environ.get("SCORING_BASE_IMAGE") or ""
-    ahead = _look_ahead(name, access, base) if arguments.push else None
+    ahead = [_look_ahead(name, access, base)] if arguments.push else []
     from .image import image
 
     said = vars(arguments) | {"name": name, "model": model, "model_path": path, "base": base}
@@ -194,19 +194,16 @@ def _build(arguments: argparse.Namespace) -> int:
     for what, document in zip(("SBOM", "provenance"), built.documents, strict=True):
         print(f"{what} {layout.path(document.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
-    return _pushed(layout, name, access, ahead) if arguments.push else 0
+    return _pushed(layout, name, access, *ahead) if arguments.push else 0
 
 
-def _look_ahead(name: Any, access: Any, base: str) -> Any:
-    """Begin to ask the registry, beside the build; what goes wrong is raised by the push."""
+def _look_ahead(name: Any, access: Any, base: str) -> Callable[[], Any]:
+    """Begin to ask the registry, beside the build; gives what waits for the answer."""
     from concurrent.futures import ThreadPoolExecutor
 
     from .registry.push import look
 
-    thread = ThreadPoolExecutor(1)
-    ahead = thread.submit(look, name, access, base)
-    thread.shutdown(wait=False)
-    return ahead
+    return ThreadPoolExecutor(1).submit(look, name, access, base).result
 
 
 def _push(arguments: argparse.Namespace) -> int:
@@ -217,11 +214,11 @@ def _push(arguments: argparse.Namespace) -> int:
     return _pushed(Layout(arguments.layout), name, _access(arguments, name.host))
 
 
-def _pushed(layout: Any, name: Any, access: Any, ahead: Any = None) -> int:
+def _pushed(layout: Any, name: Any, access: Any, *ahead: Callable[[], Any]) -> int:
     started = time.monotonic()
     from .registry.push import push
 
-    pushed = push(layout, name, access, *([ahead.result] if ahead else []))
+    pushed = push(layout, name, access, *ahead)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     if pushed.note:
         print(pushed.note, file=sys.stderr)

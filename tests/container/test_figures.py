@@ -46,7 +46,8 @@ def test_build_and_push_beside_buildah(
     """The same changes, in turns: by the command, also without its check, and by buildah with the Dockerfile and cache.
 
     Cold: the layout, the engine's storage and the registry's repository are empty, pip's and uv's caches are filled and
-    the base is pushed or imported. Bytes are what the registry's storage grew by; seconds are of whole processes.
+    the base is pushed or imported. Bytes are what the registry's storage grew by: what is the same for two is stored
+    once. Seconds are of whole processes.
     """
     needs("buildah")
     login = {"CONTAINER_REGISTRY_SERVER": registry.host, "PYTHONDONTWRITEBYTECODE": ""}
