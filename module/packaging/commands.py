@@ -105,7 +105,13 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
     option("--no-check", dest="check", action="store_false", help="do not run check on what is packed")
-    option("--allow", action="append", default=[], metavar="NAME", help="pack this though it looks like a secret")
+    option(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="pack this though it looks like a secret or leads out",
+    )
     option("--list", action="store_true", help="print the name and the size of every file that is packed")
     option("--push", action="store_true", help="and push it")
     _registry_arguments(parser)
@@ -185,8 +191,8 @@ def _build(arguments: argparse.Namespace) -> int:
     print(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
-    for document in built.documents:
-        print(f"{document.media_type} {layout.path(document.digest)}")
+    for what, document in zip(("SBOM", "provenance"), built.documents, strict=True):
+        print(f"{what} {layout.path(document.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
     return _pushed(layout, name, access, *ahead) if arguments.push else 0
 

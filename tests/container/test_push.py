@@ -165,8 +165,10 @@ def test_no_secret_is_in_a_layer_a_label_a_log_or_the_process_list(
     registry.start()
     for name in (".env", "deployment.json", "deployment.previous.json", ".netrc", "client.key"):
         (turbofan / name).write_text(f"PASSWORD={PASSWORD}")
-    (turbofan / ".dockerignore").write_text("*.key\n")
     image, own = f"{registry.host}/secret/scoring:1", tmp_path / "layout"
+    refused = scoring_module("build", turbofan, "--image", image, "--base", base, "--layout", own)
+    assert (refused.code, "client.key looks like a secret" in refused.err, PASSWORD in refused.err) == (2, True, False)
+    (turbofan / ".dockerignore").write_text("*.key\n")
     ca, login = ("--ca-file", registry.ca), {"CONTAINER_REGISTRY_SERVER": registry.host}
     login |= {"CONTAINER_REGISTRY_USERNAME": USER, "CONTAINER_REGISTRY_PASSWORD": PASSWORD}
     with process_list() as seen:

@@ -37,6 +37,13 @@ def run_uv(*arguments: str, target: Target) -> None:
         raise PackagingError(f"the environment cannot be had: {reason_of(failed)}")
 
 
+def python_here(version: str) -> str:
+    """Give the path of a Python of this version on this machine; empty without one."""
+    command = [uv.find_uv_bin(), "python", "find", "--no-project", "--offline", "--no-python-downloads", version]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
 def _run(command: list[str]) -> str:
     """Run it and say what it loads; gives what it said if it failed."""
     pipe = subprocess.PIPE

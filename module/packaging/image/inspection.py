@@ -3,7 +3,7 @@
 import hashlib
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,9 +57,8 @@ def inspect(layout: Layout, image: str, access: Callable[[str], Access], *, ask_
     place = place_of(image)
     if place is None:
         name = reference.parse(image)
-        with suppress(PackagingError):
-            if not ask_registry and layout.find(str(name)):
-                place = layout.folder, str(name)
+        if not ask_registry and str(name) in layout.entries()[0]:
+            place = layout.folder, str(name)
     with _explained(image):
         if place is None:
             manifest, attached = pull_attached(layout, name, access(name.host))

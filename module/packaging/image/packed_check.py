@@ -19,6 +19,7 @@ import msgspec
 from scoring.errors import ScriptError
 
 from ... import __version__
+from ...errors import PackagingError
 from ..environment.lock import Lock
 from ..environment.target import Target
 from ..registry.oci import Layout
@@ -51,7 +52,10 @@ def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents,
 def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_slim: bool) -> str:
     with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
         packages, runtime, root = Path(folder, "packages"), Path(folder, "runtime"), Path(folder, "root")
-        fill(packages, lock, target, no_slim=no_slim)
+        try:
+            fill(packages, lock, target, "--offline", no_slim=no_slim)  # from what was loaded for the layers
+        except PackagingError:
+            fill(packages, lock, target, no_slim=no_slim)
         runtime.mkdir()
         for name in ("module", "scoring"):
             (runtime / name).symlink_to(Path(str(resources.files(name))))
@@ -59,7 +63,8 @@ def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_sl
             place = root / APP / name
             place.parent.mkdir(parents=True, exist_ok=True)
             _put(file, place)
-        variables = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+        variables = {"SCORING_CALIBRATION_S": "0"}  # how fast the model is here says nothing of a device
+        variables |= {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
         variables |= {"PYTHONPATH": f"{runtime}:{packages}", "ORT_DISABLE_TELEMETRY": "1"}
         variables |= {"SCORING_DIR": f"{root}/{APP}", "SCORING_JOURNAL_DIR": f"{folder}/journal"}
         if contents.model_dir:

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import uv
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ...errors import SettingsError
+from ..environment.uv_command import python_here
 from .imports import DISTRIBUTIONS, Import, missing, own_modules
 
 _WANTED = {
@@ -82,13 +82,13 @@ def check_for(files: Mapping[str, Path], python: str) -> str:
     """
     if "score.py" not in files or python == _HERE:
         return ""
-    find = [uv.find_uv_bin(), "python", "find", "--no-project", "--offline", "--no-python-downloads", python]
-    found = subprocess.run(find, capture_output=True, text=True, check=False)  # noqa: S603
-    if found.returncode == 0:
-        own: list[str] = [str(file) for name, file in files.items() if name.endswith(".py")]
-        with suppress(SyntaxError, ValueError, RecursionError):
-            own = [str(files[name]) for name, _ in own_modules(files)]
-        command = [found.stdout.strip(), "-I", "-S", "-c", _COMPILE, *own]
+    if found := python_here(python):
+        own = {str(files["score.py"])}
+        try:
+            own.update(str(files[name]) for name, _ in own_modules(files))
+        except (SyntaxError, ValueError, RecursionError) as error:  # by the grammar of this Python, not of that
+            own.add(str(getattr(error, "filename", None) or files["score.py"]))
+        command = [found, "-I", "-S", "-c", _COMPILE, *sorted(own)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise SettingsError(f"for Python {python}, which the base image has, {done.stderr.strip()}")

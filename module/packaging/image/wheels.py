@@ -63,15 +63,22 @@ def install(layout: Layout, lock: Lock, target: Target, *, no_slim: bool) -> Ins
     return layout.once(key, Installed, make, lambda made: [layer.blob for layer in made.layers])
 
 
-def fill(packages: Path, lock: Lock, target: Target, *, no_slim: bool) -> dict[str, str]:
+def fill(packages: Path, lock: Lock, target: Target, *more: str, no_slim: bool) -> dict[str, str]:
     """Put a lock's packages into a new folder, as the image has them, and give path → distribution.
+
+    Args:
+        packages: the folder.
+        lock: which ones.
+        target: where they have to run.
+        more: options of uv's.
+        no_slim: keep all of each.
 
     Raises:
         PackagingError: a wheel is not to be had for the platform.
     """
     pins = packages.with_name("requirements.txt")
     pins.write_text(lock.pins, encoding="utf-8")
-    options = ["--require-hashes", "--no-deps", "--link-mode", "hardlink"]
+    options = ["--require-hashes", "--no-deps", "--link-mode", "hardlink", *more]
     run_uv("pip", "install", *options, "--target", str(packages), "--requirement", str(pins), target=target)
     owners = _owners(packages)
     slim(packages, everything=no_slim)
@@ -125,7 +132,9 @@ def _cuda_note(packages: Path, owners: dict[str, str]) -> str:
     remedies = "; ".join(remedy for name, remedy in _WITHOUT_CUDA.items() if name in sizes)
     if not in_vain:
         return ""
-    return f"{len(in_vain)} packages for CUDA take {sum(in_vain) / 1e6:,.0f} MB, which a CPU has no use for: {remedies}"
+    return (
+        f"{len(in_vain)} package(s) for CUDA take {sum(in_vain) / 1e6:,.0f} MB, which a CPU has no use for: {remedies}"
+    )
 
 
 def _modules(folder: Path, above: str = "") -> Iterator[str]:

@@ -187,7 +187,7 @@ class Layout:
     def tag(self, name: str, manifest: Descriptor, attached: Iterable[Descriptor] = ()) -> None:
         """Let a name mean a manifest from now on, to which nothing but these manifests is attached."""
         with self._explained(), self._locked():
-            tags, others = self._entries()
+            tags, others = self.entries()
             tags[name] = structs.replace(manifest, annotations={**manifest.annotations, REF_NAME: name})
             others = [each for each in others if each.annotations[_SUBJECT] != manifest.digest]
             others += [structs.replace(each, annotations={_SUBJECT: manifest.digest}) for each in attached]
@@ -202,7 +202,7 @@ class Layout:
         Raises:
             PackagingError: there is none.
         """
-        tags, _ = self._entries()
+        tags, _ = self.entries()
         if name not in tags:
             known = ", ".join(tags) or "none"
             raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
@@ -211,7 +211,7 @@ class Layout:
 
     def attached(self, manifest: Descriptor) -> list[Descriptor]:
         """Give the manifests that have this one as their subject."""
-        _, others = self._entries()
+        _, others = self.entries()
         return [
             structs.replace(each, annotations={}) for each in others if each.annotations[_SUBJECT] == manifest.digest
         ]
@@ -219,7 +219,7 @@ class Layout:
     def sweep(self) -> None:
         """Delete notes and blobs that no image uses and that nothing has needed for 30 days."""
         used: set[str] = set()
-        tags, others = self._entries()
+        tags, others = self.entries()
         for manifest in (*tags.values(), *others):
             with contextlib.suppress(PackagingError):
                 used.update(blob.digest for blob in self.parts(manifest))
@@ -230,8 +230,12 @@ class Layout:
                     if path.stat().st_mtime < before:
                         path.unlink()
 
-    def _entries(self) -> tuple[dict[str, Descriptor], list[Descriptor]]:
-        """Give name → image, and what is attached to the images."""
+    def entries(self) -> tuple[dict[str, Descriptor], list[Descriptor]]:
+        """Give name → image, and what is attached to the images.
+
+        Raises:
+            PackagingError: the index is damaged.
+        """
         try:
             document = orjson.loads((self.folder / "index.json").read_bytes())
             entries = msgspec.convert(document["manifests"], list[Descriptor])

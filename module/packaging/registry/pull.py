@@ -16,7 +16,7 @@ from .registry import PAUSES_S, Registry
 
 LONGEST_DOCUMENT = 64_000_000
 _AT_ONCE = 4
-_MOST_ATTACHED = 100
+_MOST_ATTACHED = 100  # the newest: a list may grow with every build
 
 
 def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
@@ -67,7 +67,7 @@ def pull_attached(layout: Layout, image: ImageReference, access: Access) -> tupl
 
     manifest = manifest_of(image.digest or image.tag)
     attached = attached_to(registry, manifest.digest)
-    return manifest, [manifest_of(str(each["digest"])) for each in attached[:_MOST_ATTACHED]]
+    return manifest, [manifest_of(str(each["digest"])) for each in attached[-_MOST_ATTACHED:]]
 
 
 def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -> dict[str, Any]:

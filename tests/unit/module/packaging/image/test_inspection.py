@@ -191,6 +191,9 @@ def test_what_cannot_be_trusted_or_read_is_one_sentence(layout: Layout, tmp_path
     layout.path(attached.digest).write_bytes(b"{}")
     with pytest.raises(PackagingError, match="is damaged"):
         _inspect(layout, "r.io/a:1")
+    (layout.folder / "index.json").write_text("x")
+    with pytest.raises(PackagingError, match=r"index.json is damaged"):
+        _inspect(layout, "r.io/a:1")
 
 
 def test_what_is_attached_goes_when_no_name_means_its_image_any_more(layout: Layout) -> None:
