@@ -33,9 +33,11 @@ from .kinds.schema import Schema
 from .main_thread import current_loop, tolerate_signals
 from .mlflow_folder import find_mlflow
 from .results import ResultOptions
-from .traces import blame, own_traceback, unset
+from .traces import blame, not_here, own_traceback, unset
 
 _serial = itertools.count(1)
+_IDENTITY = ("MSI_", "IDENTITY_")
+"""How the variables begin in which Azure says where its managed identities are to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,11 @@ def _init(init: Callable[[], object], directory: Path) -> None:
 
 
 def _hint(error: BaseException, directory: Path) -> str:
+    if libraries := not_here(error, directory):
+        what = f"not here: {', '.join(libraries[:8])}"
+        return f" ({what}; a library is named in myenv.yml, a file of yours lies in the scoring directory)"
     missing = unset(error, directory)
     if missing == [VARIABLE]:
         return f" ({VARIABLE} is not set: set it to the model's folder)"
-    return f" ({' and '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not set)" if missing else ""
+    why = "; a device has no managed identity" if any(name.startswith(_IDENTITY) for name in missing) else ""
+    return f" ({' and '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not set{why})" if missing else ""

@@ -10,6 +10,7 @@ import command
 import pytest
 
 from module.trial.trial import Trial
+from scoring.errors import ScriptError
 from scoring.scripts.loading import load
 
 pytestmark = pytest.mark.usefixtures("process")
@@ -166,3 +167,27 @@ def test_a_bare_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> 
     said = command.run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
     assert b"model.onnx" in said.stderr
     assert b"score.py" not in said.stderr + said.stdout
+
+
+def test_a_script_that_asks_azure_who_it_is_reads_that_a_device_is_nobody(tmp_path: Path) -> None:
+    """A default of None is none."""
+    (tmp_path / "score.py").write_text(
+        "import os\ndef init(): return os.environ.get('MSI_ENDPOINT', None) + os.getenv('PLACE', 'here')\n"
+        "def run(data): return 1\n"
+    )
+    with pytest.raises(ScriptError, match=r"\(MSI_ENDPOINT is not set; a device has no managed identity\)"):
+        load(tmp_path).init()
+
+
+def test_every_library_that_a_script_lacks_is_named_at_once(tmp_path: Path) -> None:
+    """As it is called where it is installed; without what has a stand-in, and what the script may do without."""
+    (tmp_path / "score.py").write_text(
+        "import os\nfrom encrypted.inference.eiserver import EIServer\nfrom azure.keyvault.elsewhere import Client\n"
+        "from azureml.core.model import Model\nimport numpy, mine_alone\n"
+        "try:\n    import another\nexcept ImportError:\n    another = None\n"
+        "def init(): pass\ndef run(data): return 1\n"
+    )
+    with pytest.raises(
+        ScriptError, match=r"\(not here: encrypted-inference, mine_alone, azure-keyvault-elsewhere; a lib"
+    ):
+        load(tmp_path)
