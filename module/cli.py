@@ -24,6 +24,7 @@ from .parser import Parser, Version
 from .streams import finish, flush, stderr
 from .written import refusal
 
+_SIMULATE = "a local edgeHub: try a scoring script without Azure"
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
 
 
@@ -96,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     if workshop.is_here():
         from .simulator import add_arguments
 
-        add_arguments(_add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", ""))
+        add_arguments(workshop.add_with_extra(_add, commands, "simulate", _simulate, _SIMULATE, ""))
     for each in (replay, check, quarantine, workshop):
         each.register(commands, _add)
     if workshop.is_here():

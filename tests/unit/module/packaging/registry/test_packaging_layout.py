@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from module.errors import PackagingError
-from module.packaging.image.layers import Entry, file_entry, folders_of, pack
+from module.packaging.image.contents import Entry, file_entry, folders_of
+from module.packaging.image.layers import pack
 from module.packaging.registry.oci import Descriptor, Layout
 
 
@@ -89,7 +90,11 @@ def test_what_nothing_needs_is_deleted_after_a_month(layout: Layout) -> None:
     for blob in (layer, config, old, manifest):
         os.utime(layout.path(blob.digest), (month_ago, month_ago))
     layout.once("recent", str, lambda: "x", lambda _: [])
+    folders = [layout.filled(name, lambda folder: (folder.mkdir(), (folder / "file").touch())) for name in "ab"]
+    os.utime(folders[0], (month_ago, month_ago))
     layout.sweep()
+    assert [folder.exists() for folder in folders] == [False, True]
+    assert layout.filled("b", lambda folder: pytest.fail("filled twice")) == folders[1]
     assert [layout.path(blob.digest).exists() for blob in (layer, config, manifest, old)] == [True, True, True, False]
     assert layout.once("recent", str, lambda: "made anew", lambda _: []) == "x"
 
@@ -101,3 +106,14 @@ def test_an_index_of_several_writers_keeps_every_tag(layout: Layout) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: Layout(layout.folder).tag(f"a/b:{number}", blob), range(24)))
     assert all(layout.find(f"a/b:{number}") == Descriptor("m", blob.digest, 1) for number in range(24))
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b'"x"', b"[]"])
+def test_a_note_of_another_version_is_made_anew(tmp_path: Path, note: bytes) -> None:
+    """A layout outlives an upgrade: what its notes say then is not what is asked for."""
+    layout = Layout(tmp_path)
+    layout.once("key", int, lambda: 1, lambda _: [])
+    (written,) = (tmp_path / "notes").iterdir()
+    written.write_bytes(note)
+    assert layout.once("key", int, lambda: 2, lambda _: []) == 2
+    assert layout.once("key", int, lambda: 3, lambda _: []) == 2
