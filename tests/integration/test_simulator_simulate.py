@@ -16,7 +16,7 @@ import pytest
 from addresses import free_address
 from http_stub import Answer, serving
 
-from module.errors import SettingsError
+from module.errors import SettingsError, UnwritableError
 from module.simulator import Options, simulate
 from module.simulator.edge_hub.hub import EdgeHub
 
@@ -381,9 +381,19 @@ async def test_outputs_that_the_hub_drops_are_said(run: Simulate, capfd: pytest.
     assert "note        30 outputs were dropped by the hub" in capfd.readouterr().out
 
 
-async def test_a_full_disk_for_upstream_is_a_sentence(run: Simulate) -> None:
-    with pytest.raises(SettingsError, match="cannot write /dev/full: No space left"):
+async def test_a_full_disk_for_upstream_is_a_sentence(run: Simulate, capfd: pytest.CaptureFixture[str]) -> None:
+    """And no count, which would blame COMMAND for what was not sent."""
+    with pytest.raises(UnwritableError, match="cannot write /dev/full: No space left"):
         await run("echoes", upstream=Path("/dev/full"))
+    assert "wrong" not in capfd.readouterr().out
+
+
+async def test_a_reader_of_upstream_that_has_gone_ends_it(run: Simulate) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        await run("echoes", upstream=Path(f"/dev/fd/{writing}"))
+    os.close(writing)
 
 
 async def test_too_large_messages_are_refused_and_counted(run: Simulate) -> None:
