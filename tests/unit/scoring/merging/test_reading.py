@@ -21,7 +21,6 @@ import joblib
 from json import loads
 from pathlib import Path
 log = logging.getLogger(__name__)
-TIMES = np.array(["2020"], dtype="M8[s]")
 LIMIT, NAMES, KEPT, TABLE = 9, ["a", "b"], {}, {"a": [1, 2]}
 GROWS = collections.defaultdict(list)
 COUNT = itertools.count()
@@ -220,13 +219,8 @@ ACTS_OR_KEEPS = {
     "os.system('true').x: int": "calls os.system()",
     "match data:\n    case NAMES:\n        pass": "not understood (Match)",
     "try:\n    pass\nexcept* ValueError as e:\n    pass": "not understood (TryStar)",
-    "return str(np.datetime64(data))": "np.datetime64()",
     "return np.array(['now'], dtype=f'M8[s]')": "the text 'now'",
-    "return np.array(json.loads(data), dtype='datetime64[s]')": "the text 'datetime64[s]'",
-    "return np.array(json.loads(data), dtype=TIMES.dtype)": "TIMES, which holds times",
     "return pd.Series([datetime.datetime(2020, 1, 1)]) < ' Today'": "the text ' Today'",
-    "return pd.Timestamp(data)": "pd.Timestamp()",
-    "return pd.to_datetime(data)": "pd.to_datetime()",
     "import scipy.special\nscipy.special.seterr(all='raise')": "scipy.special.seterr()",
     "model.get_booster().update(1)": "changes model.get_booster()",
 }
@@ -238,6 +232,7 @@ HARMLESS += [
     "row = json.loads(data)\nrow.append(sorted(NAMES, key=lambda row: [row for row in row]))\nreturn row",
     "last = None\nfor value in json.loads(data):\n    if last:\n        del last\n    last = value\nreturn last",
     "import scipy.special\nimport math\nreturn scipy.special.expit(math.sqrt(scipy.special.logsumexp([1])))",
+    "return str(pd.to_datetime(json.loads(data)) - np.datetime64('2020', 's'))",
     "kept = [KEPT for KEPT in [[1]]]\nkept[0].append(1)\nreturn kept",
     "while_ = [(n, m) for n in [1] for m in [n] if (top := m)]\nreturn [top, while_]",
 ]
