@@ -177,8 +177,11 @@ def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
             near = meant(name, [each.name for each in directory.glob("*.py")])
             raise ScriptError(f"SCORING_SCRIPT is {name[:200]!r}, and there is no such file in {directory}{near}")
         if not (folder or has_model):
+            pickles = (each for form in ("*.pkl", "*.pickle", "*.joblib") for each in directory.glob(form))
+            found = next(pickles, None)
+            made = f" (scoring-module init NEW --from {found} writes a script)" if found else ""
             where = f"there is no {name}, no model.onnx and no MLmodel in {directory}"
-            raise ScriptError(f"{where}: put one there or set SCORING_DIR")
+            raise ScriptError(f"{where}: put one there or set SCORING_DIR{made}")
         built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"
         path = Path(__file__).with_name("onnx_script.py" if folder is None else "mlflow_script.py")
     os.chdir(directory)
