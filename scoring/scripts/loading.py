@@ -33,7 +33,7 @@ from .kinds.schema import Schema
 from .main_thread import current_loop, tolerate_signals
 from .mlflow_folder import find_mlflow
 from .results import ResultOptions
-from .traces import blame, own_traceback, unset
+from .traces import blame, missing_library, own_traceback, unset
 
 _serial = itertools.count(1)
 
@@ -203,7 +203,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        put_back(directory, stand_ins.say)
+        put_back(directory, stand_ins.say_put_back)
         spec.loader.exec_module(module)
         follow_our_log()
     except (Exception, SystemExit) as error:
@@ -231,6 +231,11 @@ def _init(init: Callable[[], object], directory: Path) -> None:
 
 
 def _hint(error: BaseException, directory: Path) -> str:
+    """Say what to do about an error that is no fault of the script's own lines; empty if nothing is known."""
+    if isinstance(error, ModuleNotFoundError) and (library := missing_library(error)):
+        return (
+            f" (pip install {library} here and add it to myenv.yml for the image; a file of yours goes beside score.py)"
+        )
     missing = unset(error, directory)
     if missing == [VARIABLE]:
         return f" ({VARIABLE} is not set: set it to the model's folder)"

@@ -6,13 +6,31 @@ the stack had, its causes no end. What is said of it here is bounded, and saying
 
 import ast
 import os
+import sys
 import traceback
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 """What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
+
+
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "category_encoders": "category-encoders",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "imblearn": "imbalanced-learn",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""What is imported → what is installed for it, where the names differ."""
+
+_SHARED = {"azure", "google"}
+"""What several distributions have a part of: the name alone does not say which one lacks."""
 
 
 def blame(error: BaseException, directory: Path) -> str:
@@ -69,6 +87,16 @@ def unset(error: BaseException, directory: Path) -> list[str]:
     files = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
     read = {name for file in files if _is_own(file, directory) for name in _read_without_default(Path(file))}
     return sorted(name for name in read - set(os.environ) if is_none or name == error.args[0])
+
+
+def missing_library(error: ModuleNotFoundError) -> str:
+    """Give what to install for a module that was not found; empty if a library is there, and lacks a part."""
+    try:
+        name = (error.name or "").partition(".")[0]
+        is_there = not name.isidentifier() or name in sys.modules or name in _SHARED or find_spec(name)
+        return "" if is_there else _DISTRIBUTIONS.get(name, name)
+    except Exception:  # a name of the user's making, or a finder's
+        return ""
 
 
 def _read_without_default(file: Path) -> Iterator[str]:

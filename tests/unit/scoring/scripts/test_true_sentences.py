@@ -10,6 +10,7 @@ import command
 import pytest
 
 from module.trial.trial import Trial
+from scoring.errors import ScriptError
 from scoring.scripts.loading import load
 
 pytestmark = pytest.mark.usefixtures("process")
@@ -166,3 +167,23 @@ def test_a_bare_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> 
     said = command.run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
     assert b"model.onnx" in said.stderr
     assert b"score.py" not in said.stderr + said.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("import nosuchpkg.part", "pip install nosuchpkg here and add it to myenv.yml"),
+        ("def init():\n    import nosuchpkg", "pip install nosuchpkg here"),
+        ("raise ModuleNotFoundError('no', name='cv2')", "pip install opencv-python-headless here"),
+        ("import json.nosuchpart", ""),
+        ("import azure.nosuchpart", ""),
+        ("raise ModuleNotFoundError('no', name=5)", ""),
+        ("raise ModuleNotFoundError('no')", ""),
+    ],
+)
+def test_a_library_that_is_not_there_comes_with_the_remedy(tmp_path: Path, code: str, hint: str) -> None:
+    """Which is installed under its own name; nothing is said where the library is there and lacks a part."""
+    (tmp_path / "score.py").write_text(f"def init(): pass\ndef run(d): return d\n{code}\n")
+    with pytest.raises(ScriptError) as raised:
+        load(tmp_path).init()
+    assert (hint in str(raised.value)) if hint else ("pip install" not in str(raised.value))
