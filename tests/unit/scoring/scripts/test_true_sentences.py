@@ -121,13 +121,18 @@ NEEDED = "to be tried on live messages: 3 different samples of one shape, with 2
         (['{"data": [[1, 2]]}'] * 3, "3 given: 1 different of one shape, 1 different results"),
         (['{"data": [[1, 2]]}', '{"data": [[2, 1]]}', '{"data": [[3, 0]]}'], "3 given: 3 different of one shape, 1 "),
         (['{"data": [[1, 2]]}', '{"data": [[2, 2]]}'], "2 given: 2 different of one shape, 2 different results"),
-        (['{"data": []}'] * 3, "3 given: none has rows that could be merged"),
     ],
 )
 def test_what_a_trial_of_merging_lacks_is_counted(tell: Try, bodies: list[str], there: str) -> None:
     """What is needed, and what was given of it."""
     said = tell(SUM, *bodies)
     assert said.why.startswith(f"{NEEDED} ({there}")
+
+
+def test_samples_without_rows_are_not_asked_for_more_of_them(tell: Try) -> None:
+    """More of the same would not do either."""
+    said = "of 3 given none holds rows that could be merged, an array of arrays or of objects: live messages that do"
+    assert tell(SUM, *['{"data": []}'] * 3).why.startswith(said)
 
 
 def test_samples_of_several_shapes_are_sorted(tell: Try) -> None:
