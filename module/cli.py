@@ -49,6 +49,9 @@ def main() -> None:
     with suppress(Exception):  # whoever read has gone, or the script has closed them
         sys.stdout.flush()
         sys.stderr.flush()
+    if processes := sys.modules.get("multiprocessing"):  # the script's, which end with it as at Python's own end
+        for process in processes.active_children():
+            process.terminate()
     # Threads of the SDK and a run() that never returns must not keep the process from ending.
     os._exit(code)
 

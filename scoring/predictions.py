@@ -43,8 +43,8 @@ class Context(msgspec.Struct, frozen=True):
     content_type: str = ""
 
     def headers(self) -> dict[str, str]:
-        """Give what ``request_headers`` holds: the content type and the application properties."""
-        return {"Content-Type": self.content_type or "application/json", **self.properties}
+        """Give what ``request_headers`` holds: the content type, if the sender named one, and the properties."""
+        return {**({"Content-Type": self.content_type} if self.content_type else {}), **self.properties}
 
 
 class Request(msgspec.Struct):

@@ -164,6 +164,7 @@ def _try(
     import asyncio
 
     from .. import logs
+    from ..forks import keep_from_forks
     from ..process.event_loop import new_loop
     from ..trial.trying import try_out
 
@@ -171,7 +172,7 @@ def _try(
     faulthandler.enable(os.dup(2))  # the trial's own standard error is quiet at times
     os.setsid()  # whatever the script starts ends with it; a terminal's interrupt is for whoever waits
     _die_with_parent()
-    os.register_at_fork(after_in_child=to.close)  # what the script forks would keep it open beyond our end, or write
+    keep_from_forks(to)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logs.configure("warning", "text", sys.stderr)
     # What the pipeline says of single messages is in the trial.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import JournalError, JournalLockedError
+from ..forks import keep_from_forks
 
 _PATIENCE = 2.0
 """Seconds that another process is waited for: one that was killed a moment ago may still be dying."""
@@ -68,6 +69,7 @@ def lock(directory: Path) -> IO[bytes]:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         tighten(directory)
         file = (directory / "lock").open("ab")
+        keep_from_forks(file)
     except OSError as error:
         raise JournalError(
             f"the journal directory {directory} cannot be written: {error.strerror} (SCORING_JOURNAL_DIR)"

@@ -3,12 +3,14 @@
 import asyncio
 import html
 import logging
+import socket
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
 
 from ..errors import SettingsError
+from ..forks import keep_from_forks
 from .metrics import CONTENT_TYPE, Metrics
 from .status import Status
 
@@ -44,11 +46,12 @@ class Health:
         Raises:
             SettingsError: the port is taken.
         """
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: _Connection(self), "0.0.0.0", port)  # noqa: S104
+            listening = socket.create_server(("0.0.0.0", port))  # noqa: S104
         except OSError as error:
             raise SettingsError(f"port {port} is taken: set SCORING_HTTP_PORT to a free one ({error})") from error
+        keep_from_forks(listening)
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=listening)
 
     async def stop(self) -> None:
         """Stop listening."""

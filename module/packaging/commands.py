@@ -43,9 +43,8 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     """Add the sub-commands with the command line's own ``add(commands, name, command, summary, epilog)``."""
     init = add(commands, "init", _init, "begin a scoring folder, around a model or with a script to fill in", _INIT)
     init.add_argument("directory", type=Path, metavar="DIR", help="made if it is not there; nothing is written over")
-    init.add_argument(
-        "--from", type=Path, dest="model", metavar="MODEL", help="a .onnx, .pkl, .pickle, .joblib or MLmodel"
-    )
+    kinds = "a .onnx, .pkl, .pickle, .joblib or MLmodel"
+    init.add_argument("--from", type=Path, dest="model", metavar="MODEL", help=kinds)
     _models_arguments(add(commands, "models", _models, "a registry of models", _MODELS))
     _build_arguments(add(commands, "build", _build, "build an image without a container engine", _BUILD))
     push = add(commands, "push", _push, "push an image to its registry", _PUSH)

@@ -192,8 +192,8 @@ def _message(path: Path, number: int, line: bytes) -> InputMessage:
         if unknown := sorted(parsed.system.keys() - names):
             known = meant(unknown[0], names) or f", it may have {', '.join(names)}"
             raise msgspec.ValidationError(f"system has the unknown name {unknown[0]}{known}")
-        if system := next((name for name in parsed.properties if name.startswith("$.")), ""):
-            raise msgspec.ValidationError(f"properties has {system}, a name that is the hub's: see system")
+        if hubs := next((name for name in parsed.properties if name.startswith("$.")), ""):
+            raise msgspec.ValidationError(f"properties has {hubs}, a name that is the hub's: see system")
         kind = parsed.system.get("content_type", "")
         if kind and body.startswith(b'"') and read_content_type(kind).form is not FORMS["json"]:
             body = msgspec.json.decode(body, type=str).encode()

@@ -31,6 +31,9 @@ _DATE = re.compile(rb'"\d{4}-\d\d-\d\dT')
 _WIDEST = 8
 """Bytes of a number that JSON's readers take."""
 
+_OF_A_LIBRARY = 2
+"""What NumPy says of a dtype that another library has added, such as ml_dtypes' float8_e5m2."""
+
 _MOST_DIGITS = 4300
 """Digits of a whole number at most: Python's own bound, since writing them out takes time quadratic in it."""
 
@@ -38,6 +41,8 @@ _FLOATS = frozenset((float, np.float16, np.float32, np.float64))
 _WHOLE = frozenset((np.bool_, *(np.dtype(code).type for code in "bhilqBHILQ")))
 _LEAVES = _FLOATS | _WHOLE | {type(None), bool, datetime.datetime, datetime.date, uuid.UUID}
 """What orjson writes by itself and right."""
+
+_HOLDERS, _TEXTS, _NUMBERS = frozenset((dict, list, tuple)), frozenset((str,)), frozenset((int,))
 
 
 class HoldsPredictionError(RunError):
@@ -61,6 +66,8 @@ def encode(value: object, *, reject_nan: bool = False) -> bytes:
     except TypeError as error:
         if isinstance(error.__cause__, HoldsPredictionError):
             raise error.__cause__ from None
+        if (numbered := _numbered(value)) and not (reject_nan and b"null" in numbered):
+            return numbered
     try:
         return _dumped(_unfolded(value, _LEAVES - _FLOATS if reject_nan else _LEAVES))
     except (TypeError, ValueError) as error:
@@ -102,6 +109,31 @@ def _known(value: Any) -> object:
 
 def _dumped(value: object) -> bytes:
     return orjson.dumps(value, option=_OPTIONS, default=_known)
+
+
+def _numbered(value: object) -> bytes:
+    """Give a value whose keys may be whole numbers; empty if it has to be unfolded, as where keys may be one text."""
+    try:
+        body = orjson.dumps(value, option=_OPTIONS | orjson.OPT_NON_STR_KEYS, default=_known_apart)
+        return body if _are_apart(value) and not (b"T" in body and _DATE.search(body)) else b""
+    except TypeError:
+        return b""
+
+
+def _known_apart(value: Any) -> object:
+    if _are_apart(form := _known(value)):
+        return form
+    raise TypeError
+
+
+def _are_apart(value: Any) -> bool:
+    """Say whether the keys of each object are all texts or all whole numbers: no two are the same text then."""
+    if (kind := type(value)) not in _HOLDERS:
+        return True
+    if kind is dict and not (_TEXTS.issuperset(kinds := set(map(type, value))) or _NUMBERS.issuperset(kinds)):
+        return False
+    inside = value.values() if kind is dict else value
+    return _HOLDERS.isdisjoint(map(type, inside)) or all(map(_are_apart, inside))
 
 
 def _unfolded(value: Any, leaves: frozenset[type], depth: int = 0) -> Any:
@@ -181,9 +213,10 @@ def _array(value: Any) -> object:
     """Give an array as the JSON that it is, or as what its entries are."""
     kind = value.dtype.kind
     if value.dtype.names:
-        return [dict(zip(value.dtype.names, row, strict=True)) for row in value.reshape(-1)]
+        row = value if value.ndim or isinstance(value, np.ma.core.mvoid) else value[()]
+        return list(row) if row.ndim else _record(row)
     is_masked = isinstance(value, np.ma.MaskedArray)
-    if kind not in "biufMm" or (is_masked and not value.ndim):
+    if kind not in "biufMm" or value.dtype.isbuiltin == _OF_A_LIBRARY or (is_masked and not value.ndim):
         return value.tolist()
     if not value.ndim:
         return value[()]
@@ -191,6 +224,10 @@ def _array(value: Any) -> object:
         return list(value) if is_masked or kind == "m" else _dates(value)
     dtype = value.dtype.newbyteorder("=") if value.dtype.itemsize <= _WIDEST else np.float64
     return _fragment(np.ascontiguousarray(value, dtype))
+
+
+def _record(row: Any) -> dict[str, object]:
+    return dict(zip(row.dtype.names, row, strict=True))
 
 
 def _fragment(numbers: Any) -> orjson.Fragment:
@@ -231,6 +268,7 @@ _FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (np.longdouble, float),
     (np.integer | np.floating | np.bool_, _fragment),
     (np.ndarray, _array),
+    (np.void, lambda value: _record(value) if value.dtype.names else value.tolist()),
     (uuid.UUID | PurePath | BaseException, str),
     (Mapping, lambda value: dict(value.items())),
     (list | tuple, list),

@@ -12,7 +12,7 @@ __all__ = ["AMLResponse"]
 class AMLResponse(Response):
     """A body with a status and a content type; 400 and more says that the request failed."""
 
-    default_mimetype = None  # a body says by itself what it is
+    default_mimetype = "text/html"  # Flask's, whose class the real one is
 
     def __init__(
         self,

@@ -59,8 +59,10 @@ class OfflineRun:
         raise NotOfflineError(f"azureml.core.Run.{name} asks Azure Machine Learning's service: {instead}")
 
 
-_TELLING = ("log", "tag", "set_tags", "add_", "upload_", "flush", "start", "complete", "fail", "cancel", "wait_for_")
-_TELLING += ("debug", "info", "warn", "error", "exception", "critical", "set_level", "setLevel")
+_TELLING = (
+    *("log", "tag", "set_tags", "add_", "upload_", "flush", "start", "complete", "fail", "cancel", "wait_for_"),
+    *("debug", "info", "warn", "error", "exception", "critical", "set_level", "setLevel"),
+)
 """How the methods of a run, and of Workbench's logger, begin that give nothing in the real library either."""
 
 

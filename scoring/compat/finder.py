@@ -6,6 +6,7 @@ Asked last: what is installed always wins. The importer decides: libraries that 
 import importlib
 import logging
 import sys
+from importlib import metadata
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -54,7 +55,11 @@ STAND_INS: dict[str, tuple[str, str]] = {
 """What is asked for → the file beside this one that stands for it, and what it does."""
 
 _RENAMED = {"sklearn.externals.joblib": "joblib", "sklearn.externals.six": "six"}
-"""Libraries that were once inside another one."""
+_RENAMED |= {"sklearn.cross_validation": "sklearn.model_selection", "sklearn.grid_search": "sklearn.model_selection"}
+"""Libraries that were once inside another one, or had another name."""
+
+_PICKLED = {"sklearn": "scikit-learn", "pandas": "pandas"}
+"""Libraries whose old modules stand in pickles: by import name, the library."""
 
 _REFUSED = {
     "pyspark": "Spark does not run on an edge device: use pandas",
@@ -99,10 +104,16 @@ class StandIns(Loader):
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Give a stand-in for a module that nobody else has found; part of the protocol of ``sys.meta_path``."""
-        is_azures = name.partition(".")[0] == "azureml"
-        is_ours = is_azures or name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
-        if not is_ours or not self._is_asked_by_the_user():
+        library = _PICKLED.get(name.partition(".")[0]) if "." in name and _renamed(name) == name else None
+        if not (library or stands_in_for(name)) or not self._is_asked_by_the_user():
             return None
+        if library:
+            sentence = (
+                f"{library} {metadata.version(library)} has no {name}: what an older one has pickled has to be made"
+            )
+            raise ModuleNotFoundError(
+                f"{sentence} anew with this one, or exported to ONNX where it was made", name=name
+            )
         if name in _REFUSED:
             raise ImportError(_REFUSED[name])
         if name in STAND_INS:
@@ -133,6 +144,13 @@ class StandIns(Loader):
                 return file.is_relative_to(self._directory) and "site-packages" not in file.parts
             frame = frame.f_back
         return False
+
+
+def stands_in_for(name: str) -> bool:
+    """Say whether a module that is not installed has a stand-in, or a sentence of its own."""
+    top = name.partition(".")[0]
+    is_known = name in STAND_INS or name in _REFUSED or _is_package(name) or _renamed(name) != name
+    return is_known or top == "azureml" or top in _REFUSED
 
 
 def _is_package(name: str) -> bool:

@@ -2,8 +2,12 @@
 
 from typing import Any, NoReturn
 
-_LONG = {"automl", "contrib", "explain", "pipeline", "train", "training"}
-"""Parts of azureml whose packages have a third word: azureml.training.tabular is azureml-training-tabular."""
+_LONG = {"ai", "automl", "contrib", "data", "explain", "keyvault", "mgmt", "pipeline", "storage", "train", "training"}
+"""Parts of azure and azureml whose libraries have a third word: azureml.training.tabular, azureml-training-tabular."""
+
+_LIBRARIES = {"PIL": "pillow", "bs4": "beautifulsoup4", "cv2": "opencv-python-headless", "dateutil": "python-dateutil"}
+_LIBRARIES |= {"dotenv": "python-dotenv", "encrypted": "encrypted-inference", "skimage": "scikit-image"}
+_LIBRARIES |= {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 class RetiredError(RuntimeError):
@@ -21,11 +25,9 @@ class Retired(type):
     def refuse(cls, attribute: str = "") -> NoReturn:
         """Raise a RetiredError that says what is missing: the service, or a library."""
         stands_for = next(each for each in cls.__mro__ if each.__module__.startswith("azureml"))
-        package, part, *more = stands_for.__module__.split(".")
         name = f"{stands_for.__module__}.{stands_for.__qualname__}{attribute}"
-        if part in ("core", "exceptions"):
+        if (library := library_of(stands_for.__module__)) in ("azureml-core", "azureml-exceptions"):
             raise RetiredError(f"{name} needs Azure Machine Learning's service: score.py must do without it")
-        library = "-".join([package, part, *(more[:1] if part in _LONG else [])])
         raise RetiredError(f"{name} is in the library {library}, which is not installed: add it, or do without it")
 
 
@@ -39,6 +41,14 @@ class NotHere(metaclass=Retired):
     def __setstate__(self, state: object) -> None:
         """Refuse with a RetiredError: old pickles make an object without asking its class."""
         type(self).refuse()
+
+
+def library_of(module: str) -> str:
+    """Give the name under which the library is installed that has a module."""
+    first, *parts = module.split(".")
+    if first not in ("azure", "azureml") or not parts:
+        return _LIBRARIES.get(first, first)
+    return "-".join([first, *parts[: 1 + (parts[0] in _LONG) + (parts[1:2] == ["dnn"])]])
 
 
 def retired(module: str, name: str) -> type:

@@ -124,8 +124,8 @@ class Merging:
         for rows in filter(None, map(mergeable, requests)):
             by_shape.setdefault(rows.shape, []).append(rows)
         if requests and not by_shape:
-            rows = "rows that could be merged, an array of arrays or of objects"
-            return False, f"of {len(requests)} given none holds {rows}: live messages that do are tried"
+            none = f"of {len(requests)} given none holds rows that could be merged, an array of arrays or of objects"
+            return False, f"{none}: live messages that do are tried"
         group, began = max(by_shape.values(), key=len, default=[]), time.perf_counter()
         for request in group:
             if (alone := self._scoring.alone(request)) is not None:

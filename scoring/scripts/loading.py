@@ -33,9 +33,11 @@ from .kinds.schema import Schema
 from .main_thread import current_loop, tolerate_signals
 from .mlflow_folder import find_mlflow
 from .results import ResultOptions
-from .traces import blame, missing_library, own_traceback, unset
+from .traces import blame, not_here, own_traceback, unset
 
 _serial = itertools.count(1)
+_IDENTITY = ("MSI_", "IDENTITY_")
+"""How the variables begin in which Azure says where its managed identities are to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +233,12 @@ def _init(init: Callable[[], object], directory: Path) -> None:
 
 
 def _hint(error: BaseException, directory: Path) -> str:
-    """Say what to do about an error that is no fault of the script's own lines; empty if nothing is known."""
-    if isinstance(error, ModuleNotFoundError) and (library := missing_library(error)):
-        return (
-            f" (pip install {library} here and add it to myenv.yml for the image; a file of yours goes beside score.py)"
-        )
+    if libraries := not_here(error, directory):
+        what = f"not here: {', '.join(libraries[:8])}"
+        library = "a library is installed here by pip and named in myenv.yml"
+        return f" ({what}; {library}, a file of yours lies in the scoring directory)"
     missing = unset(error, directory)
     if missing == [VARIABLE]:
         return f" ({VARIABLE} is not set: set it to the model's folder)"
-    return f" ({' and '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not set)" if missing else ""
+    why = "; a device has no managed identity" if any(name.startswith(_IDENTITY) for name in missing) else ""
+    return f" ({' and '.join(missing[:5])} {'is' if len(missing) == 1 else 'are'} not set{why})" if missing else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from typing import Any
@@ -34,6 +35,8 @@ def tolerate_signals() -> None:
         _replace("signal", lambda number, handler: signal.getsignal(number))
         for name in {"alarm", "setitimer"} & vars(signal).keys():  # no Windows has them
             _replace(name, lambda *given: 0 if len(given) == 1 else (0.0, 0.0))
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: vars(_here).clear())  # a process of the script's has its own
 
 
 def _replace(name: str, instead: Any) -> None:

@@ -13,6 +13,9 @@ from ..predictions import Leaving
 
 _PLAIN = (str, bytes, dict, list, tuple, int, float, bool, type(None))
 _TEXTS = ("text/", "application/json", "application/xml")
+_NOBODYS = "text/html; charset=utf-8"
+"""What a response of Flask's says where nobody named a type."""
+
 _FAILED = 400
 _SERVERS_FAULT = 500
 
@@ -22,8 +25,8 @@ _log = logging.getLogger(__name__)
 def response_of(value: Any) -> Leaving | None:
     """Give what leaves of any response that has ``get_data()``, ``status_code`` and ``headers``; then it is closed.
 
-    Its content type is what the script said, without that JSON, text or bytes, as the body is. None if the value is no
-    response.
+    Its content type is what the script said, without that JSON, HTML, text or bytes, as the body is. None if the value
+    is no response.
     """
     if not _is_response(value):
         return None
@@ -34,9 +37,7 @@ def response_of(value: Any) -> Leaving | None:
         _close(value)
     headers = {str(name).lower(): str(text) for name, text in value.headers.items()}
     content_type = _on_the_topic(headers.get("content-type", ""))
-    # The real one, which is Flask's, says HTML where nobody named a type; ours says nothing then.
-    nobodys = "" if getattr(value, "default_mimetype", "") is None else "text/html; charset=utf-8"
-    if content_type in ("", "None", nobodys):
+    if content_type in ("", "None", _NOBODYS):
         content_type = _look(body)
     charset = read_content_type(content_type).parameters.get("charset", "")
     encoding = charset or ("utf-8" if content_type.startswith(_TEXTS) else "")
@@ -77,6 +78,5 @@ def _look(body: bytes) -> str:
         orjson.loads(body)
         return "application/json"
     with suppress(UnicodeDecodeError):
-        body.decode()
-        return "text/plain; charset=utf-8"
+        return _NOBODYS if body.decode().lstrip().startswith("<") else "text/plain; charset=utf-8"
     return "application/octet-stream"

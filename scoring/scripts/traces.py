@@ -6,31 +6,18 @@ the stack had, its causes no end. What is said of it here is bounded, and saying
 
 import ast
 import os
-import sys
 import traceback
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..compat.finder import stands_in_for
+from ..compat.old_libraries import instead
+from ..compat.retired import library_of
+
 _MAX_TEXT, _MAX_FRAMES, _MAX_CHAIN = 500, 24, 4
 """What is repeated of an exception at most: characters of its text, frames (the innermost), causes (the nearest)."""
-
-
-_DISTRIBUTIONS = {
-    "PIL": "pillow",
-    "category_encoders": "category-encoders",
-    "cv2": "opencv-python-headless",
-    "dateutil": "python-dateutil",
-    "imblearn": "imbalanced-learn",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
-"""What is imported → what is installed for it, where the names differ."""
-
-_SHARED = {"azure", "google"}
-"""What several distributions have a part of: the name alone does not say which one lacks."""
 
 
 def blame(error: BaseException, directory: Path) -> str:
@@ -41,6 +28,8 @@ def blame(error: BaseException, directory: Path) -> str:
             return f"{Path(error.filename).name} line {error.lineno}: {kind}: {_cut(error.msg)}"
         text = _text(error).splitlines()
         sentence = f"{kind}: {text[0]}" if text else kind
+        if advice := instead(error):
+            sentence += f" ({advice})"
         is_own = cache(lambda filename: _is_own(filename, directory))
         filename, number = "", 0
         for frame, line in traceback.walk_tb(error.__traceback__):
@@ -89,14 +78,34 @@ def unset(error: BaseException, directory: Path) -> list[str]:
     return sorted(name for name in read - set(os.environ) if is_none or name == error.args[0])
 
 
-def missing_library(error: ModuleNotFoundError) -> str:
-    """Give what to install for a module that was not found; empty if a library is there, and lacks a part."""
+def not_here(error: BaseException, directory: Path) -> list[str]:
+    """Give what is not installed, by the names of the libraries: what was asked for, and what the same file imports."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if not isinstance(name, str) or not name or _is_here(name):
+        return []
+    own = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    imported = [each for file in own[-1:] if _is_own(file, directory) for each in _imported(Path(file))]
+    asked = next((each for each in imported if each.startswith(f"{name}.")), name)
+    return list(dict.fromkeys(library_of(each) for each in (asked, *imported) if not _is_here(each)))
+
+
+def _imported(file: Path) -> list[str]:
+    """Give the modules that a file cannot do without: imported at its top, and no stand-in of ours."""
     try:
-        name = (error.name or "").partition(".")[0]
-        is_there = not name.isidentifier() or name in sys.modules or name in _SHARED or find_spec(name)
-        return "" if is_there else _DISTRIBUTIONS.get(name, name)
-    except Exception:  # a name of the user's making, or a finder's
-        return ""
+        nodes = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return []
+    names = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+    return [name for name in names if name and not stands_in_for(name)]
+
+
+def _is_here(name: str) -> bool:
+    """Say whether a library is installed; of Azure's, which share their first word, the one that is meant."""
+    try:
+        return find_spec(name if name.startswith("azure.") else name.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _read_without_default(file: Path) -> Iterator[str]:
@@ -106,13 +115,17 @@ def _read_without_default(file: Path) -> Iterator[str]:
         return
     for node in nodes:
         name: object = None
-        if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) == 1:
+        if isinstance(node, ast.Call) and node.args and not node.keywords:
             asks = ast.unparse(node.func).removeprefix("os.") in ("getenv", "environ.get")
-            name = node.args[0] if asks and node.args else None
+            name = node.args[0] if asks and all(_is_none(each) for each in node.args[1:]) else None
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value).removeprefix("os.") == "environ":
             name = node.slice
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             yield name.value
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _text(error: BaseException) -> str:

@@ -52,12 +52,15 @@ class Traffic:
             await asyncio.sleep(0)
 
     async def drain(self, count: int) -> None:
-        """Answer so many, one after the other, some of them as errors."""
-        for _ in range(min(count, self.sent - self.seen)):
-            (taken,) = await self.journal.take(1)
-            assert taken.message == message(self.seen), "altered, lost, or out of order"
-            self.seen += 1
-            await self.journal.done([taken.seq], {taken.seq: "bad"} if self.seen % 7 == 0 else None)
+        """Answer so many, in batches of a few, some of them as errors."""
+        up_to = min(self.seen + count, self.sent)
+        while self.seen < up_to:
+            batch = await self.journal.take(min(up_to - self.seen, random.randint(1, 8)))
+            for taken in batch:
+                assert taken.message == message(self.seen), "altered, lost, or out of order"
+                self.seen += 1
+            bad = {each.seq: "bad" for each in batch if each.seq % 7 == 0}
+            await self.journal.done([each.seq for each in batch], bad)
 
     async def all_through(self, up_to: int = COUNT) -> None:
         """Send and answer until nothing is left; a standstill of ten seconds is none that ends."""

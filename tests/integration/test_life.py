@@ -44,15 +44,36 @@ async def _says(module: Module, text: str, limit: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
+# What the script forks
+
+
+async def test_what_a_script_forks_is_a_process_of_its_own(hub: EdgeHub, answers: Answers, tmp_path: Path) -> None:
+    """SIGTERM ends it and not the module; one that outlives a killed module holds neither its port nor its journal."""
+    async with Module(hub.environment, tmp_path, "forks", SCORING_RUN_TIMEOUT_S=20) as module:
+        await send(hub, range(20))
+        await answers.count(20)
+        await module.kill()
+        await module.start()
+        await send(hub, range(20, 40))
+        await answers.count(40)
+        assert answers.firsts() == list(range(40))
+        assert await module.stop() == 0
+        first, second = (int(pid) for pid in re.findall(r"worker (\d+)", module.log))
+        assert "stopped within" not in module.log
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while os.path.exists(f"/proc/{second}/stat"):  # noqa: ASYNC110, ASYNC240
+            await asyncio.sleep(0.02)
+
+
 # Hangs
 
 
-@pytest.mark.parametrize("hold", ["regex", "sleep"])
 async def test_a_run_that_holds_the_interpreter_ends_the_process_and_is_found(
-    hub: EdgeHub, answers: Answers, tmp_path: Path, hold: str
+    hub: EdgeHub, answers: Answers, tmp_path: Path
 ) -> None:
     """Exit code 1 within the time-out and a little, with a stack; after two such deaths that message is condemned."""
-    async with Module(hub.environment, tmp_path, "holds", SCORING_RUN_TIMEOUT_S=2, TEST_HOLD=hold) as module:
+    async with Module(hub.environment, tmp_path, "holds", SCORING_RUN_TIMEOUT_S=2) as module:
         reviving = asyncio.create_task(module.revive())
         sending = asyncio.create_task(send(hub, range(60)))
         await answers.count(60, 60)
@@ -109,9 +130,11 @@ def _handles(process: int, number: signal.Signals) -> bool:
     return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
 
 
-async def test_an_init_that_holds_the_interpreter_ends_the_process(hub: EdgeHub, tmp_path: Path) -> None:
-    """Exit code 3, as every init() that hangs, with its stack in the log."""
-    async with Module(hub.environment, tmp_path, "holds", SCORING_INIT_TIMEOUT_S=2, TEST_HOLD_IN="init") as module:
+@pytest.mark.parametrize("hold", ["regex", "sleep"])
+async def test_an_init_that_holds_the_interpreter_ends_the_process(hub: EdgeHub, tmp_path: Path, hold: str) -> None:
+    """Exit code 3, as every init() that hangs, with its stack in the log, whether it turns or waits."""
+    more = {"SCORING_INIT_TIMEOUT_S": 2, "TEST_HOLD": hold, "TEST_HOLD_IN": "init"}
+    async with Module(hub.environment, tmp_path, "holds", **more) as module:
         began = time.monotonic()
         assert await module.ended(30) == 3
         assert time.monotonic() - began < 20

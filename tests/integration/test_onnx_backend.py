@@ -5,7 +5,7 @@ body, JSON where JSON has the values, else MessagePack; it is decoded and scored
 encoded and decoded the same way.
 """
 
-import math
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -164,12 +164,12 @@ def _body(lists: object, value: object = None) -> Body:
     return Body(msgspec.msgpack.encode(value, enc_hook=lambda array: array.tolist()), "application/msgpack")
 
 
-def _json_has(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_json_has, value.values()))
-    if isinstance(value, list):
-        return all(map(_json_has, value))
-    return not isinstance(value, bytes) and (not isinstance(value, float) or math.isfinite(value))
+def _json_has(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):  # bytes; a number that is none, or has no end
+        return False
+    return True
 
 
 def _same(back: Any, out: Any) -> bool:

@@ -66,21 +66,25 @@ class Libraries:
             id(found): (f"{module}.{name}", found)
             for module, names in FUNCTIONS.items()
             for name, found in _listed(module, names)
-            if self.is_librarys(found)
         }
 
     def name(self, value: object) -> str:
         """Give the name of a library's function or class that is known to be harmless; empty for all others."""
-        if id(value) in self._names:
-            return self._names[id(value)][0]
+        if listed := self._listed_name(value):
+            return listed
         owner = inspect.getattr_static(value, "__objclass__", None) if type(value) is type(str.upper) else None
         if isinstance(value, BuiltinFunctionType | MethodType):
             owner = value.__self__
         name = getattr(value, "__name__", "") if isinstance(owner, type) else ""
-        path = f"{self._names[id(owner)][0]}.{name}" if name and id(owner) in self._names else ""
+        path = f"{listed}.{name}" if name and (listed := self._listed_name(owner)) else ""
         module, _, rest = path.partition(".")
         is_known = rest in FUNCTIONS.get(module, ()) or (module == "builtins" and name in READING)
         return path if is_known and self.is_librarys(value) else ""
+
+    def _listed_name(self, value: object) -> str:
+        """Give the name by which something is listed, if it is the library's own; hundreds are never asked for."""
+        path, _ = self._names.get(id(value), ("", None))
+        return path if path and self.is_librarys(value) else ""
 
     def is_own(self, file: Path) -> bool:
         """Say whether a file is the script's, even one that has the name of a library."""
@@ -245,10 +249,11 @@ def _leaves(value: object) -> Iterator[object]:
 
 def _listed(module: str, names: set[str]) -> Iterator[tuple[str, object]]:
     """Give what a module has of these names, without running anything."""
-    home = sys.modules.get(module)
-    for name in vars(home) if "*" in names and home else names:
-        found: object = home
-        for part in name.split("."):
+    home: dict[str, object] = getattr(sys.modules.get(module), "__dict__", {})
+    for name in home if "*" in names else names:
+        first, *parts = name.split(".")
+        found = home.get(first)
+        for part in parts:
             found = inspect.getattr_static(found, part, None)
         if callable(found) and not name.startswith("_"):
             yield name, found

@@ -1,4 +1,4 @@
-"""Holds the interpreter and never lets go: a regular expression without end, or native code that waits."""
+"""Holds the interpreter and never lets go: native code that waits, or a regular expression without end."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ WHERE = os.environ.get("TEST_HOLD_IN", "run")
 def hold():
     if os.environ.get("TEST_HOLD") == "nap":  # without the lock
         time.sleep(100)
-    if os.environ.get("TEST_HOLD", "regex") == "regex":
+    if os.environ.get("TEST_HOLD") == "regex":
         re.match(r"(a+)+$", "a" * 40 + "b")
     ctypes.PyDLL(None).sleep(100)
 

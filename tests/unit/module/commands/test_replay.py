@@ -135,3 +135,11 @@ def test_a_closed_end_is_said(folder: Path, shell: str, said: str) -> None:
     command = f"exec {sys.executable} -P -m module.cli replay --scoring-dir . {shell}"
     ended = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr.decode().splitlines()) == (2, [f"scoring-module: {said}"])
+
+
+def test_what_a_script_forks_ends_by_itself_and_with_replay(tmp_path: Path) -> None:
+    """Its end by SIGTERM is not replay's, and nothing holds on to what replay wrote to."""
+    (tmp_path / "in.jsonl").write_text('{"n": 1}\n' * 40)
+    scripts = Path(__file__).parents[3] / "integration" / "delivery_scripts"
+    ended = run("replay", "--scoring-dir", scripts / "forks", "in.jsonl", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout.count(b'"body":{"n":1}')) == (0, 40)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from unittest.mock import MagicMock
 
+import ml_dtypes
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +69,12 @@ VALUES: list[tuple[Any, bytes]] = [
     (np.ma.array([NS, "2020"], "M8[ns]", mask=[False, True]), b'["%b",null]' % NS.encode()),
     (np.ma.masked, b"null"),
     (np.array([(1, 0.5)], [("a", "i4"), ("b", "f8")]), b'[{"a":1,"b":0.5}]'),
+    (np.array([[(1, 0.5)]], [("a", "i4"), ("b", "f8")]), b'[[{"a":1,"b":0.5}]]'),
+    (np.array([((1, 2), 0.5)], [("a", [("x", "i4"), ("y", "i4")]), ("b", "f8")])[0], b'{"a":{"x":1,"y":2},"b":0.5}'),
+    (np.array((NS, 1), [("a", "M8[ns]"), ("b", "i4")]), b'{"a":"%b","b":1}' % NS.encode()),
+    (np.ma.array([(1, 0.5)], [("a", "i4"), ("b", "f8")], mask=[(True, False)])[0], b'{"a":null,"b":0.5}'),
+    (np.array([[1.5, 2.0]], ml_dtypes.float8_e5m2), b"[[1.5,2.0]]"),
+    (np.array([1.5, 2.0], ml_dtypes.bfloat16), b"[1.5,2.0]"),
     (np.zeros((2, 0)), b"[[],[]]"),
     ([1e16, 1e-7, 5e-324, 1e22], b"[1e+16,1e-7,5e-324,1e+22]"),
     (2**70, b"%d" % 2**70),
@@ -81,6 +88,8 @@ VALUES: list[tuple[Any, bytes]] = [
     ({"\ud800": [2**70]}, b'{"\\ud800":[%d]}' % 2**70),
     ({1: "a", 2.5: "b", None: "c", False: "d", np.int64(7): "e", Text("t"): "f", b"g": "h"},
      b'{"1":"a","2.5":"b","null":"c","false":"d","7":"e","t":"f","g":"h"}'),
+    ({0: 0.5, 1: {2: [{3: Holder({4: b"x"})}]}}, b'{"0":0.5,"1":{"2":[{"3":{"x":{"4":"x"}}}]}}'),
+    (pd.DataFrame({"a": [1, 2]}).to_dict(), b'{"a":{"0":1,"1":2}}'),
     ({2**70: 1, np.float32(0.1): 2, Grade.GOOD: 3}, b'{"%d":1,"0.1":2,"good":3}' % 2**70),
     ({datetime.date(2020, 1, 1): 1, np.datetime64("2020", "Y"): 2}, b'{"2020-01-01":1,"2020-01-01T00:00:00":2}'),
 ]  # fmt: skip
@@ -144,6 +153,8 @@ def test_nan_is_rejected_wherever_it_stands(value: Any) -> None:
         ({None: 1, "null": 2}, "'null'"),
         ({datetime.date(2020, 1, 1): 1, "2020-01-01": 2}, "'2020-01-01'"),
         ({True: 1, "true": 2}, "'true'"),
+        ({0: [{1: Holder({1: 1, "1": 2})}]}, "'1'"),
+        ({0: UserDict({1: 1, "1": 2})}, "'1'"),
         ([Holder({float("nan"): 1, "NaN": 2})], "'NaN'"),
     ],
 )

@@ -362,9 +362,19 @@ def test_a_form_has_as_many_parts_as_its_body_holds() -> None:
     assert len(AMLRequest(body, "multipart/form-data; boundary=b").form) == 1200
 
 
-@pytest.mark.parametrize(("named", "left"), [("", "text/plain"), ("text/html", "text/html"), ("text/csv", "text/csv")])
-def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(named: str, left: str) -> None:
-    response = AMLResponse("<b>", 200)
+@pytest.mark.parametrize(
+    ("body", "named", "left"),
+    [
+        ("b", "", "text/plain"),
+        ("<b>", "", "text/html"),
+        ("<b>", "text/html", "text/html"),
+        ("b", "text/csv", "text/csv"),
+    ],
+)
+def test_the_type_that_a_response_is_given_is_the_one_it_leaves_with(body: str, named: str, left: str) -> None:
+    """Unnamed it reads as Flask's, and leaves as what the body is."""
+    response = AMLResponse(body, 200)
+    assert (response.mimetype, response.content_type) == ("text/html", "text/html; charset=utf-8")
     if named:
         response.mimetype = named
     found = response_of(response)

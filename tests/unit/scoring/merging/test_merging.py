@@ -190,11 +190,15 @@ CALLS = "calls = []\n"
     ("before", "effect", "why"),
     [
         ("", "    open('seen', 'a').write('x')\n", "calls open(), which is not known to be harmless"),
-        ("import urllib.request\n", "    urllib.request.urlopen(URL, data=b'x').read()\n", "urlopen(), which may act"),
+        (
+            "import urllib.request\n",
+            "    urllib.request.urlopen(URL, data=b'x').read()\n",
+            "urlopen(), which is not known",
+        ),
         (
             "from urllib.request import urlopen\n",
             "    urlopen(URL, data=b'x').read()\n",
-            "line 8 calls urlopen(), which may act",
+            "line 8 calls urlopen(), which is not known",
         ),
         ("import subprocess\n", "    subprocess.run(['sh', '-c', 'printf x >> seen'])\n", "calls subprocess.run()"),
         ("import os\n", "    os.system('printf x >> seen')\n", "calls os.system(), which is not known to be harmless"),
@@ -203,7 +207,7 @@ CALLS = "calls = []\n"
             "    np.save(f'saved{len(os.listdir())}', rows)\n",
             "which is not known to be harmless",
         ),
-        ("from pathlib import Path\n", "    Path('seen').open('a').write('x')\n", "calls Path(), which may act"),
+        ("from pathlib import Path\n", "    Path('seen').open('a').write('x')\n", "calls Path(), which is not known"),
         ("count = 0\n", "    global count\n    count += 1\n", "sets count, which outlives the call"),
         ("calls = []\n", "    calls.append(1)\n", "changes calls, which may outlive the call"),
     ],

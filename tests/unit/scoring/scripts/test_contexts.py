@@ -127,3 +127,10 @@ def test_a_parameter_that_nothing_fills_is_refused_at_start(tmp_path: Path, sour
     """Its every call would fail."""
     with pytest.raises(ScriptError, match=sentence):
         loaded(tmp_path, source)
+
+
+def test_no_content_type_is_claimed_that_nobody_sent(tmp_path: Path) -> None:
+    """As Azure ML's server does."""
+    script = loaded(tmp_path, "def run(data, request_headers): return request_headers")
+    left = asyncio.run(carry(script, [InputMessage(b"[1]", "left", {}, {"Site": "7"})]))
+    assert value(left[0]) == {"Site": "7"}

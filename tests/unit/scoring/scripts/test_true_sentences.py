@@ -177,11 +177,10 @@ def test_a_bare_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("import nosuchpkg.part", "pip install nosuchpkg here and add it to myenv.yml"),
-        ("def init():\n    import nosuchpkg", "pip install nosuchpkg here"),
-        ("raise ModuleNotFoundError('no', name='cv2')", "pip install opencv-python-headless here"),
+        ("import nosuchpkg.part", "not here: nosuchpkg; a library is installed here by pip and named in myenv.yml"),
+        ("def init():\n    import nosuchpkg", "not here: nosuchpkg; "),
+        ("raise ModuleNotFoundError('no', name='cv2')", "not here: opencv-python-headless; "),
         ("import json.nosuchpart", ""),
-        ("import azure.nosuchpart", ""),
         ("raise ModuleNotFoundError('no', name=5)", ""),
         ("raise ModuleNotFoundError('no')", ""),
     ],
@@ -191,4 +190,28 @@ def test_a_library_that_is_not_there_comes_with_the_remedy(tmp_path: Path, code:
     (tmp_path / "score.py").write_text(f"def init(): pass\ndef run(d): return d\n{code}\n")
     with pytest.raises(ScriptError) as raised:
         load(tmp_path).init()
-    assert (hint in str(raised.value)) if hint else ("pip install" not in str(raised.value))
+    assert (hint in str(raised.value)) if hint else ("not here" not in str(raised.value))
+
+
+def test_a_script_that_asks_azure_who_it_is_reads_that_a_device_is_nobody(tmp_path: Path) -> None:
+    """A default of None is none."""
+    (tmp_path / "score.py").write_text(
+        "import os\ndef init(): return os.environ.get('MSI_ENDPOINT', None) + os.getenv('PLACE', 'here')\n"
+        "def run(data): return 1\n"
+    )
+    with pytest.raises(ScriptError, match=r"\(MSI_ENDPOINT is not set; a device has no managed identity\)"):
+        load(tmp_path).init()
+
+
+def test_every_library_that_a_script_lacks_is_named_at_once(tmp_path: Path) -> None:
+    """As it is called where it is installed; without what has a stand-in, and what the script may do without."""
+    (tmp_path / "score.py").write_text(
+        "import os\nfrom encrypted.inference.eiserver import EIServer\nfrom azure.keyvault.elsewhere import Client\n"
+        "from azureml.core.model import Model\nimport numpy, mine_alone\n"
+        "try:\n    import another\nexcept ImportError:\n    another = None\n"
+        "def init(): pass\ndef run(data): return 1\n"
+    )
+    with pytest.raises(
+        ScriptError, match=r"\(not here: encrypted-inference, mine_alone, azure-keyvault-elsewhere; a lib"
+    ):
+        load(tmp_path)
