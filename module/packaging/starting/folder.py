@@ -83,14 +83,15 @@ def _around_onnx(draft: Path, model: Path) -> list[str]:
     from scoring.onnx.pictures import DOT  # noqa: PLC0415
     from scoring.onnx.zeros import zero_request  # noqa: PLC0415
 
-    shutil.copyfile(model, draft / "model.onnx")
+    copy = draft.resolve() / "model.onnx"
+    shutil.copyfile(model, copy)
     for weights in model.parent.glob(f"{model.name}*"):  # beside a large model: model.onnx.data, model.onnx_data
         if weights != model and weights.is_file():
             shutil.copyfile(weights, draft / weights.name)
     try:
-        loaded = OnnxModel(draft / "model.onnx")
+        loaded = OnnxModel(copy)
     except ScoringError as error:
-        why = str(error).replace(str(draft / "model.onnx"), str(model))
+        why = str(error).replace(str(copy), str(model))
         raise SettingsError(f"--from {model} cannot be used: {why}") from error
     metadata = loaded.session.get_modelmeta().custom_metadata_map
     names = class_names(metadata)

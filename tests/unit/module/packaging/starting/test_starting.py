@@ -261,7 +261,9 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "sample.json").read_text() == "mine"
 
 
-def test_what_cannot_be_served_is_refused_by_name_and_leaves_no_file(tmp_path: Path) -> None:
+def test_what_cannot_be_served_is_refused_by_name_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no model")
     (tmp_path / "model.h5").write_bytes(b"")
     for name, sentence in (
@@ -272,9 +274,11 @@ def test_what_cannot_be_served_is_refused_by_name_and_leaves_no_file(tmp_path: P
         with pytest.raises(SettingsError, match=sentence):
             start_folder(tmp_path / "new", tmp_path / name)
         assert not (tmp_path / "new").exists()
-    with pytest.raises(SettingsError) as refused:
-        start_folder(tmp_path / "new", tmp_path / "model.onnx")
-    assert ".new-" not in str(refused.value)
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / "new", Path("new")):
+        with pytest.raises(SettingsError, match=f"Load model from {tmp_path}/model.onnx failed") as refused:
+            start_folder(folder, tmp_path / "model.onnx")
+        assert ".new-" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("name", "section"), [("m.pt", "pytorch"), ("m.keras", "keras"), ("lgb.txt", "lightgbm")])
