@@ -162,12 +162,14 @@ def _around_pickle(draft: Path, model: Path) -> list[str]:
     script = (_TEMPLATES / "pickled.py").read_text(encoding="utf-8").replace('"MODEL"', json.dumps(model.name))
     if found.names:
         made = script.replace("import numpy\n", "import pandas\n")
-        script = made.replace("numpy.array(rows)", "pandas.DataFrame(rows, columns=COLUMNS)")
+        frame = "pandas.DataFrame(rows, columns=COLUMNS)"
+        frame += f".astype({dict.fromkeys(found.categories, 'category')})" if found.categories else ""
+        script = made.replace("numpy.array(rows)", frame)
     (draft / "score.py").write_text(script.replace('["COLUMNS"]', repr(found.names)), encoding="utf-8")
     _environment(draft, found.requirements)
     zeros = dict.fromkeys(found.names, 0.0) | found.texts
     _sample(draft, {"data": [zeros or [0.0] * found.features]})
-    texts = f", with texts in {', '.join(found.texts)}" if found.texts else ""
+    texts = f", with categories in {', '.join(found.texts)}" if found.texts else ""
     note = f"sample.json is made up{texts}: put one of your messages there"
     return [*found.notes, note, "a pickle runs code as it is loaded: use only one that you trust"]
 

@@ -1,6 +1,7 @@
 """What a pickle says of itself, read without unpickling it: its libraries, scikit-learn's version, its features."""
 
 import bz2
+import json
 import lzma
 import pickletools
 import re
@@ -59,6 +60,8 @@ _VERSION = re.compile(rb"_sklearn_version(?:\x94|q.|r....)?(?:\x8c(.)|X(....))",
 _FEATURES = re.compile(rb"n_features(?:_in_)?(?:\x94|q.|r....)?(?:K(.)|M(..)|J(....))", re.DOTALL)
 _FEATURES_AS_TEXT = re.compile(rb"num_feature[^0-9]{1,12}([0-9]{1,9})")
 _OF_LIGHTGBM = re.compile(rb"\nfeature_names=([^\n]{1,%d})\n" % _MOST_NAMES)
+_INFOS_OF_LIGHTGBM = re.compile(rb"\nfeature_infos=([^\n]+)\n")
+_VALUES_OF_LIGHTGBM = re.compile(rb"\npandas_categorical:(\[\[[^\n]+)\n")
 _OF_XGBOOST = re.compile(rb"feature_names\[#L(.{8})", re.DOTALL)
 _NAME_OF_XGBOOST = re.compile(rb"SL(.{8})", re.DOTALL)
 _MADE_UP = re.compile(r"Column_[0-9]+")
@@ -80,14 +83,16 @@ class Pickled:
         notes: a sentence for each version that is a guess.
         features: how many numbers a row has; 1 where the pickle does not say.
         names: of the columns, if the model was fitted on a data frame.
-        texts: column → a text that it may hold, of columns that an encoder of scikit-learn's takes.
+        texts: column → a value that it may hold, of columns that an encoder of scikit-learn's or LightGBM itself takes.
+        categories: those that have to be pandas' categories, as LightGBM was given them.
     """
 
     requirements: list[str] = field(default_factory=lambda: ["joblib", "numpy"])
     notes: list[str] = field(default_factory=list)
     features: int = 0
     names: list[str] = field(default_factory=list)
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, Any] = field(default_factory=dict)
+    categories: dict[str, Any] = field(default_factory=dict)
 
 
 def read_pickle(path: Path) -> Pickled:
@@ -118,7 +123,9 @@ def read_pickle(path: Path) -> Pickled:
             "the model was fitted on a data frame: write the names of its columns into COLUMNS of score.py"
         )
     if b"\npandas_categorical:[[" in data:
-        found.notes.append('LightGBM knows categories: score.py has to give them to it with .astype("category")')
+        found.texts = found.categories = _categories_of_lightgbm(data, names)
+        if not found.categories:
+            found.notes.append('LightGBM knows categories: score.py has to give it them with .astype("category")')
     if b"xgboost.core" in data and b"xgboost.sklearn" not in data:
         found.notes.append("a Booster of XGBoost predicts for an xgboost.DMatrix of the rows: edit score.py so")
     return found
@@ -197,6 +204,18 @@ def _categories(data: bytes, names: list[str]) -> dict[str, str]:
     columns = next((texts for texts in _lists(data, begin) if set(texts) <= set(names)), [])
     held = _lists(data, data.find(b"categories_"))
     return {column: next(held, [""])[0] for column in columns}
+
+
+def _categories_of_lightgbm(data: bytes, names: list[str]) -> dict[str, Any]:
+    """Give the columns that were pandas' categories, each with the first of them; its text names their values alone."""
+    infos, values = _INFOS_OF_LIGHTGBM.search(data), _VALUES_OF_LIGHTGBM.search(data)
+    with suppress(ValueError):
+        known = json.loads(values[1]) if values else []
+        told = infos[1].decode(errors="replace").split(" ") if infos else []
+        columns = [name for name, info in zip(names, told, strict=False) if info[:1] != "["]  # others have a range
+        if len(columns) == len(known):
+            return {column: next(iter(each), "") for column, each in zip(columns, known, strict=True)}
+    return {}
 
 
 def _lists(data: bytes, begin: int) -> Iterator[list[str]]:

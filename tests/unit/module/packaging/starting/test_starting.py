@@ -222,7 +222,7 @@ def test_columns_of_texts_get_a_text(tmp_path: Path, dump: Any) -> None:
         dump(make_pipeline(encoded, LinearRegression()).fit(data, [1, 2, 3]), file)
     _, notes = start_folder(tmp_path / "new", tmp_path / "model.pkl")
     assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [{"speed": 0.0, "mode": "cut"}]}
-    assert "sample.json is made up, with texts in mode: put one of your messages there" in notes
+    assert "sample.json is made up, with categories in mode: put one of your messages there" in notes
     assert checked(tmp_path / "new")["scored"] == 1
 
 
@@ -246,6 +246,16 @@ def test_the_columns_that_a_library_keeps_in_its_own_form_are_found(
     """LightGBM's text, XGBoost's UBJSON: both are in a pickle as they are."""
     (tmp_path / "model.pkl").write_bytes(pickle.dumps({"n_features_in_": 2, "model": inside}))
     assert read_pickle(tmp_path / "model.pkl").names == names
+
+
+def test_categories_of_lightgbm_are_given_to_it_as_such(tmp_path: Path) -> None:
+    """It refuses a data frame with other columns of pandas' categories than it was fitted on."""
+    text = b'tree\nfeature_names=speed mode\nfeature_infos=[0:1] 0:1\n\npandas_categorical:[["cut", "idle"]]\n'
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps({"n_features_in_": 2, "model": text}))
+    start_folder(tmp_path / "new", tmp_path / "model.pkl")
+    assert json.loads((tmp_path / "new" / "sample.json").read_text()) == {"data": [{"speed": 0.0, "mode": "cut"}]}
+    written = (tmp_path / "new" / "score.py").read_text()
+    assert "pandas.DataFrame(rows, columns=COLUMNS).astype({'mode': 'category'})" in written
 
 
 def test_a_library_of_automl_is_named(tmp_path: Path) -> None:
