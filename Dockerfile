@@ -2,33 +2,34 @@
 #
 #   docker build --build-arg DIRECTORY=examples/turbofan -t myregistry.azurecr.io/scoring:7 .
 #
-# DIRECTORY is in this folder and holds score.py (with other .py, .json and .yml files beside it), the model, and the
-# requirements.lock that `scoring-module build` writes. A change of the model or of score.py rebuilds only the last
-# layers. Of module/ the image gets what a device runs; .dockerignore keeps back what builds images, and the simulator.
+# DIRECTORY is in this folder and holds score.py, the model, and the requirements.lock that `scoring-module build` writes
+# for this platform. What goes in, and what is refused, is what `build` packs: the same code lists it. A change of the
+# model or of score.py makes only the last layers anew. What differs: docs/deploy.md, "By a Dockerfile".
 # For an index of your own put pip.conf, and ca.pem if it needs one, beside this file: they stay in the stage
 # that is thrown away.
 ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
 ARG BUILD_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
-FROM ${BUILD_IMAGE} AS packages
+FROM ${BUILD_IMAGE} AS files
 ARG DIRECTORY=examples/turbofan
 ARG LOCK=requirements.lock
 WORKDIR /build
+ENV PYTHONDONTWRITEBYTECODE=1
 COPY ${DIRECTORY}/${LOCK} pip.con[f] ca.pe[m] ./
 RUN export PIP_CONFIG_FILE=/build/pip.conf; if [ -f ca.pem ]; then export PIP_CERT=/build/ca.pem; fi; \
-    python3 -m pip install --no-cache-dir --no-compile --no-deps --require-hashes --target all -r ${LOCK}
-RUN cd all \
-    && rm -rf bin onnxruntime/capi/libonnxruntime.so.* onnxruntime/tools onnxruntime/transformers \
-        onnxruntime/quantization onnxruntime/datasets numpy/_core/include \
-    && find numpy -name tests -prune -exec rm -rf {} + \
-    && find . \( -name '*.a' -o -name '*.pyi' -o -name '*.pxd' -o -name RECORD \) -delete \
-    && mkdir ../onnxruntime ../numpy && mv onnxruntime* ../onnxruntime && mv numpy* ../numpy \
-    && find .. -exec touch -h -d @0 {} +
+    pip="python3 -m pip install --no-cache-dir --no-compile --use-pep517" \
+    && $pip --no-deps --require-hashes --target all -r ${LOCK} && $pip --target tools pathspec
+COPY module module
+COPY scoring scoring
+RUN mkdir onnxruntime numpy && python3 -c "from pathlib import Path; from module.packaging.image.slimming import slim; \
+        slim(Path('all'), everything=False)" \
+    && mv all/onnxruntime* onnxruntime && mv all/numpy* numpy && find all onnxruntime numpy -exec touch -h -d @0 {} +
+COPY ${DIRECTORY} directory
+# Words: names to pack though they look like secrets, as `build --allow NAME` does.
+ARG ALLOW=
+RUN PYTHONPATH=all:onnxruntime:numpy:tools python3 -m module.packaging.image.contents directory out ${ALLOW}
 
 FROM ${BASE_IMAGE}
-RUN install -d -o 10001 -g 10001 -m 750 /var/lib/scoring \
-    && printf '#!/usr/bin/env python3\nfrom module.cli import main\n\nmain()\n' > /usr/local/bin/scoring-module \
-    && chmod 755 /usr/local/bin/scoring-module
 ENV PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages \
     PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
@@ -39,14 +40,14 @@ ENV PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages \
 WORKDIR /var/azureml-app
 USER 10001:10001
 EXPOSE 9600
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["python3", "-m", "module.cli"]
 CMD ["run"]
-COPY --from=packages /build/onnxruntime /opt/scoring/packages
-COPY --from=packages /build/numpy /opt/scoring/packages
-COPY --from=packages /build/all /opt/scoring/packages
-COPY module /opt/scoring/runtime/module
-COPY scoring /opt/scoring/runtime/scoring
-ARG DIRECTORY=examples/turbofan
-ARG MODEL=model.onnx
-COPY ${DIRECTORY}/${MODEL} ./
-COPY ${DIRECTORY}/*.py ${DIRECTORY}/*.jso[n] ${DIRECTORY}/*.ym[l] ./
+COPY --from=files /build/onnxruntime /opt/scoring/packages
+COPY --from=files /build/numpy /opt/scoring/packages
+COPY --from=files /build/all /opt/scoring/packages
+COPY --from=files /build/out/runtime/opt/scoring/runtime /opt/scoring/runtime
+COPY --from=files /build/out/runtime/usr/local/bin /usr/local/bin
+COPY --from=files --chown=10001:10001 /build/out/script/var/lib /var/lib
+COPY --from=files /build/out/model /
+COPY --from=files /build/out/script/var/azureml-app /var/azureml-app

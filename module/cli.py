@@ -5,9 +5,10 @@ import signal
 import sys
 
 # Before the other imports, which take time: a signal to the first process of a container is lost without a handler.
-if sys.argv[1:2] == ["run"] and os.path.basename(sys.argv[0]) in ("cli.py", "scoring-module"):
-    for _number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(_number, lambda *_: os._exit(0))
+_EARLY = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+if os.path.basename(sys.argv[0]) in ("cli.py", "scoring-module"):
+    for _number in _EARLY:
+        signal.signal(_number, lambda number, _: os._exit(0 if sys.argv[1:2] == ["run"] else 128 + number))
 
 import argparse
 import errno
@@ -23,6 +24,7 @@ from .errors import ModuleError
 from .parser import Parser, Version
 
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_SIMULATE = "a local edgeHub: try a scoring script without Azure"
 _EXIT_CODES = "exit codes: 0 done, 1 failed, 2 settings or arguments, 3 scoring script or model, 4 hub"
 
 
@@ -32,8 +34,9 @@ def main() -> None:
     arguments = argparse.Namespace(debug=False)
     try:
         _parser().parse_args(namespace=arguments)
-        # As PID 1 Python would ignore it.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(arguments.terminated))
+        if signal.SIGINT in _EARLY:  # a shell's background job goes on ignoring it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code: int = arguments.command(arguments)
         sys.stdout.flush()
     except SystemExit as ended:
@@ -96,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     if workshop.is_here():
         from .simulator import add_arguments
 
-        add_arguments(_add(commands, "simulate", _simulate, "a local edgeHub: try a scoring script without Azure", ""))
+        add_arguments(workshop.add_with_extra(_add, commands, "simulate", _simulate, _SIMULATE, ""))
     for each in (replay, check, quarantine, workshop):
         each.register(commands, _add)
     if workshop.is_here():

@@ -8,7 +8,7 @@ from ..errors import SettingsError
 from . import Add, Command, Commands
 
 _ROOMS = ("module.packaging", "module.simulator")
-_COMMANDS = ("simulate", "init", "models", "build", "push", "manifest", "deploy", "completion")
+_COMMANDS = ("simulate", "init", "models", "build", "push", "inspect", "manifest", "deploy", "completion")
 _INSTALL = "pip install 'iotedge-scoring-module[package,simulator]' where images are built"
 
 
@@ -46,14 +46,18 @@ def register(commands: Commands, add: Add) -> None:
 
 
 def add_with_extra(add: Add, commands: Commands, name: str, command: Command, *words: str) -> argparse.ArgumentParser:
-    """Add a command that says in one sentence that a library is missing which comes with the extra."""
+    """Add a command that says in one sentence that a library is missing, and with which extra that comes."""
 
     def run(arguments: argparse.Namespace) -> int:
         try:
             return command(arguments)
         except ModuleNotFoundError as error:
-            needs = f"this command needs {error.name}, which is not installed"
-            raise SettingsError(f"{needs}: pip install 'iotedge-scoring-module[package]'") from error
+            library = (error.name or "").partition(".")[0]
+            if library in ("module", "scoring"):
+                raise  # ours is whole, or broken
+            extra = {"onnxruntime": "cpu"}.get(library, "simulator" if name == "simulate" else "package")
+            needs = f"this command needs {library}, which is not installed"
+            raise SettingsError(f"{needs}: pip install 'iotedge-scoring-module[{extra}]'") from error
 
     return add(commands, name, run, *words)
 

@@ -28,7 +28,7 @@ def register(
     Args:
         model_path: the file or folder.
         model_name: what to register it as.
-        tags: name → value, kept with it and written on the image.
+        tags: name → value, kept with it and in the provenance of its images.
         description: one line about it.
         workspace: the ``config.json`` of an Azure ML workspace or its folder; without it the folder store.
 

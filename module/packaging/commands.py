@@ -6,10 +6,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
+from ..errors import PackagingError, SettingsError
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -31,11 +32,19 @@ examples:
   scoring-module build . --image myregistry.azurecr.io/scoring:7-arm64 --platform linux/arm64
 """
 _PUSH = """\
-credentials: --username with --password-stdin; CONTAINER_REGISTRY_SERVER, CONTAINER_REGISTRY_USERNAME and
-CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment; docker login; az login
+credentials, the first that there are: --username with --password-stdin; CONTAINER_REGISTRY_SERVER,
+CONTAINER_REGISTRY_USERNAME and CONTAINER_REGISTRY_PASSWORD or CONTAINER_REGISTRY_ENTRA_TOKEN in the environment, else
+in .env in this folder; docker login; az login
 
 example:
   scoring-module push myregistry.azurecr.io/scoring:7
+"""
+
+
+_INSPECT = """\
+examples:
+  scoring-module inspect myregistry.azurecr.io/scoring:7
+  scoring-module inspect oci:build/layout:myregistry.azurecr.io/scoring:7 --json
 """
 
 
@@ -50,6 +59,12 @@ def register(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> None
     push = add(commands, "push", _push, "push an image to its registry", _PUSH)
     push.add_argument("image", metavar="REGISTRY/NAME:TAG", help="as it was built")
     _registry_arguments(push)
+    summary = "print an image's SBOM and provenance, of one that was built here, of a layout, or of a registry"
+    inspect = add(commands, "inspect", _inspect, summary, _INSPECT)
+    inspect.add_argument("image", metavar="IMAGE", help="a name, oci:DIR[:TAG], or the path of a layout or its tar")
+    inspect.add_argument("--registry", action="store_true", help="ask the registry even if it was built here")
+    inspect.add_argument("--json", action="store_true", help="print JSON, the whole documents in it")
+    _registry_arguments(inspect)
 
 
 def _models_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,11 +99,20 @@ def _build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--platform", default="linux/amd64", help="or linux/arm64 (default: %(default)s)")
     option("--variant", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s")
-    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="a label")
-    option("--description", default="", help="a label")
+    option("--tag", action="append", default=[], metavar="NAME=VALUE", help="kept in its provenance")
+    option("--description", default="", help="kept in its provenance")
     option("--no-slim", action="store_true", help="keep tests, headers and the like of every package")
     option("--upgrade", action="store_true", help="lock the newest versions and the newest base image")
     option("--any-python", action="store_true", help="take the base image's Python whatever the environment asks for")
+    option("--no-check", dest="check", action="store_false", help="do not run check on what is packed")
+    option(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="pack this though it looks like a secret or leads out",
+    )
+    option("--list", action="store_true", help="print the name and the size of every file that is packed")
     option("--push", action="store_true", help="and push it")
     _registry_arguments(parser)
 
@@ -98,7 +122,7 @@ def _registry_arguments(parser: argparse.ArgumentParser) -> None:
     option("--layout", type=Path, metavar="DIR", help="an OCI layout (default: SCORING_LAYOUT, else in your cache)")
     option("--username", default="", help="with --password-stdin")
     option("--password-stdin", action="store_true", help="read the password from standard input")
-    option("--ca-file", default="", metavar="FILE", help="the registry's certificate authority")
+    option("--ca-file", default="", metavar="FILE", help="a certificate authority beside the system's")
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -117,18 +141,22 @@ def _models(arguments: argparse.Namespace) -> int:
     from .models.azureml import open_models
 
     models = open_models(arguments.store, arguments.workspace)
+    damaged: list[str] = []
     if arguments.verb == "download":
         print(models.download(arguments.model, arguments.to))
         return 0
     if arguments.verb == "register":
         found = [models.register(arguments.name, arguments.path, _tags(arguments.tag), arguments.description)]
     else:
-        found = models.registered(arguments.name) if arguments.verb == "list" else [models.show(arguments.model)]
+        found = (
+            models.registered(arguments.name, damaged) if arguments.verb == "list" else [models.show(arguments.model)]
+        )
+        print("".join(f"scoring-module: {sentence}\n" for sentence in damaged), end="", file=sys.stderr)
     if arguments.json:
         shown = found if arguments.verb == "list" else found[0]
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return 0
-    if not found:
+    if not (found or damaged):
         print("no model is registered here: scoring-module models register", file=sys.stderr)
     for model in found:
         tags = " ".join(f"{name}={value}" for name, value in model.tags.items())
@@ -139,7 +167,6 @@ def _models(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
-    from .image import image
     from .registry import reference
     from .registry.oci import Layout
 
@@ -149,17 +176,34 @@ def _build(arguments: argparse.Namespace) -> int:
     layout, access = Layout(arguments.layout), _access(arguments, name.host)
     model, path = _model(arguments, layout.folder)
     base = arguments.base or os.environ.get("SCORING_BASE_IMAGE") or ""
+    ahead = [_look_ahead(name, access, base)] if arguments.push else []
+    from .image import image
+
     said = vars(arguments) | {"name": name, "model": model, "model_path": path, "base": base}
     said["tags"] = _tags(arguments.tag)
     options = image.BuildOptions(**{field: said[field] for field in image.BuildOptions._fields})
     built = image.build(layout, options, access)
     for note in built.notes:
         print(note, file=sys.stderr)
+    for file, size in built.files.items() if arguments.list else ():
+        print(f"{size:>13,} bytes  {file}")
+    largest = ", ".join(f"{file} ({size:,})" for file, size in [*built.files.items()][:3])
+    print(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
     for layer in built.layers:
         print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
-    print(f"SBOM {layout.path(built.sbom.digest)}")
+    for what, document in zip(("SBOM", "provenance"), built.documents, strict=True):
+        print(f"{what} {layout.path(document.digest)}")
     print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
-    return _pushed(layout, name, access) if arguments.push else 0
+    return _pushed(layout, name, access, *ahead) if arguments.push else 0
+
+
+def _look_ahead(name: Any, access: Any, base: str) -> Callable[[], Any]:
+    """Begin to ask the registry, beside the build; gives what waits for the answer."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from .registry.push import look
+
+    return ThreadPoolExecutor(1).submit(look, name, access, base).result
 
 
 def _push(arguments: argparse.Namespace) -> int:
@@ -170,13 +214,30 @@ def _push(arguments: argparse.Namespace) -> int:
     return _pushed(Layout(arguments.layout), name, _access(arguments, name.host))
 
 
-def _pushed(layout: Any, name: Any, access: Any) -> int:
+def _pushed(layout: Any, name: Any, access: Any, *ahead: Callable[[], Any]) -> int:
     started = time.monotonic()
     from .registry.push import push
 
-    pushed = push(layout, name, access)
+    pushed = push(layout, name, access, *ahead)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
+    if pushed.note:
+        print(pushed.note, file=sys.stderr)
     print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
+    return 0
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    import msgspec
+
+    from .image.inspection import inspect, lines
+    from .registry.oci import Layout
+
+    access = partial(_access, arguments)
+    found = inspect(Layout(arguments.layout), arguments.image, access, ask_registry=arguments.registry)
+    document = msgspec.json.format(msgspec.json.encode(found._asdict())).decode() if arguments.json else ""
+    print(document or "\n".join(lines(found)))
+    if missing := [what for what, there in (("SBOM", found.sbom), ("provenance", found.provenance)) if not there]:
+        raise PackagingError(f"{arguments.image} has no {' and no '.join(missing)} attached to it")
     return 0
 
 

@@ -56,6 +56,7 @@ def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
     option(
         "--set", metavar="PLACE=VALUE", action="append", default=[], help="a desired property, such as batch.maxSize=64"
     )
+    option("--with-secrets", action="store_true", help="write secrets into it: without, deploy fills them in")
     option("--layered", action="store_true", help="a layer on a base deployment: our module, its routes, its twin")
 
 
@@ -80,16 +81,17 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _manifest(arguments: argparse.Namespace) -> int:
+    from . import env_file
     from .manifest import create_options, edge_manifest, manifest, placeholders
     from .registry import reference
 
     template = arguments.template
     credentials = edge_manifest.read(template).credentials
     env = arguments.env or template.with_name(".env")
-    values = {**({} if arguments.no_env else placeholders.read_env(env)), **os.environ}
+    values = {**({} if arguments.no_env else env_file.read_env(env)), **os.environ}
     values_from = "the environment" if arguments.no_env else f"{env} or the environment"
-    values |= placeholders.module_images(template.parent, arguments.platform, values, values_from)
-    entries = [placeholders.Expansion(values)(each) for each in credentials]
+    values |= placeholders.module_images(template, arguments.platform)
+    entries = [placeholders.Expansion(values)(each) for each in credentials.values()]
     image = reference.parse(arguments.image)
     options = manifest.ManifestOptions(
         template=template,
@@ -99,6 +101,7 @@ def _manifest(arguments: argparse.Namespace) -> int:
         memory=create_options.memory_bytes(arguments.memory) if arguments.memory is not None else None,
         twin=tuple(_set(text) for text in arguments.set),
         layered=arguments.layered,
+        with_secrets=arguments.with_secrets,
         values_from=values_from,
     )
     manifest.build(options, values)  # so that a mistake is named before a registry is asked
@@ -107,7 +110,11 @@ def _manifest(arguments: argparse.Namespace) -> int:
     deployment = manifest.build(replace(options, image=str(image)), values)
     manifest.write(deployment, arguments.output)
     print(f"{arguments.output}: module {deployment.module} is {image}, routes {', '.join(deployment.routes)}")
+    if deployment.secrets and not arguments.with_secrets:
+        print(f"secrets are left as references, which deploy fills in: {', '.join(deployment.secrets)}")
     notes = [*filter(None, [note]), *deployment.notes]
+    if deployment.secrets and arguments.with_secrets:
+        notes.append(f"{arguments.output} has secrets in it, mode 0600: keep it out of git and of what is built")
     if image.host not in deployment.registries:
         notes.append(f"no credentials for {image.host} in it: devices can pull only if it is public")
     for each in notes:
@@ -124,7 +131,7 @@ def _ask_registry(entries: list[dict[str, str]], ca_file: str, name: Any) -> str
     for entry in entries:
         if entry["address"] == name.host and entry["password"]:
             access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
-    return Registry(name.host, name.repository, access).digest_of(name.tag)
+    return Registry(name.host, name.repository, access).find(name.tag)[0]
 
 
 def _set(text: str) -> tuple[str, str]:
@@ -135,16 +142,16 @@ def _set(text: str) -> tuple[str, str]:
 
 
 def _deploy(arguments: argparse.Namespace) -> int:
+    from . import env_file
     from .deployment import deployment_file
     from .deployment.device import DeviceRollout
     from .deployment.fleet import FleetRollout
     from .deployment.hub_access import HubAccess, access_from
     from .deployment.iot_hub import IotHub
-    from .manifest import placeholders
 
     _check(arguments)
-    environment = {**(placeholders.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
-    file = deployment_file.read(arguments.manifest, arguments.module)
+    environment = {**(env_file.read_env(arguments.env) if arguments.env.is_file() else {}), **os.environ}
+    file = deployment_file.read(arguments.manifest, arguments.module, None if arguments.print_commands else environment)
     # What only prints commands needs a hub's name, but no leave to use it.
     named = arguments.print_commands and arguments.hub
     hub = IotHub(HubAccess(arguments.hub, str) if named else access_from(environment, arguments.hub))
@@ -188,6 +195,9 @@ def until_done(look: Callable[[], tuple[bool, str]], *, timeout: float, every: f
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    for name in ("device", "target_condition", "id", "module", "hub"):
+        if (given := getattr(arguments, name)) is not None and not given.strip():
+            raise SettingsError(f"--{name.replace('_', '-')} is empty: a variable of the shell may not be set")
     if arguments.target_condition is not None and not arguments.rollback and arguments.priority is None:
         raise SettingsError("--target-condition needs --priority N: the highest priority wins on each device")
     if arguments.device and (arguments.priority is not None or arguments.id):

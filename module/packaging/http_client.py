@@ -3,25 +3,60 @@
 import contextlib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from email.utils import mktime_tz, parsedate_tz
+from ipaddress import ip_address
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urljoin, urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
+import orjson
+import urllib3
+from urllib3 import exceptions
 
-from ..errors import PackagingError, SettingsError
+from ..errors import PackagingError
+from .connections import BLOCK, Pools
 
 T = TypeVar("T")
+U = TypeVar("U")
+Body = bytes | Callable[[], Iterable[bytes]] | None
+"""What is sent: bytes, or what gives them anew each time, since a redirect or a login sends a body twice."""
+
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 """Answers after which trying again helps."""
 
 LONGEST_WAIT = 60.0
 """Seconds between two tries at most, whatever Retry-After says."""
 
-_CHUNK = 1 << 20
-_SENT_AT_ONCE = 1 << 18
+_MOST_TEXT = 16 << 20
+_MOST_REDIRECTS = 5
+
+
+class Answer(NamedTuple):
+    """What came back: its body, empty if it is left to be read by ``chunks()``; the address it came from at last."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    url: str
+    content: bytes
+    stream: urllib3.BaseHTTPResponse
+
+    def json(self) -> Any:
+        """Give the JSON document in it; None if it is none."""
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(self.content)
+        return None
+
+
+class Login(NamedTuple):
+    """An ``Authorization`` header, and the only origin that may see it."""
+
+    origin: tuple[str, str, int]
+    header: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.origin!r}, …)"
 
 
 class BusyError(PackagingError):
@@ -31,10 +66,11 @@ class BusyError(PackagingError):
         wait: seconds for which the other side wants to be left alone.
     """
 
-    def __init__(self, sentence: str, answer: requests.Response | None = None) -> None:
+    def __init__(self, sentence: str, answer: Answer | None = None) -> None:
         super().__init__(sentence)
         said = answer.headers.get("Retry-After", "") if answer is not None else ""
-        self.wait = float(said) if said.isdecimal() else 0.0
+        date = parsedate_tz(said)
+        self.wait = mktime_tz(date) - time.time() if date else float(said) if said.isdecimal() else 0.0
 
 
 class NotTlsError(BusyError):
@@ -46,7 +82,7 @@ def tried(attempt: Callable[[], T], pauses: Sequence[float], sleep: Callable[[fl
 
     Args:
         attempt: does it once.
-        pauses: seconds, unless the other side names others.
+        pauses: seconds, unless the other side wants longer ones.
         sleep: waits so long.
 
     Raises:
@@ -56,15 +92,48 @@ def tried(attempt: Callable[[], T], pauses: Sequence[float], sleep: Callable[[fl
         try:
             return attempt()
         except BusyError as error:
-            sleep(min(LONGEST_WAIT, error.wait or pause))
+            sleep(min(LONGEST_WAIT, max(error.wait, pause)))
     try:
         return attempt()
     except BusyError as error:
         raise BusyError(f"{error}, {len(pauses) + 1} times: try again later") from error
 
 
+def side_by_side(do: Callable[[U], T], each: Iterable[U], at_once: int) -> list[T]:
+    """Do something with each in threads and give what it gives; the first failure, or a signal, waits for no other."""
+    threads = ThreadPoolExecutor(at_once)
+    try:
+        begun = [threads.submit(do, one) for one in each]
+        for done in as_completed(begun):
+            done.result()
+        return [done.result() for done in begun]
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Give scheme, host and port: what credentials belong to (RFC 6454).
+
+    Raises:
+        PackagingError: it is no address.
+    """
+    try:
+        split = urlsplit(url)
+        return split.scheme, split.hostname or "", split.port or (80 if split.scheme == "http" else 443)
+    except ValueError as error:  # a port or an IPv6 address that is none
+        raise PackagingError(f"{url[:200]!r} is no address: {error}") from error
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address is this machine's own, whatever a name server says."""
+    host = origin_of(url)[1]
+    with contextlib.suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
 class HttpClient:
-    """Connections to one host, and to those that it names."""
+    """Connections to one host, and to those that it names; kept alive, and shared by threads."""
 
     def __init__(self, host: str, *, named_by: str, trust_by: str, timeout: tuple[float, float], ca_file: str = ""):
         """Prepare; nothing is connected yet. Proxies are those of the environment.
@@ -77,80 +146,115 @@ class HttpClient:
             ca_file: certificates to trust beside the system's.
 
         Raises:
-            SettingsError: the file is not there.
+            SettingsError: the file is not there, or holds no certificate.
         """
-        if ca_file and not Path(ca_file).is_file():
-            raise SettingsError(f"there is no certificate file {ca_file}")
-        self._host, self._named_by, self._trust_by, self._timeout = host, named_by, trust_by, timeout
-        self._verify: bool | str = ca_file or True
-        self._session = requests.Session()
-        connections = _Connections(pool_maxsize=8)
-        self._session.mount("https://", connections)
-        self._session.mount("http://", connections)
+        self._host, self._named_by, self._trust_by = host, named_by, trust_by
+        self._pools = Pools(ca_file, *timeout)
 
     def ask(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, redirects: bool = True, **more: Any
-    ) -> requests.Response:
-        """Send one request; ``more`` is what ``requests.request`` takes.
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Body = None,
+        login: Login | None = None,
+        stream: bool = False,
+        redirects: bool = True,
+    ) -> Answer:
+        """Send one request.
+
+        Args:
+            method: of HTTP.
+            url: where to.
+            headers: beside User-Agent and Authorization; with Content-Length if the body is not in bytes.
+            body: what to send; a redirect that keeps the method (307, 308) sends it again.
+            login: goes to its own origin alone, also where a redirect leads elsewhere.
+            stream: leave the answer's body to ``chunks()``.
+            redirects: follow them; never from https to http.
 
         Raises:
             BusyError: the connection broke or could not be made.
             PackagingError: trying again is of no use.
         """
-        headers = {"User-Agent": "scoring-module", **(headers or {})}
-        more |= {"auth": _as_it_is, "verify": self._verify, "timeout": self._timeout, "allow_redirects": redirects}
-        with self._explained(url):
-            return self._session.request(method, url, headers=headers, **more)
+        for _ in range(_MOST_REDIRECTS):
+            sent = {"User-Agent": "scoring-module", **(headers or {})}
+            if login is not None and login.header and login.origin == origin_of(url):
+                sent["Authorization"] = login.header
+            with self._explained(url):
+                answer = self._pools.of(url).urlopen(
+                    method,
+                    url,
+                    body=body() if callable(body) else body,
+                    headers=sent,
+                    redirect=False,
+                    assert_same_host=False,
+                    retries=False,
+                    preload_content=False,
+                )
+            to = answer.headers.get("Location", "")
+            kept = {307, 308} | ({301, 302, 303} if method in {"GET", "HEAD"} else set())
+            if not (redirects and to and answer.status in kept):
+                content = b"" if stream and answer.status == 200 else self._text(answer, url)
+                return Answer(answer.status, answer.reason or "", answer.headers, url, content, answer)
+            self._text(answer, url)
+            url = self.next_address(url, to)
+        raise PackagingError(f"{self._host} sends us from one address to the next, more than {_MOST_REDIRECTS} times")
 
-    def chunks(self, answer: requests.Response) -> Iterator[bytes]:
+    def next_address(self, url: str, location: str) -> str:
+        """Give the address that an answer names, absolute.
+
+        Raises:
+            PackagingError: it leads from https to http, or nowhere.
+        """
+        origin_of(location)
+        address = urljoin(url, location)
+        scheme, host, port = origin_of(address)
+        if scheme not in {"http", "https"} or (scheme == "http" and url.startswith("https:")):
+            where = f"{self._host} sends us from https to {scheme}://{host}:{port}"
+            raise PackagingError(f"{where}: its proxy has to tell it of https (X-Forwarded-Proto)")
+        return address
+
+    def chunks(self, answer: Answer) -> Iterator[bytes]:
         """Read an answer's body bit by bit; raises as ``ask()`` does."""
         with self._explained(answer.url):
-            yield from answer.iter_content(_CHUNK)
+            yield from answer.stream.stream(BLOCK, decode_content=False)
+
+    def _text(self, answer: urllib3.BaseHTTPResponse, url: str) -> bytes:
+        """Read a body that is to be looked at, and give the connection back."""
+        with self._explained(url):
+            content = answer.read(_MOST_TEXT, decode_content=True)
+            if len(content) == _MOST_TEXT:
+                answer.close()
+                raise PackagingError(
+                    f"{self._host} answers with more than {_MOST_TEXT >> 20} MB: check {self._named_by}"
+                )
+            answer.drain_conn()
+        answer.release_conn()
+        return content
 
     @contextlib.contextmanager
     def _explained(self, url: str) -> Iterator[None]:
         try:
             yield
-        except requests.exceptions.SSLError as error:
-            if any(word in str(error) for word in ("WRONG_VERSION_NUMBER", "wrong version number", "record layer")):
-                raise NotTlsError(f"{self._host} does not speak TLS: {_cause(error)}") from error
-            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
-                raise BusyError(f"the connection to {self._host} broke ({_cause(error)})") from error
-            sentence = f"the certificate of {self._host} is not trusted ({_cause(error)}): {self._trust_by}"
-            raise PackagingError(sentence) from error
-        except requests.exceptions.RequestException as error:
-            if "Name or service" in str(error) or "resolve" in str(error):
+        except exceptions.HTTPError as error:
+            said, cause = str(error), _cause(error)
+            if any(word in said for word in ("WRONG_VERSION_NUMBER", "wrong version number", "record layer")):
+                raise NotTlsError(f"{self._host} does not speak TLS: {cause}") from error
+            if "CERTIFICATE_VERIFY_FAILED" in said:
+                sentence = f"the certificate of {self._host} is not trusted ({cause}): {self._trust_by}"
+                raise PackagingError(sentence) from error
+            if isinstance(error, exceptions.NameResolutionError):
                 where = f"there is no host {urlsplit(url).hostname}, or no name server is reached"
                 raise PackagingError(f"{where}: check {self._named_by}") from error
-            raise BusyError(f"{self._host} cannot be reached ({_cause(error)})") from error
-
-
-class _Connections(HTTPAdapter):
-    """Trusts the certificates of this machine and of SSL_CERT_FILE beside those that requests brings.
-
-    It also sends files in larger pieces than urllib3's 16 KB.
-    """
-
-    def init_poolmanager(self, *arguments: Any, **more: Any) -> None:
-        super().init_poolmanager(*arguments, **more, ssl_context=ssl.create_default_context(), blocksize=_SENT_AT_ONCE)
-
-    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        context = ssl.create_default_context()
-        return super().proxy_manager_for(proxy, **more, ssl_context=context, blocksize=_SENT_AT_ONCE)
-
-
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep a netrc file from putting a password of its own in place of ours; send no empty header."""
-    if not request.headers.get("Authorization"):
-        request.headers.pop("Authorization", None)
-    return request
+            if isinstance(error, exceptions.LocationValueError):
+                raise PackagingError(f"{url} is no address: check {self._named_by}") from error
+            raise BusyError(f"{self._host} cannot be reached ({cause})") from error
 
 
 def _cause(error: BaseException) -> str:
     """Give the innermost reason of a chain of exceptions, without addresses in memory."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        if isinstance(error, ssl.SSLError | OSError) and not isinstance(error, requests.RequestException):
-            break
+    while (inner := error.__cause__ or error.__context__) is not None and not isinstance(error, OSError):
         error = inner
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message

@@ -4,7 +4,6 @@ For tests: ``from module.simulator.edge_hub.hub import EdgeHub``. This file stay
 first use.
 """
 
-from ..errors import SettingsError
 from .options import Options, add_arguments, options_from
 
 __all__ = ["Options", "add_arguments", "options_from", "simulate"]
@@ -14,10 +13,8 @@ async def simulate(options: Options) -> int:
     """Run COMMAND against a local edgeHub until every message is answered, and give the exit code.
 
     Raises:
-        SettingsError: a file, the manifest, a route or the address does not fit, or a library is missing.
+        SettingsError: a file, the manifest, a route or the address does not fit.
     """
-    try:
-        from .simulation import run  # noqa: PLC0415 - the libraries of the extra are needed only here
-    except ModuleNotFoundError as error:
-        raise SettingsError(f"simulate needs {error.name}: pip install 'iotedge-scoring-module[simulator]'") from error
+    from .simulation import run  # noqa: PLC0415 - the libraries of the extra are needed only here
+
     return await run(options)

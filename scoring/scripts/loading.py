@@ -233,6 +233,8 @@ def _init(init: Callable[[], object], directory: Path) -> None:
 
 
 def _hint(error: BaseException, directory: Path) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == "onnxruntime":
+        return " (ONNX Runtime: pip install 'iotedge-scoring-module[cpu]', or [gpu])"
     if libraries := not_here(error, directory):
         what = f"not here: {', '.join(libraries[:8])}"
         library = "a library is installed here by pip and named in myenv.yml"

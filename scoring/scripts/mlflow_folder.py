@@ -97,7 +97,8 @@ def read_mlflow(path: Path) -> MlflowFolder:
         inputs = (document.signature and document.signature.inputs) or "[]"
         fields = msgspec.json.decode(inputs, type=tuple[Field, ...])
     except ImportError:
-        raise ModelError(f"{path} is read with PyYAML: add pyyaml, or mlflow, to the packages") from None
+        how = "pip install 'iotedge-scoring-module[mlflow]', in an image pyyaml in myenv.yml"
+        raise ModelError(f"{path} is read with PyYAML: {how}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be used: {' '.join(str(error).split())[:300]}") from error
     said = document.saved_input_example_info

@@ -37,13 +37,17 @@ def needs(*programs: str) -> None:
 def base_image(architecture: str) -> Path:
     """Give a root file system of Debian with Python 3.11, made once: configured, or only unpacked if it is not ours."""
     needs("mmdebstrap")
-    file = BASES / f"debian-{architecture}.tar"
+    ours = subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip() == architecture
+    variant, extra = ("essential", "") if ours else ("extract", ",python3.11,libc6,base-files,dash")
+    return debian(BASES / f"debian-{architecture}.tar", variant, architecture, _PACKAGES + extra)
+
+
+def debian(file: Path, variant: str, architecture: str, packages: str) -> Path:
+    """Give a root file system of Debian with these packages, made once."""
+    needs("mmdebstrap")
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        ours = subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip() == architecture
-        variant = "essential" if ours else "extract"
-        extra = "" if ours else ",python3.11,libc6,base-files,dash"
-        command = ["mmdebstrap", f"--variant={variant}", f"--arch={architecture}", f"--include={_PACKAGES}{extra}"]
+        command = ["mmdebstrap", f"--variant={variant}", f"--arch={architecture}", f"--include={packages}"]
         unfinished = file.with_name(f"unfinished-{file.name}")  # mmdebstrap goes by the name's end
         subprocess.run([*command, "bookworm", str(unfinished)], check=True)
         unfinished.rename(file)

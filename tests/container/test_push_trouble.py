@@ -100,7 +100,7 @@ def test_an_upload_that_is_cut(registry: Registry, turbofan: Path, base: str, cu
         ended = push(registry, image)
     if cuts == 1:
         assert ended.code == 0, ended.err
-        assert registry.tags("cut1/scoring") == ["1"]
+        assert registry.tags("cut1/scoring")[0] == "1"
     else:
         refused(ended, f"localhost:{port}")
         assert registry.tags("cut1000/scoring") == []

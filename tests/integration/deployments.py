@@ -25,7 +25,7 @@ READY = {
 
 
 def deployment(**changes: Any) -> Deployment:
-    return build(ManifestOptions(**{"template": TEMPLATE, "image": IMAGE, **changes}), VALUES)
+    return build(ManifestOptions(**{"template": TEMPLATE, "image": IMAGE, "with_secrets": True, **changes}), VALUES)
 
 
 def written(folder: Path, what: Deployment, name: str = "deployment.json") -> DeploymentFile:

@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from module.errors import PackagingError
+from module.errors import PackagingError, SettingsError
 from module.packaging.environment.target import ELF_MACHINE, PLATFORMS
 from module.packaging.image.base import open_base
 from module.packaging.image.image import BuildOptions, Built, build
 from module.packaging.registry import reference
 from module.packaging.registry.credentials import Access
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
+from scoring.errors import ScriptError
 
 TURBOFAN = Path(__file__).parents[2] / "examples" / "turbofan"
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -67,9 +68,10 @@ def directory(tmp_path: Path) -> Path:
     return folder
 
 
-def built(layout: Layout, directory: Path, base: str) -> Built:
+def built(layout: Layout, directory: Path, base: str, *, check: bool = False) -> Built:
     name = reference.parse("r.azurecr.io/scoring:7")
     options = BuildOptions(directory, name, base=base, platform=PLATFORM, tags={"line": "3"}, description="a test's")
+    options = options._replace(check=check)
     try:
         return build(layout, options, Access())
     except PackagingError as error:
@@ -104,13 +106,57 @@ def test_what_an_engine_reads_of_it(layout: Layout, directory: Path, base: str) 
     assert started["Entrypoint"] == [f"/usr/local/bin/python{PYTHON}", "-m", "module.cli"]
     assert "PYTHONPATH=/opt/scoring/runtime:/opt/scoring/packages" in started["Env"]
     labels = started["Labels"]
-    assert labels["org.opencontainers.image.description"] == "a test's"
-    assert (labels["scoring.tag.line"], labels["scoring.model.name"]) == ("3", "model.onnx")
+    assert labels["scoring.model.name"] == "model.onnx"
     assert layout.find("r.azurecr.io/scoring:7") == made.manifest
     purposes = [layer.purpose for layer in made.layers]
     assert purposes[-4:] == ["other packages", "this runtime", "model", "score.py and configuration"]
-    bill = json.loads(layout.path(made.sbom.digest).read_bytes())
-    assert {"onnxruntime", "numpy", "model.onnx", "score.py"} <= {each["name"] for each in bill["components"]}
+
+
+def test_what_is_attached_to_it_says_what_it_was_made_from(layout: Layout, directory: Path, base: str) -> None:
+    """A bill of materials and SLSA's provenance, each a manifest with the image as its subject."""
+    made = built(layout, directory, base)
+    manifests = [layout.read(each.digest) for each in layout.attached(made.manifest)]
+    assert [each["subject"]["digest"] for each in manifests] == [made.manifest.digest] * 2
+    bill, statement = (layout.read(each["layers"][0]["digest"]) for each in manifests)
+    assert {"onnxruntime", "numpy", "model.onnx"} <= {each["name"] for each in bill["components"]}
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    digest = made.manifest.digest.removeprefix("sha256:")
+    assert statement["subject"] == [{"name": "r.azurecr.io/scoring", "digest": {"sha256": digest}}]
+    definition = statement["predicate"]["buildDefinition"]
+    assert definition["externalParameters"]["tags"] == {"line": "3"}
+    hashes = {each["name"]: each["digest"]["sha256"] for each in definition["resolvedDependencies"]}
+    _, config = read(layout, made)
+    labels = config["config"]["Labels"]
+    assert hashes == {
+        "base image": labels["org.opencontainers.image.base.digest"].removeprefix("sha256:"),
+        "requirements.lock": labels["scoring.requirements.sha256"],
+        "model model.onnx": hashlib.sha256((directory / "model.onnx").read_bytes()).hexdigest(),
+        "score.py": hashlib.sha256((directory / "score.py").read_bytes()).hexdigest(),
+    }
+    pins = "".join(line for line in (directory / "requirements.lock").open() if not line.startswith("#"))
+    assert hashes["requirements.lock"] == hashlib.sha256(pins.encode()).hexdigest()
+    assert str(directory) not in json.dumps([bill, statement])
+
+
+def test_the_digest_is_of_the_content_alone(layout: Layout, directory: Path, base: str, tmp_path: Path) -> None:
+    """Another name, tag, description, path, path of the base, mask, time zone, locale, and an empty layout."""
+    made = built(layout, directory, base)
+    copy, other_base = tmp_path / "elsewhere" / "b", tmp_path / "moved"
+    shutil.copytree(directory, copy)
+    shutil.copytree(base.split(":")[1], other_base)
+    arguments = ["build", copy, "--image", "other.io/b/c:8", "--base", f"oci:{other_base}", "--platform", PLATFORM]
+    arguments += ["--tag", "commit=12", "--description", "else", "--layout", tmp_path / "layout"]
+    done = subprocess.run(
+        [Path(sys.executable).parent / "scoring-module", *map(str, arguments)],
+        env={**os.environ, "TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"},
+        umask=0o077,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.manifest.digest in done.stdout, done.stderr
 
 
 def test_what_is_in_it_scores(layout: Layout, directory: Path, base: str, tmp_path: Path) -> None:
@@ -150,3 +196,24 @@ def test_the_same_is_the_same_image_and_a_change_is_one_layer(layout: Layout, di
     differing = [new.purpose for old, new in zip(first.layers, changed.layers, strict=True) if new != old]
     assert differing == ["score.py and configuration"]
     assert changed.manifest != first.manifest
+
+
+def test_check_runs_on_what_is_packed(layout: Layout, directory: Path, base: str) -> None:
+    """In the image's packages, on the packed files: what only this installation or the folder has is not there."""
+    shutil.copy(TURBOFAN / "sample.json", directory)
+    assert built(layout, directory, base, check=True).notes[-1].endswith("environment: good, 1 of 1 scored")
+    script = (directory / "score.py").read_text()
+    (directory / "score.py").write_text(f"import pytest\n{script}")
+    with pytest.raises(SettingsError, match=r"score\.py line 1 imports pytest: nothing in the image has that"):
+        built(layout, directory, base, check=True)
+    (directory / "score.py").write_text(f"{script}\ndef init():\n    open('table.bin')\n")
+    (directory / "table.bin").write_bytes(b"x")
+    (directory / ".dockerignore").write_text("table.bin")
+    before = layout.find("r.azurecr.io/scoring:7")
+    with pytest.raises(
+        ScriptError, match=r"check in the image's environment: init\(\) .*table\.bin.*--no-check"
+    ) as found:
+        built(layout, directory, base, check=True)
+    assert "score.py" in found.value.user_traceback
+    assert layout.find("r.azurecr.io/scoring:7") == before
+    assert built(layout, directory, base).manifest != before

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deployments import CONDITION, READY, deployment, written
+from deployments import CONDITION, IMAGE, READY, TEMPLATE, VALUES, deployment, written
 from hub_stub import KEY, SECRET, Fault, HubStub, serving
 
 from module.packaging.deployment.deployment_file import DeploymentFile
@@ -56,6 +56,33 @@ def test_the_command_deploys_watches_and_says_nothing_secret(stub: HubStub, read
     assert all(secret not in said for secret in (SECRET, KEY))
 
 
+def test_secrets_are_filled_in_by_deploy_alone(stub: HubStub, tmp_path: Path) -> None:
+    """The file has references, the hub gets the values; without one nothing is sent."""
+    stub.add_device("edge-1", "scoring")
+    template = tmp_path / "deployment.template.json"
+    template.write_text(TEMPLATE.read_text())
+    env = "".join(f"{name}='{value.replace(chr(39), chr(92) + chr(39))}'\n" for name, value in VALUES.items())
+    (tmp_path / ".env").write_text(f"{env}IOTHUB_CONNECTION_STRING='{stub.connection_string()}'\n")
+    made = cli("manifest", "--image", IMAGE, cwd=tmp_path)
+    file = tmp_path / "deployment.json"
+    assert "secrets are left as references, which deploy fills in: CONTAINER_REGISTRY_PASSWORD_scoring" in made.stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert '"password": "${CONTAINER_REGISTRY_PASSWORD_scoring}"' in file.read_text()
+    done = cli("deploy", "--device", "edge-1", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    agent = stub.twins["edge-1", "$edgeAgent"]["desired"]
+    assert agent["runtime"]["settings"]["registryCredentials"]["scoring"]["password"] == SECRET
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file() and SECRET in path.read_text(errors="replace")]
+    assert left == []
+    asked = len(stub.asked)
+    hub = {"IOTHUB_CONNECTION_STRING": stub.connection_string()}
+    missing = cli("deploy", "--device", "edge-1", "--env", "elsewhere.env", cwd=tmp_path, **hub)
+    assert missing.returncode == 2
+    assert "have no value, set them in the environment or --env: ${CONTAINER_REGISTRY_PASSWORD_sc" in missing.stderr
+    assert len(stub.asked) == asked
+    assert SECRET not in made.stdout + made.stderr + done.stdout + missing.stderr
+
+
 def test_no_secret_is_in_the_process_list(stub: HubStub, ready: DeploymentFile) -> None:
     """While it runs, its arguments name no secret."""
     hub = IotHub(access_from({"IOTHUB_CONNECTION_STRING": stub.connection_string()}, None))
@@ -83,6 +110,7 @@ def test_no_secret_is_in_the_process_list(stub: HubStub, ready: DeploymentFile) 
         (["--target-condition", CONDITION], "--target-condition needs --priority N"),
         (["--device", "edge-1", "--priority", "3"], "--priority and --id are for --target-condition"),
         (["--device", "edge-1"], "no IoT Hub is named: set IOTHUB_CONNECTION_STRING"),
+        (["--target-condition", " ", "--priority", "1"], "--target-condition is empty: a variable of the shell may"),
         (["--target-condition", CONDITION, "--priority", "-1"], "--priority -1 must be 0 or more"),
         (["--target-condition", CONDITION, "--priority", "1", "--id", "Not this"], "--id Not this may only have"),
     ],
@@ -103,19 +131,3 @@ def test_commands_are_printed_and_nothing_is_asked(stub: HubStub, ready: Deploym
     )
     assert stub.asked == []
     assert SECRET not in done.stdout + one.stdout
-
-
-@pytest.mark.parametrize(
-    ("library", "arguments"),
-    [("requests", ["push", "r.io/scoring:7"]), ("dotenv.parser", ["manifest", "--image", "r.io/scoring:7"])],
-)
-def test_a_library_of_the_extra_that_is_missing_is_named(tmp_path: Path, library: str, arguments: list[str]) -> None:
-    """As after a pip install without [package]."""
-    code = f"import sys; sys.modules['{library}'] = None; from module.cli import main; main()"
-    command = [sys.executable, "-P", "-c", code, *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert done.stderr == (
-        f"scoring-module: this command needs {library}, which is not installed: "
-        "pip install 'iotedge-scoring-module[package]'\n"
-    )

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 from environments import environment
-from jsonschema import Draft4Validator
-from referencing import Registry
-from referencing.jsonschema import DRAFT4
+from published_schemas import violations
 
 from module.errors import SettingsError
 from module.packaging.deployment import deployment_file
@@ -20,7 +18,6 @@ from module.packaging.manifest import checks, manifest
 from module.packaging.manifest.create_options import join
 
 TEMPLATE = Path(__file__).parents[2] / "deployment.template.json"
-SCHEMAS = Path(__file__).parents[1] / "schemas"
 DIGEST = "sha256:" + "b" * 64
 ENV = """\
 CONTAINER_REGISTRY_SERVER=myregistry.azurecr.io
@@ -62,16 +59,6 @@ def genconfig(iotedgedev: Path, folder: Path) -> dict[str, Any]:
     return deployment
 
 
-def violations(name: str, document: object) -> list[str]:
-    """Check against a published schema, whose references to its neighbours are looked up in the same folder."""
-    contents = [json.loads(path.read_text()) for path in SCHEMAS.glob("*.json")]
-    registry: Registry[Any] = Registry().with_resources(
-        (content["id"], DRAFT4.create_resource(content)) for content in contents
-    )
-    validator = Draft4Validator(json.loads((SCHEMAS / name).read_text()), registry=registry)
-    return [error.message for error in validator.iter_errors(document)]
-
-
 def test_the_template_satisfies_the_published_template_schema() -> None:
     document = json.loads(TEMPLATE.read_text())
     assert violations("azure-iot-edge-deployment-template-3.0.json", document) == []
@@ -86,7 +73,9 @@ def test_iotedgedev_takes_the_template(iotedgedev: Path, solution: Path) -> None
     theirs = genconfig(iotedgedev, solution)
     checks.check_schema(TEMPLATE, theirs)
     values = dict(line.split("=") for line in ENV.splitlines())
-    options = manifest.ManifestOptions(template=TEMPLATE, image=f"myregistry.azurecr.io/scoring@{DIGEST}")
+    options = manifest.ManifestOptions(
+        template=TEMPLATE, image=f"myregistry.azurecr.io/scoring@{DIGEST}", with_secrets=True
+    )
     ours = manifest.build(options, values).document
     for document in (theirs, ours):
         modules = document["modulesContent"]["$edgeAgent"]["properties.desired"]["modules"]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from module_process import SCRIPTS, Answers, Module, send
 
+from module.errors import SettingsError
 from module.messages import InputMessage
-from module.packaging.image.contents import RUNTIME, runtime
+from module.packaging.image.contents import RUNTIME, gather, runtime, unpack
 from module.simulator.edge_hub.hub import EdgeHub
 
 ADDRESS = f"127.61.{os.getpid() % 250 + 1}.1"
@@ -77,6 +79,7 @@ def test_replay_and_check_work(tree: Path, tmp_path: Path, lines: Path) -> None:
     [
         ["build", ".", "--image", "r.io/scoring:7"],
         ["push", "r.io/scoring:7"],
+        ["inspect", "r.io/scoring:7"],
         ["deploy", "--device", "edge-1"],
         ["manifest", "--help"],
         ["models"],
@@ -94,7 +97,7 @@ def test_help_offers_what_is_there_and_says_where_the_rest_is(tree: Path, tmp_pa
     offered = command(tree, "--help", cwd=tmp_path).stdout
     listed, _, below = offered.partition("Not in this image: ")
     assert re.findall(r"^ {4}([a-z]+)(?: +\S|$)", listed, re.MULTILINE) == ["run", "replay", "check", "quarantine"]
-    assert "simulate, init, models, build, push, manifest, deploy, completion" in " ".join(below.split())
+    assert "simulate, init, models, build, push, inspect, manifest, deploy, completion" in " ".join(below.split())
     for wrong, said in (
         ("chek", "did you mean check? (choose from run, replay, check, quarantine)"),
         ("bild", "mean build?"),
@@ -103,7 +106,7 @@ def test_help_offers_what_is_there_and_says_where_the_rest_is(tree: Path, tmp_pa
 
 
 def test_the_command_is_on_the_path(tree: Path, tmp_path: Path) -> None:
-    """So that `docker exec scoring scoring-module quarantine list` works; the Dockerfile makes the same file."""
+    """So that `docker exec scoring scoring-module quarantine list` works."""
     path = f"{tree / 'usr/local/bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     asked = ["scoring-module", "quarantine", "list"]
     environment = {"PATH": path, "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "SCORING_JOURNAL_DIR": str(tmp_path)}
@@ -111,16 +114,25 @@ def test_the_command_is_on_the_path(tree: Path, tmp_path: Path) -> None:
         [shutil.which(asked[0], path=path), *asked[1:]], env=environment, capture_output=True, check=False
     )
     assert (said.returncode, said.stderr.startswith(b"scoring-module: there is no journal in")) == (2, True)
-    lines = (Path(__file__).parents[2] / "Dockerfile").read_text().splitlines()
-    (printed,) = [line.split("&& ")[1] for line in lines if "> /usr/local/bin/scoring-module" in line]
-    made = subprocess.run(["sh", "-c", printed.partition(" > ")[0]], capture_output=True, check=True)
-    assert made.stdout == (tree / "usr/local/bin/scoring-module").read_bytes()
 
 
-def test_the_dockerfiles_context_leaves_out_the_same() -> None:
-    """Docker takes module/ as it finds it, less what .dockerignore names."""
-    root = Path(__file__).parents[2]
-    ignored = (root / ".dockerignore").read_text().splitlines()
-    carried = {entry.path.removeprefix(f"{RUNTIME}/module/").partition("/")[0] for entry in runtime()}
-    folders = {each.name for each in (root / "module").iterdir() if each.is_dir() and each.name != "__pycache__"}
-    assert {f"module/{name}" for name in folders - carried} == {each for each in ignored if each.startswith("module/")}
+def test_the_dockerfile_takes_what_build_packs(tmp_path: Path) -> None:
+    """Paths, modes and contents; what `build` refuses is refused."""
+    scoring, out = tmp_path / "scoring", tmp_path / "out"
+    (scoring / "library").mkdir(parents=True)
+    for name in ("score.py", "library/deep.py", "model.onnx", "telemetry.jsonl"):
+        (scoring / name).write_text(name)
+    unpack(str(scoring), str(out))
+    contents = gather(scoring, None, None)
+    for folder, entries in (("runtime", runtime(os.path.realpath(sys.executable))), ("model", contents.model)):
+        made = {path.relative_to(out / folder).as_posix(): path for path in (out / folder).rglob("*")}
+        for path, source, mode, _ in entries:
+            expected = source.read_bytes() if isinstance(source, Path) else source
+            assert (made[path].stat().st_mode & 0o777, made[path].stat().st_mtime) == (mode, 0)
+            assert expected == (made[path].read_bytes() if made[path].is_file() else None)
+        assert {path for path, file in made.items() if file.is_file()} <= {each.path for each in entries}
+    assert sorted(path.name for path in (out / "script").rglob("*.*")) == ["deep.py", "score.py"]
+    assert stat.S_IMODE((out / "script/var/lib/scoring").stat().st_mode) == 0o750
+    (scoring / "id_rsa").write_text("x")
+    with pytest.raises(SettingsError, match="id_rsa looks like a secret"):
+        unpack(str(scoring), str(tmp_path / "again"))

@@ -22,7 +22,9 @@ Edit = Callable[[dict[str, Any]], None]
 
 
 def build(template: Path = TEMPLATE, values: dict[str, str] = VALUES, **options: Any) -> dict[str, Any]:
-    made = manifest.build(manifest.ManifestOptions(**{"template": template, "image": IMAGE, **options}), values)
+    made = manifest.build(
+        manifest.ManifestOptions(**{"template": template, "image": IMAGE, "with_secrets": True, **options}), values
+    )
     content: dict[str, Any] = made.document["modulesContent"]
     return content
 

@@ -46,7 +46,7 @@ class DeviceRollout:
         kept = ""
         if before.get("$edgeAgent", {}).get(_DESIRED):
             write_private(self.kept, orjson.dumps({"modulesContent": before}))
-            kept = f"; what it had before is in {self.kept}"
+            kept = f"; what it had before is in {self.kept}, with its secrets (mode 0600)"
         self._send(file.content)
         return f"deployed {file.image} to {name}{kept}"
 

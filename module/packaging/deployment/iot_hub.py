@@ -7,10 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-import requests
 
 from ...errors import PackagingError
-from ..http_client import AGAIN, BusyError, HttpClient, tried
+from ..http_client import AGAIN, Answer, BusyError, HttpClient, Login, origin_of, tried
 from .hub_access import HubAccess
 
 API_VERSION = "2021-04-12"
@@ -71,14 +70,11 @@ class IotHub:
         url = f"https://{self.host}/{'/'.join(quote(part, safe='') for part in path)}?api-version={API_VERSION}"
 
         def attempt() -> Any:
-            signed = {
-                **headers,
-                "Content-Type": "application/json; charset=utf-8",
-                "Authorization": self._authorization(),
-            }
-            # IoT Hub never redirects; whoever does must not get the signature.
-            answer = self._client.ask(method, url, headers=signed, data=data, redirects=False)
-            status = answer.status_code
+            typed = {**headers, "Content-Type": "application/json; charset=utf-8"}
+            login = Login(origin_of(url), self._authorization())
+            # IoT Hub never redirects: whoever does is none.
+            answer = self._client.ask(method, url, headers=typed, body=data, login=login, redirects=False)
+            status = answer.status
             if status in AGAIN:
                 raise BusyError(_refusal(self.host, answer), answer)
             if status >= 300:
@@ -92,13 +88,13 @@ class IotHub:
         return tried(attempt, PAUSES_S, self._pause)
 
 
-def _refusal(host: str, answer: requests.Response) -> str:
+def _refusal(host: str, answer: Answer) -> str:
     """Say why, with the hub's own words, ``{"Message": "ErrorCode:…;…"}``, cut to a line."""
     said = ""
     with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
         reason = " ".join(str(orjson.loads(answer.content)["Message"]).split())[:300]
         said = f" ({reason})" if reason else ""
-    match answer.status_code:
+    match answer.status:
         case 401:
             return f"{host} does not accept the credentials{said}: check key or token and this machine's clock"
         case 403:

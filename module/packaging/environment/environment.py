@@ -1,8 +1,10 @@
 """``myenv.yml`` or ``requirements.txt`` → pip requirements; each line that changes is named."""
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,6 +14,7 @@ from ...errors import SettingsError
 from . import conda_names
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
+_CONDA_LISTS = ("dependencies", "channels", "platforms")
 _PYTHON = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -48,15 +51,38 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
     """
     try:
         text = file.read_text(encoding="utf-8")
-        lines = _pip_lines(text) if file.suffix == ".txt" else _conda_lines(yaml.safe_load(text))
+        lines = _pip_lines(text) if file.suffix == ".txt" else _conda_lines(yaml.load(text, _Loader))  # noqa: S506 - a safe one
     except OSError as error:
         raise SettingsError(f"cannot read {file}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise SettingsError(f"{file} is no conda environment: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+            reason = (
+                f"line {error.problem_mark.line + 1}: {error.problem} (are its blanks those of the lines beside it?)"
+            )
+        raise SettingsError(f"{file} is no conda environment: {reason}") from error
     reading = _Reading(file, gpu)
     for kind, line in lines:
         reading.add(kind, line)
     return reading.found
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as the safe loader does, but nothing that loses a line: a key twice, a text that goes on below."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Make a mapping; raises ValueError."""
+        keys = [each.value for each, _ in node.value]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise ValueError(f"line {node.start_mark.line + 1}: {twice[0]!r} is there twice, make one list of them")
+        return super().construct_mapping(node, deep)
+
+    def construct_scalar(self, node: Any) -> str:
+        """Make a text; raises ValueError."""
+        if node.style is None and node.end_mark.line > node.start_mark.line:
+            where = f"line {node.end_mark.line + 1} goes on with line {node.start_mark.line + 1}"
+            raise ValueError(f"{where}: give each package a line with a dash, all dashes below each other")
+        return str(super().construct_scalar(node))
 
 
 def _pip_lines(text: str) -> list[tuple[str, str]]:
@@ -67,13 +93,25 @@ def _pip_lines(text: str) -> list[tuple[str, str]]:
 
 def _conda_lines(document: object) -> list[tuple[str, str]]:
     """Give ``("conda" or "pip", line)`` for each dependency; raises ValueError."""
-    dependencies = document.get("dependencies") if isinstance(document, dict) else None
+    fields = document if isinstance(document, dict) else {}
+    dependencies = fields.get("dependencies")
     if not isinstance(dependencies, list):
         raise ValueError("it has no list of dependencies")
+    if lost := [
+        name
+        for name, value in fields.items()
+        if name == "pip" or (name not in _CONDA_LISTS and isinstance(value, list))
+    ]:
+        raise ValueError(
+            f"{lost[0]!r} stands beside the dependencies: if it is one, give its line more blanks and a dash"
+        )
     lines: list[tuple[str, str]] = []
     for each in dependencies:
         if isinstance(each, dict) and set(each) == {"pip"}:
-            lines += _pip_lines("\n".join(map(str, each["pip"] or [])))
+            packages = each["pip"] or []
+            if not isinstance(packages, list) or not all(isinstance(line, str) for line in packages):
+                raise ValueError(f"{packages!r} is no list of packages: give each a line with a dash before it")
+            lines += _pip_lines("\n".join(packages))
         elif isinstance(each, str):
             lines.append(("conda", each.strip()))
         else:

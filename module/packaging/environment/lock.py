@@ -2,18 +2,17 @@
 
 import hashlib
 import re
-import subprocess
 import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-import uv
 from packaging.requirements import Requirement
 
 from ...errors import PackagingError
 from ..models.trees import write_whole
 from .target import Target
+from .uv_command import run_uv
 
 _DISTRIBUTION = "iotedge-scoring-module"
 _INPUTS, _BASE = "# inputs: ", "# base: "
@@ -90,25 +89,6 @@ def _compile(requirements: list[str], target: Target, pins: str) -> str:
         asked, locked = Path(folder, "requirements.in"), Path(folder, "requirements.lock")
         asked.write_text("\n".join(requirements) + "\n", encoding="utf-8")
         locked.write_text(pins, encoding="utf-8")  # uv keeps the versions that it finds there
-        options = ["--generate-hashes", "--no-annotate", "--no-header", "--quiet", *platform_options(target)]
-        run_uv("pip", "compile", *options, str(asked), "--output-file", str(locked))
+        options = ["--generate-hashes", "--no-annotate", "--no-header"]
+        run_uv("pip", "compile", *options, str(asked), "--output-file", str(locked), target=target)
         return locked.read_text(encoding="utf-8")
-
-
-def platform_options(target: Target) -> list[str]:
-    """Give uv's options for a machine that is not this one."""
-    return ["--python-platform", target.uv_platform, "--python-version", target.python]
-
-
-def run_uv(*arguments: str) -> None:
-    """Run uv, with what the environment says of indexes and certificates.
-
-    Raises:
-        PackagingError: it failed; its reason on one line.
-    """
-    done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        # Its tree of reasons on one line, without what an index URL may carry as a password.
-        line = " ".join(re.sub(r"[×╰─▶│├]|\x1b\[[0-9;]*m", " ", done.stderr).split())
-        reason = re.sub(r"(://)[^/@\s]+@", r"\1…@", line)[:600] or "uv gave no reason"
-        raise PackagingError(f"the environment cannot be had: {reason}")

@@ -1,5 +1,7 @@
 """The machine an image is for: platform, variant, and the Python and glibc of its base image."""
 
+import platform
+import sys
 from typing import NamedTuple
 
 from ...errors import SettingsError
@@ -48,17 +50,25 @@ class Target(NamedTuple):
         return ".".join(["requirements", *parts, "lock"])
 
 
-def check_platform(platform: str) -> None:
+def why_not_here(target: Target) -> str:
+    """Say why nothing of an image can be run on this machine; empty if it can."""
+    here = (platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}")
+    if sys.platform == "linux" and here == (PLATFORMS[target.platform], target.python):
+        return ""
+    return f"it is for {target.platform} with Python {target.python}, and here is {here[0]} with Python {here[1]}"
+
+
+def check_platform(name: str) -> None:
     """Refuse a platform that no image can be built for.
 
     Raises:
         SettingsError: it is one; of 32-bit ARM the sentence says why.
     """
-    if platform in PLATFORMS:
+    if name in PLATFORMS:
         return
-    if platform.startswith("linux/arm"):
-        raise SettingsError(f"--platform {platform}: ONNX Runtime has no wheel for 32-bit ARM, use linux/arm64")
-    raise SettingsError(f"--platform {platform}: choose {' or '.join(PLATFORMS)}")
+    if name.startswith("linux/arm"):
+        raise SettingsError(f"--platform {name}: ONNX Runtime has no wheel for 32-bit ARM, use linux/arm64")
+    raise SettingsError(f"--platform {name}: choose {' or '.join(PLATFORMS)}")
 
 
 def check_python(asked: str, have: str, base: str, *, any_python: bool) -> str:

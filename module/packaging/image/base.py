@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import structs
 
-from ...errors import SettingsError
+from ...errors import PackagingError, SettingsError
 from ..environment.target import ELF_MACHINE
 from ..registry import reference
 from ..registry.credentials import Access
@@ -58,7 +58,12 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
         wanted = reference.parse(name)
         name = str(wanted)
         before, _, digest = pinned.partition("@")
-        manifest = pull(layout, wanted._replace(digest=digest) if before == name else wanted, platform, access)
+        try:
+            manifest = pull(layout, wanted._replace(digest=digest) if before == name else wanted, platform, access)
+        except PackagingError as error:
+            raise PackagingError(
+                f"no base image {name}: {error}; --base or SCORING_BASE_IMAGE names another"
+            ) from error
     document = layout.read(manifest.digest)
     config = layout.read(document["config"]["digest"])
     have = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"

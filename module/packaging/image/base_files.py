@@ -26,15 +26,12 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         SettingsError: it cannot be read, or is none.
         PackagingError: it has no such platform.
     """
-    prefix = next((each for each in _PREFIXES if name.startswith(each)), "")
-    if not (prefix or name.startswith((".", "/", "~")) or name.endswith(_TARS) or Path(name).is_file()):
+    if (place := place_of(name)) is None:
         return None
-    rest = name.removeprefix(prefix)
-    file, _, tag = rest.partition(":") if prefix == "oci:" else (rest, "", "")
-    path = Path(file).expanduser()
+    path, tag = place
     try:
         state = (path / "index.json" if path.is_dir() else path).stat()
-        key = f"base 2 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
+        key = f"base 3 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
         read = partial(_from_layout, layout, path, tag) if path.is_dir() else partial(_from_tar, layout, path)
         return layout.once(key, Descriptor, lambda: read(platform), layout.parts)
     except OSError as error:
@@ -43,6 +40,16 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         raise SettingsError(f"the base image {name} is neither an OCI layout nor a tar of an image") from error
     except (tarfile.TarError, EOFError, zlib.error, LookupError, TypeError, ValueError) as error:
         raise SettingsError(f"the base image {name} is neither an OCI layout nor a tar of an image: {error}") from error
+
+
+def place_of(name: str) -> tuple[Path, str] | None:
+    """Give the path and the tag that ``oci:DIR[:TAG]`` or a path mean; None if the name is one in a registry."""
+    prefix = next((each for each in _PREFIXES if name.startswith(each)), "")
+    if not (prefix or name.startswith((".", "/", "~")) or name.endswith(_TARS) or Path(name).is_file()):
+        return None
+    rest = name.removeprefix(prefix)
+    file, _, tag = rest.partition(":") if prefix == "oci:" else (rest, "", "")
+    return Path(file).expanduser(), tag
 
 
 def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
@@ -69,7 +76,7 @@ def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
     with tarfile.open(path) as archive:
         names = {member.name.removeprefix("./") for member in archive.getmembers()}
         if "manifest.json" not in names:
-            return _root_file_system(layout, archive, path.name, platform)
+            return _root_file_system(layout, archive, platform)
         listed = orjson.loads(_member(archive, "manifest.json").read())[0]
         config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
         layers = []
@@ -81,7 +88,7 @@ def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
         return layout.put_manifest(config, layers)
 
 
-def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platform: str) -> Descriptor:
+def _root_file_system(layout: Layout, archive: tarfile.TarFile, platform: str) -> Descriptor:
     tar: Any = archive.fileobj  # what it reads from, decompressed: the digest of a layer's tar is in the configuration
     tar.seek(0)
     layer = _gzip(layout, tar)
@@ -90,7 +97,7 @@ def _root_file_system(layout: Layout, archive: tarfile.TarFile, name: str, platf
         "os": os_name,
         "architecture": architecture,
         "config": {},
-        "history": [{"created_by": name}],
+        "history": [{"created_by": "a root file system"}],
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
     }
     return layout.put_manifest(layout.put_json(config, CONFIG), [layer.blob])

@@ -11,6 +11,9 @@ from ...errors import PackagingError
 from ..registry.oci import Descriptor, Layout
 
 _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)bin/python(3\.\d+)")
+_MODULE = re.compile(
+    r"usr/(?:local/)?lib/python3[.\d]*/(?:site|dist)-packages/([A-Za-z_]\w*)(?:/__init__)?(?:\.\w.*)?\.(?:py|so)"
+)
 _LIBC = re.compile(r"(?:usr/)?lib/(?:[a-z0-9_]+-linux-gnu/)?libc\.so\.6|(?:usr/)?lib64/libc\.so\.6")
 _LIBSTDCXX = re.compile(r"(?:usr/)?lib(?:64)?/(?:[a-z0-9_]+-linux-gnu/)?libstdc\+\+\.so\.6")
 _GLIBC = re.compile(rb"GNU C Library[^\n]*version (2\.\d+)")
@@ -28,6 +31,7 @@ class BaseImageInfo(msgspec.Struct):
         libstdcxx: whether it has the C++ library, which numpy and ONNX Runtime load.
         machine: what its Python is compiled for, ELF's e_machine; 0 if that cannot be said.
         system_packages: Debian package → version.
+        modules: what Python can import of its own site-packages.
     """
 
     python: str = ""
@@ -36,6 +40,7 @@ class BaseImageInfo(msgspec.Struct):
     libstdcxx: bool = False
     machine: int = 0
     system_packages: dict[str, str] = {}
+    modules: set[str] = set()
 
 
 def look(layout: Layout, digest: str, layers: list[Descriptor]) -> BaseImageInfo:
@@ -44,7 +49,7 @@ def look(layout: Layout, digest: str, layers: list[Descriptor]) -> BaseImageInfo
     Raises:
         PackagingError: a layer is damaged or packed as this cannot read.
     """
-    return layout.once(f"inside 3 {digest}", BaseImageInfo, lambda: _look(layout, layers), lambda _: [])
+    return layout.once(f"inside 4 {digest}", BaseImageInfo, lambda: _look(layout, layers), lambda _: [])
 
 
 def _look(layout: Layout, layers: list[Descriptor]) -> BaseImageInfo:
@@ -67,6 +72,8 @@ def _see(info: BaseImageInfo, archive: tarfile.TarFile, member: tarfile.TarInfo)
             info.python, info.executable = found[1], f"/{path}"
             if member.isreg() and (head := _content(archive, member)[:20])[:4] == b"\x7fELF":
                 info.machine = int.from_bytes(head[18:20], "little")
+    elif module := _MODULE.fullmatch(path):
+        info.modules.add(module[1])
     elif _LIBSTDCXX.fullmatch(path):
         info.libstdcxx = True
     elif not member.isreg():

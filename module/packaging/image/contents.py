@@ -1,7 +1,10 @@
 """What of a scoring directory and of a registered model goes into an image, and in which of its last two layers."""
 
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
+import os
+import re
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -9,20 +12,34 @@ from typing import NamedTuple
 from ...errors import SettingsError
 from ..models.model import Model, hash_of
 from ..models.trees import hash_file, walk
-from .layers import Entry, folders_of
+from .ignore import IgnoreRules
+from .secrets_found import secret_in
 
 APP = "var/azureml-app"
-MODELS = f"{APP}/azureml-models"
 RUNTIME = "opt/scoring/runtime"
 COMMAND = "usr/local/bin/scoring-module"
 JOURNAL = "var/lib/scoring"
 USER = 10001
-IGNORE_FILES = (".amlignore", ".dockerignore")
 _TEXTS = {".py", ".json", ".yml", ".yaml", ".toml", ".cfg", ".ini", ".txt", ".md", ".csv"}
 _SMALL = 256_000
+_NAMED = 5
 _WORKSHOP = ("module/packaging/", "module/simulator/")
-_NEVER = ("__pycache__", "*.lock", "*.pyc", "*.jsonl", "*.jsonl.gz", "*.pem", "*.key")
-"""Left out beside everything hidden (``.env`` has passwords): locks, recorded telemetry, keys."""
+
+
+class Entry(NamedTuple):
+    """A file or folder in a layer.
+
+    Attributes:
+        path: without a leading slash.
+        source: the file, its bytes, or None for a folder.
+        mode: such as 0o644.
+        owner: user and group id.
+    """
+
+    path: str
+    source: Path | bytes | None
+    mode: int = 0o644
+    owner: int = 0
 
 
 class Contents(NamedTuple):
@@ -42,39 +59,73 @@ class Contents(NamedTuple):
     script_sha256: str = ""
     model_dir: str = ""
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Give path below APP → file, of all that is its user's."""
+        sources = {each.path.removeprefix(f"{APP}/"): each.source for each in (*self.script, *self.model)}
+        return {name: source for name, source in sources.items() if isinstance(source, Path)}
 
-def gather(directory: Path, model: Model | None, model_path: Path | None) -> Contents:
+
+def gather(directory: Path, model: Model | None, model_path: Path | None, allowed: Collection[str] = ()) -> Contents:
     """Find what goes into the image.
 
     Args:
         directory: the scoring directory.
         model: the registered model; None if it lies in the directory.
         model_path: where the store keeps its file or folder.
+        allowed: names of what is packed though it looks like a secret or is a link that leads out.
 
     Raises:
-        SettingsError: the directory is not there, or holds neither a score.py nor a model.
+        SettingsError: the directory is not there, cannot be read, holds neither a score.py nor a model, or something
+            that is not for an image; the sentence names it.
     """
     if not directory.is_dir():
         raise SettingsError(f"there is no scoring directory {directory}: give the folder with score.py")
-    files = dict(_files(directory, model.entry if model else ""))
+    files = _files(directory, model.entry if model else "", allowed)
     beside = {name: file for name, file in files.items() if file.suffix not in _TEXTS or file.stat().st_size > _SMALL}
-    score = directory / "score.py"
-    if not (score.is_file() or beside or model):
+    if not ("score.py" in files or beside or model):
         raise SettingsError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
-    script = [Entry(f"{APP}/{name}", file) for name, file in files.items() if name not in beside]
-    models = [Entry(f"{APP}/{name}", file) for name, file in beside.items()]
-    place = ""
+    of_model, place = dict(beside), ""
     if model and model_path:
-        place = f"{MODELS}/{model.name}/{model.version}"
-        for name, file in walk(model_path):
-            models.append(Entry(f"{place}/{model.entry}" + ("" if name == "." else f"/{name}"), file))
+        place = f"azureml-models/{model.name}/{model.version}"
+        inside = walk(model_path, allowed={name.removeprefix(f"{place}/{model.entry}/") for name in allowed})
+        of_model |= {f"{place}/{model.entry}" + ("" if name == "." else f"/{name}"): file for name, file in inside}
+    _refuse_secrets(directory, files | of_model, allowed)
+    script = [Entry(f"{APP}/{name}", file) for name, file in files.items() if name not in beside]
+    models = [Entry(f"{APP}/{name}", file) for name, file in of_model.items()]
     return Contents(
         [*script, *folders_of(script, APP), Entry(JOURNAL, None, 0o750, USER)],
         [*models, *folders_of(models, APP)] if models else [],
         model or _beside(beside),
-        hash_file(score) if score.is_file() else "",
-        f"/{place}" if place else "",
+        hash_file(files["score.py"]) if "score.py" in files else "",
+        f"/{APP}/{place}" if place else "",
     )
+
+
+def _files(directory: Path, registered: str, allowed: Collection[str]) -> dict[str, Path]:
+    """Give path inside → file of what the ignore files leave; the registered model is not packed twice."""
+    again = (re.sub(r"([*?\[\\])", r"\\\1", registered), "azureml-models") if registered else ()
+    rules = IgnoreRules(directory, again)
+
+    def skip(name: str, is_folder: bool) -> bool:
+        return not (is_folder and rules.has_exceptions) and rules.leave_out(name)
+
+    either = ", leave it out by a line in .dockerignore, or pack what it leads to with --allow {name}"
+    return dict(walk(directory, skip, allowed=allowed, or_else=either))
+
+
+def _refuse_secrets(directory: Path, files: Mapping[str, Path], allowed: Collection[str]) -> None:
+    """Refuse files that look like secrets: an image is read by everybody who may pull it, a deleted layer too."""
+    try:
+        looks = {name: what for name, file in files.items() if name not in allowed and (what := secret_in(file))}
+    except OSError as error:
+        raise SettingsError(f"cannot read {error.filename}: {error.strerror}") from error
+    if looks:
+        said = "; ".join(f"{name} looks like a secret ({what})" for name, what in [*looks.items()][:_NAMED])
+        more = f"; and {len(looks) - _NAMED} more" if len(looks) > _NAMED else ""
+        raise SettingsError(
+            f"{directory}: {said}{more}: take it away, name it in .dockerignore, or pack it with --allow {min(looks)}"
+        )
 
 
 def _beside(files: dict[str, Path]) -> Model | None:
@@ -102,6 +153,20 @@ def runtime(python: str = "/usr/bin/env python3") -> list[Entry]:
     return [*entries, *folders_of(entries, RUNTIME), command]
 
 
+def folders_of(entries: Iterable[Entry], root: str) -> list[Entry]:
+    """Give entries for the folders below a root, and the root, that hold these entries."""
+    folders = {root}
+    for entry in entries:
+        parts = entry.path.split("/")[:-1]
+        folders |= {"/".join(parts[:depth]) for depth in range(root.count("/") + 1, len(parts) + 1)}
+    return [Entry(folder, None, 0o755) for folder in folders]
+
+
+def file_entry(path: str, source: Path) -> Entry:
+    """Give the entry of a file: executable by all if it is by its owner, else only readable."""
+    return Entry(path, source, 0o755 if source.stat().st_mode & 0o100 else 0o644)
+
+
 def key_of(entries: Sequence[Entry]) -> str:
     """Give a text that is the same for the same layer: paths, modes, owners and contents."""
     return "\n".join(
@@ -110,14 +175,33 @@ def key_of(entries: Sequence[Entry]) -> str:
     )
 
 
-def _files(directory: Path, registered: str) -> Iterator[tuple[str, Path]]:
-    files = [directory / name for name in IGNORE_FILES if (directory / name).is_file()]
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    patterns = [line.strip().strip("/") for line in lines if line.strip() and not line.startswith(("#", "!"))]
-    for name, file in walk(directory):
-        parts = name.split("/")
-        hidden = any(part.startswith(".") or any(fnmatch(part, each) for each in _NEVER) for part in parts)
-        if hidden or name == registered or (registered and parts[0] == "azureml-models"):
-            continue
-        if not any(fnmatch(name, each) or fnmatch(parts[0], each) or fnmatch(parts[-1], each) for each in patterns):
-            yield name, file
+def unpack(directory: str, out: str, *allowed: str) -> None:
+    """Write files for the Dockerfile to copy: ``runtime``, ``model`` and ``script``, each as it lies in an image.
+
+    Run by the image's Python: its path is in the first line of the command. All is dated 1970.
+
+    Raises:
+        SettingsError: as for `build`: nothing to score with, a secret, or a link that leads out.
+    """
+    contents = gather(Path(directory), None, None, allowed)
+    python = os.path.realpath(sys.executable)
+    for name, entries in (("runtime", runtime(python)), ("model", contents.model), ("script", contents.script)):
+        _write(Path(out, name), entries)
+
+
+def _write(root: Path, entries: Sequence[Entry]) -> None:
+    root.mkdir(parents=True)
+    for path, source, mode, _ in sorted(entries, key=lambda each: each.path):
+        file = root / path
+        (file if source is None else file.parent).mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            file.write_bytes(source)
+        elif source is not None:
+            shutil.copyfile(source, file)
+        file.chmod(mode)
+    for each in (*root.rglob("*"), root):
+        os.utime(each, (0, 0))
+
+
+if __name__ == "__main__":
+    unpack(*sys.argv[1:])

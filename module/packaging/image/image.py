@@ -4,27 +4,33 @@ From the base up: onnxruntime, numpy, other packages, this runtime, the model, s
 most often comes last, and what has not changed is not made again.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import structs
+
 from ... import __version__
 from ..environment import environment, lock
-from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python
+from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python, why_not_here
 from ..models.model import Model
+from ..registry.attached import attach
 from ..registry.credentials import Access
-from ..registry.oci import CONFIG, Descriptor, Layer, Layout
+from ..registry.oci import BASE_NAME, CONFIG, Descriptor, Layer, Layout
 from ..registry.reference import ImageReference
-from . import sbom
+from . import documents
 from .base import Base, open_base
 from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
-from .script_check import check_script
+from .packed_check import check_packed
+from .script_check import check_for, check_needs, check_script, notes_on_versions
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
 _PYTHON = "3.12"
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what engines take for a base without one
 _EPOCH = "1970-01-01T00:00:00Z"
 _LABEL = "scoring"
 
@@ -39,10 +45,12 @@ class BuildOptions(NamedTuple):
         base: the base image, see open_base(); empty: Debian's with the Python that the environment asks for.
         platform: ``linux/amd64`` or ``linux/arm64``.
         variant: ``cpu`` or ``gpu``.
-        tags, description: written on the image as labels.
+        tags, description: kept in its provenance, where they change nothing of it.
         no_slim: keep all of every package.
         upgrade: lock the newest versions and the newest base image.
         any_python: take the base image's Python whatever the environment asks for.
+        check: run `check` on what is packed, where this machine can.
+        allow: names of files that are packed though they look like secrets, and of links that lead out.
     """
 
     directory: Path
@@ -57,6 +65,8 @@ class BuildOptions(NamedTuple):
     no_slim: bool = False
     upgrade: bool = False
     any_python: bool = False
+    check: bool = False
+    allow: Sequence[str] = ()
 
 
 class Built(NamedTuple):
@@ -65,14 +75,16 @@ class Built(NamedTuple):
     Attributes:
         manifest: its descriptor.
         layers: the layers on top of the base.
-        sbom: the blob with its bill of materials.
+        documents: the blobs with its bill of materials and its provenance, which are attached to it.
         notes: sentences about what was left out or changed.
+        files: path in the scoring directory's place → bytes of what is packed of its user, the largest first.
     """
 
     manifest: Descriptor
     layers: list[Layer]
-    sbom: Descriptor
+    documents: list[Descriptor]
     notes: list[str]
+    files: dict[str, int]
 
 
 def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
@@ -81,34 +93,64 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     Raises:
         SettingsError: the platform, the directory, its script or environment, or the base image does not fit.
         PackagingError: something that it needs cannot be had; the sentence names it.
+        ScriptError: check finds that the script or its model does not work.
     """
     check_platform(options.platform)
-    contents = gather(options.directory, options.model, options.model_path)
+    contents = gather(options.directory, options.model, options.model_path, options.allow)
     file = environment.find(options.directory)
     asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
-    if contents.script_sha256:
-        check_script(options.directory / "score.py", asked.python or _PYTHON)
-    rough = Target(options.platform, options.variant, "", "")
-    before = lock.read(options.directory / rough.lock_name)
+    check_script(contents.files, asked.python or _PYTHON)
+    before = lock.read(options.directory / Target(options.platform, options.variant, "", "").lock_name)
     base_name = options.base or _default_base(asked.python)
     base = open_base(layout, base_name, "" if options.upgrade else before.base, options.platform, access)
-    target = rough._replace(python=base.info.python, glibc=base.info.glibc)
+    target = Target(options.platform, options.variant, base.info.python, base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
+    keys = key_of(contents.model), key_of(contents.script)
+    compiled = f"compiled 1 {sys.version} {target.python}\n{keys[1]}"
+    grammar = layout.once(compiled, str, partial(check_for, contents.files, target.python), lambda _: [])
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
     locked = lock.bring_up_to_date(before, requirements, target, pin, upgrade=options.upgrade)
     installed = install(layout, locked, target, no_slim=options.no_slim)
-    layers = [*installed.layers, *_own_layers(layout, contents, base.info.executable)]
-    described = sbom.describe(str(options.name), base, installed.packages, contents, target.architecture)
-    bill = layout.put(described, sbom.MEDIA_TYPE)
-    labels = _labels(options, contents, base, installed, locked=locked.digest, bill=bill.digest)
+    check_needs(contents.files, {*installed.modules, *base.info.modules}, target.python, file)
+    tried = [*notes_on_versions(contents.files, {each.name: each.version for each in installed.packages})]
+    if reason := why_not_here(target):
+        tried.append(f"nothing of the image was tried: {reason}")
+    elif options.check:
+        packed = "\n".join(keys)
+        tried.append(check_packed(layout, locked, target, contents, packed, no_slim=options.no_slim))
+    layers = [*installed.layers, *_own_layers(layout, contents, keys, base.info.executable)]
+    labels = _labels(contents, base, installed, locked=locked.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
-    annotations = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.image.")}
-    manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)], annotations)
-    layout.tag(str(options.name), manifest)
+    manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)])
+    made = _attach(layout, options, manifest, installed, base=base, locked=locked, contents=contents)
     layout.sweep()
-    notes = [*asked.notes, *([note] if note else []), *installed.notes]
-    return Built(manifest, layers, bill, notes)
+    notes = [*asked.notes, *(each for each in (note, grammar, *tried) if each), *installed.notes]
+    sizes = {name: file.stat().st_size for name, file in contents.files.items()}
+    largest = dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0])))
+    return Built(manifest, layers, made, notes, largest)
+
+
+def _attach(
+    layout: Layout,
+    options: BuildOptions,
+    image: Descriptor,
+    installed: Installed,
+    *,
+    base: Base,
+    locked: lock.Lock,
+    contents: Contents,
+) -> list[Descriptor]:
+    """Let the name mean the image, with its documents attached; gives their blobs."""
+    name = f"{options.name.host}/{options.name.repository}"  # without the tag: an image has these once
+    bill = documents.bill_of_materials(name, base, installed.packages, contents, options.platform.partition("/")[2])
+    asked = {each: getattr(options, each) for each in ("platform", "variant", "no_slim", "description", "tags")}
+    statement = documents.provenance(name, image.digest, asked, base=base, lock=locked, contents=contents)
+    made = [layout.put(bill, documents.SBOM), layout.put(statement, documents.PROVENANCE)]
+    beside = {BASE_NAME: base.name} if base.remote else {}  # not in the manifest: of a mirror it is another one
+    named = structs.replace(image, annotations=beside)
+    layout.tag(str(options.name), named, [attach(layout, image, each) for each in made])
+    return made
 
 
 def _default_base(python: str) -> str:
@@ -117,42 +159,37 @@ def _default_base(python: str) -> str:
     return _BASE.format(python=python if len(parts) == 2 and parts >= OLDEST_PYTHON else _PYTHON)
 
 
-def _own_layers(layout: Layout, contents: Contents, python: str) -> Iterator[Layer]:
+def _own_layers(layout: Layout, contents: Contents, keys: tuple[str, str], python: str) -> Iterator[Layer]:
     """Give the layers of what is not from a package index, those of last time where nothing in them has changed."""
-    for entries, purpose in (
-        (runtime(python), "this runtime"),
-        (contents.model, "model"),
-        (contents.script, "score.py and configuration"),
+    ours = runtime(python)
+    for entries, key, purpose in (
+        (ours, key_of(ours), "this runtime"),
+        (contents.model, keys[0], "model"),
+        (contents.script, keys[1], "score.py and configuration"),
     ):
         if entries:
             make = partial(pack, layout, entries, purpose)
-            yield layout.once(f"layer 1 {purpose}\n{key_of(entries)}", Layer, make, lambda layer: [layer.blob])
+            yield layout.once(f"layer 1 {purpose}\n{key}", Layer, make, lambda layer: [layer.blob])
 
 
-def _labels(
-    options: BuildOptions, contents: Contents, base: Base, installed: Installed, *, locked: str, bill: str
-) -> dict[str, str]:
-    """Say on the image what is in it: readable by ``podman inspect`` and by a registry, without running it."""
+def _labels(contents: Contents, base: Base, installed: Installed, *, locked: str) -> dict[str, str]:
+    """Say on the image what is in it, and nothing else: the same files have the same digest, whatever they are called.
+
+    It can be read by ``podman inspect`` and by a registry, without running it.
+    """
     model = contents.registered
     versions = {each.name.lower(): each.version for each in installed.packages}
     labels = {
-        "org.opencontainers.image.title": options.name.repository,
-        "org.opencontainers.image.version": options.name.tag,
-        "org.opencontainers.image.description": options.description or (model.description if model else ""),
-        "org.opencontainers.image.base.name": base.name if base.remote else "",
         "org.opencontainers.image.base.digest": base.digest,
         f"{_LABEL}.runtime.version": __version__,
         f"{_LABEL}.python.version": base.info.python,
         f"{_LABEL}.onnxruntime.version": versions.get("onnxruntime") or versions.get("onnxruntime-gpu", ""),
         f"{_LABEL}.script.sha256": contents.script_sha256,
         f"{_LABEL}.requirements.sha256": locked,
-        f"{_LABEL}.sbom.digest": bill,
         f"{_LABEL}.model.name": model.name if model else "",
         f"{_LABEL}.model.version": str(model.version) if model and model.version else "",
         f"{_LABEL}.model.sha256": model.sha256 if model else "",
     }
-    tags = {**(model.tags if model else {}), **options.tags}
-    labels |= {f"{_LABEL}.tag.{name}": value for name, value in tags.items()}
     return {name: value for name, value in labels.items() if value}
 
 
@@ -161,7 +198,7 @@ def _config(
 ) -> dict[str, object]:
     """Give the image configuration: the base's, with our user, entry point, environment and layers."""
     theirs = base.config.get("config") or {}
-    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or ["PATH=/usr/local/bin:/usr/bin:/bin"])
+    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or [_PATH])
     variables |= _environment(contents, variant)
     history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
     rootfs = base.config["rootfs"]

@@ -4,7 +4,6 @@ Nothing is stripped: ``strip`` breaks ``numpy.libs/*.so``.
 """
 
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from fnmatch import translate
 from pathlib import Path
 
 from ...errors import PackagingError
-from ..environment.target import PLATFORMS, Target
+from ..environment.target import Target, why_not_here
 from ..models.trees import walk
 
 LEFT_OUT = {
@@ -29,12 +28,17 @@ LEFT_OUT = {
     "*.a": "static libraries",
     "*.pyi": "type stubs",
     "*.pxd": "Cython declarations",
-    "bin/*": "commands",
-    "*.dist-info/RECORD": "what pip would need to uninstall",
 }
 """Pattern → what it is."""
 
-ALWAYS_LEFT_OUT = ("*/__pycache__/*", "__pycache__/*", "*.dist-info/uv_cache.json", "*.dist-info/REQUESTED", ".lock")
+ALWAYS_LEFT_OUT = (
+    "*/__pycache__/*",
+    "__pycache__/*",
+    "bin/*",  # whose first lines name the Python that installs
+    "*.dist-info/RECORD",  # which has their hashes
+    *(f"*.dist-info/{each}" for each in ("INSTALLER", "REQUESTED", "direct_url.json", "uv_*.json")),
+    ".lock",
+)
 """What differs from one installation to the next."""
 
 _IDENTITY_MODEL = (
@@ -71,15 +75,14 @@ def slim(packages: Path, *, everything: bool) -> None:
             os.rmdir(folder)
 
 
-def smoke_test(packages: Path, target: Target) -> str:
-    """Import what the runtime needs and run a session with these packages; a note if this machine cannot.
+def smoke_test(packages: Path, target: Target) -> None:
+    """Import what the runtime needs and run a session with these packages, if they are for such a machine.
 
     Raises:
         PackagingError: something that was left out is needed.
     """
-    here = (platform.machine(), f"{sys.version_info[0]}.{sys.version_info[1]}")
-    if sys.platform != "linux" or here != (PLATFORMS[target.platform], target.python):
-        return f"not smoke-tested here: {target.platform} with Python {target.python} runs on other machines"
+    if why_not_here(target):
+        return
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(packages), "ORT_DISABLE_TELEMETRY": "1"}
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-S", "-P", "-s", "-B", "-c", _SMOKE, *_NEEDED],
@@ -91,4 +94,3 @@ def smoke_test(packages: Path, target: Target) -> str:
     if done.returncode:
         reason = done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}"
         raise PackagingError(f"the slimmed packages do not work, build with --no-slim and report this: {reason}")
-    return ""

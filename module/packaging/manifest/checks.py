@@ -1,8 +1,9 @@
 """Checks of a deployment: the published JSON Schema, and what it allows although IoT Edge does not; each by name."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from jsonschema import Draft4Validator
@@ -12,11 +13,47 @@ from ...errors import SettingsError
 from ...settings import Settings
 from ..route_language.grammar import RouteSyntaxError
 from ..route_language.route import ParsedRoute, parse
+from . import create_options, edge_manifest, module_twin
 from .edge_manifest import EdgeManifest
+from .twin_limits import check_limits
 
-_DESIRED = "properties.desired"
 _SCHEMA = Path(__file__).parent / "schemas" / "azure-iot-edge-deployment-2.0.json"  # of json.schemastore.org
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _SAYS_NO_VALUE = {"required", "additionalProperties"}
+
+
+class Checked(NamedTuple):
+    """What a checked deployment says: our module's settings, its edgeHub routes, the registries with credentials."""
+
+    settings: Settings
+    routes: dict[str, ParsedRoute]
+    registries: tuple[str, ...]
+
+
+def check(path: Path, content: dict[str, Any], ours: str, *, whole: bool) -> Checked:
+    """Check all that is known to be wrong in a deployment before a device has it.
+
+    Args:
+        path: what its sentences call it.
+        content: ``modulesContent`` with every value in place, createOptions in pieces.
+        ours: the scoring module's name.
+        whole: it is no layer, whose routes may lead to modules of the layers below.
+
+    Raises:
+        SettingsError: an image, a setting, a desired property, a route or its form is wrong; each by name.
+    """
+    manifest = edge_manifest.parse(path, {"modulesContent": content})
+    settings = module_twin.settings_in(ours, manifest.env.get(ours, {}))
+    for name, properties in manifest.desired.items():
+        check_limits(name, properties)
+    module_twin.check_desired(ours, manifest.desired.get(ours, {}))
+    registries = check_registries(manifest, content)
+    if whole:
+        check_schema(path, {"modulesContent": content})
+    routes = read_routes(manifest)
+    if whole:
+        check_routes(manifest, routes, ours, settings)
+    return Checked(settings, routes, registries)
 
 
 def check_schema(path: Path, document: dict[str, Any]) -> None:
@@ -34,36 +71,25 @@ def check_schema(path: Path, document: dict[str, Any]) -> None:
     raise SettingsError(f"{path} is no valid IoT Edge deployment: at {place}: {reason}")
 
 
-def check_schema_versions(path: Path, content: dict[str, Any]) -> None:
-    """Check that both system modules have schema 1.1: older ones ignore routes with a priority.
-
-    Raises:
-        SettingsError: another version, or a system module is missing.
-    """
-    for module in ("$edgeAgent", "$edgeHub"):
-        desired = content.get(module, {}).get(_DESIRED)
-        if not isinstance(desired, dict):
-            raise SettingsError(f"{path} has no {_DESIRED} for {module}")
-        if desired.get("schemaVersion") != "1.1":
-            raise SettingsError(f"{module} in {path} has schemaVersion {desired.get('schemaVersion')}: write 1.1")
-
-
-def check_registries(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
+def check_registries(manifest: EdgeManifest, content: dict[str, Any]) -> tuple[str, ...]:
     """Check registry addresses and images, and give the addresses that have credentials.
 
     Raises:
-        SettingsError: a scheme is in an address or image, which makes edgeAgent's pull fail (iotedge#924).
+        SettingsError: one can be no name: a placeholder is left in it, or a scheme, which makes edgeAgent's pull fail
+            (iotedge#924).
     """
-    agent = content["$edgeAgent"][_DESIRED]
-    credentials = agent["runtime"]["settings"].get("registryCredentials", {})
-    modules = {**agent["systemModules"], **agent["modules"]}
-    written = {f"registry address of {name}": entry["address"] for name, entry in credentials.items()}
-    written |= {f"image of module {name}": module["settings"]["image"] for name, module in modules.items()}
-    for place, text in written.items():
+    images = create_options.settings_of(content.get("$edgeAgent", {}))
+    written = {f"registry address of {name}": entry["address"] for name, entry in manifest.credentials.items()}
+    written |= {f"image of module {name}": str(settings["image"]) for name, settings in images}
+    for what, text in written.items():
         scheme, separator, _ = text.partition("://")
+        place = f"{what} in {manifest.path}"
         if separator:
-            raise SettingsError(f"{place} in {path} begins with {scheme}://, write it without")
-    return tuple(dict.fromkeys(entry["address"] for entry in credentials.values()))
+            raise SettingsError(f"{place} begins with {scheme}://, write it without")
+        if not _IMAGE.fullmatch(text):
+            reason = "a placeholder has no value" if "$" in text else "that is no name of an image or a registry"
+            raise SettingsError(f"{place} is {text or 'empty'}: {reason}")
+    return tuple(dict.fromkeys(entry["address"] for entry in manifest.credentials.values()))
 
 
 def read_routes(manifest: EdgeManifest) -> dict[str, ParsedRoute]:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -29,6 +30,32 @@ class _Options(msgspec.Struct):
     """What is read of createOptions; all else is the container engine's."""
 
     host_config: _HostConfig = msgspec.field(name="HostConfig", default_factory=_HostConfig)
+
+
+def settings_of(agent: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give name and settings of every module that ``$edgeAgent`` has, be it a whole deployment's or a layer's."""
+    for key, value in agent.items():
+        if isinstance(value, dict):
+            settings = value.get("settings")
+            if isinstance(settings, dict) and "image" in settings:
+                yield key.rpartition(".")[2], settings
+            else:
+                yield from settings_of(value)
+
+
+def join_all(content: dict[str, Any]) -> None:
+    """Make every module's createOptions one object, where it stands; raises as ``join()`` does."""
+    for name, settings in settings_of(content.get("$edgeAgent", {})):
+        whole = join(name, settings)
+        for key in [key for key in settings if key.startswith("createOptions")]:
+            del settings[key]
+        settings["createOptions"] = whole
+
+
+def split_all(content: dict[str, Any]) -> None:
+    """Write every module's createOptions in pieces again, where it stands; raises as ``split()`` does."""
+    for name, settings in settings_of(content.get("$edgeAgent", {})):
+        settings.update(split(name, settings.pop("createOptions")))
 
 
 def join(module: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import orjson
 
 from scoring.options import misfit
 
 from ...errors import SettingsError
+from . import lenient_json
 
 DEFAULT_PRIORITY = 2_000_000_000
 """What edgeHub gives a route without a priority (`RouteFactory.DefaultPriority`): below all of 0 to 9."""
@@ -50,7 +50,7 @@ class _Runtime(msgspec.Struct):
 
 
 class _Module(msgspec.Struct):
-    env: dict[str, dict[str, Any]] = {}
+    env: dict[str, Any] = {}
     settings: dict[str, Any] = {}
 
 
@@ -72,7 +72,8 @@ class EdgeManifest:
         routes: route name → route.
         desired: module name → desired properties of its twin; the system modules' too.
         images: module name → its image as written; "" if none is written.
-        credentials: of registries as written, ``{"username", "password", "address"}`` each; "" for what is not.
+        env: module name → its environment as written.
+        credentials: registry's name → ``{"username", "password", "address"}`` as written; "" for what is not.
     """
 
     path: Path
@@ -80,7 +81,8 @@ class EdgeManifest:
     routes: dict[str, RouteSpec]
     desired: dict[str, dict[str, Any]]
     images: dict[str, str] = field(default_factory=dict)
-    credentials: tuple[dict[str, str], ...] = ()
+    env: dict[str, dict[str, Any]] = field(default_factory=dict)
+    credentials: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def our_module(self, name: str | None = None) -> str:
         """Give the module that is meant: ``name`` if given, else the only one that routes lead to.
@@ -127,9 +129,10 @@ def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
         routes={name: _route(path, name, value) for name, value in routes.items()},
         desired=twins,
         images={name: str(module.settings.get("image", "")) for name, module in agent.modules.items()},
-        credentials=tuple(
-            msgspec.structs.asdict(each) for each in agent.runtime.settings.registry_credentials.values()
-        ),
+        env={name: module.env for name, module in agent.modules.items()},
+        credentials={
+            name: msgspec.structs.asdict(each) for name, each in agent.runtime.settings.registry_credentials.items()
+        },
     )
 
 
@@ -139,12 +142,7 @@ def document(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: it cannot be read, is not JSON or not a deployment.
     """
-    try:
-        found = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
-    except orjson.JSONDecodeError as error:
-        raise SettingsError(f"{path} is not JSON (comments are not allowed): {error}") from error
+    found = lenient_json.read(path)
     if not isinstance(found, dict) or "modulesContent" not in found:
         raise SettingsError(f"{path} is not an IoT Edge deployment: it has no modulesContent at the top")
     _object(path, "modulesContent", found["modulesContent"])

@@ -9,14 +9,13 @@ from .module_twin import leaves
 _DESIRED = "properties.desired"
 
 
-def layer(document: dict[str, Any], routes: Mapping[str, ParsedRoute], ours: str) -> dict[str, Any]:
-    """Give the layer with our module out of a whole deployment.
+def layer(content: dict[str, Any], routes: Mapping[str, ParsedRoute], ours: str) -> dict[str, Any]:
+    """Give ``modulesContent`` of the layer with our module out of a whole deployment's.
 
     Each value gets a key of its own, ``properties.desired.modules.<module>``: a plain ``properties.desired`` would
     overwrite what the layers below say. Routes come along that lead to our module or take messages from it; the
     registry credentials come along too, because the base may have none for this registry.
     """
-    content = document["modulesContent"]
     agent, hub = content["$edgeAgent"][_DESIRED], content["$edgeHub"][_DESIRED]
     credentials = agent["runtime"]["settings"].get("registryCredentials", {})
     mine = [name for name, each in routes.items() if each.endpoint.module == ours or each.is_from(ours)]
@@ -29,7 +28,7 @@ def layer(document: dict[str, Any], routes: Mapping[str, ParsedRoute], ours: str
     }
     if twin := content[ours][_DESIRED]:
         result[ours] = {f"{_DESIRED}.{place}": value for place, value in leaves(twin)}
-    return {"modulesContent": result}
+    return result
 
 
 def is_layered(content: dict[str, Any]) -> bool:

@@ -15,7 +15,6 @@ from ..registry.oci import Layout
 from ..registry.reference import ImageReference
 from . import checks, create_options, edge_manifest, layered, module_twin
 from .placeholders import Expansion
-from .twin_limits import check_limits
 
 _DESIRED = "properties.desired"
 
@@ -32,6 +31,7 @@ class ManifestOptions:
         memory: the container's limit in bytes; None: as in the template.
         twin: ``(place, value as JSON or text)`` to set in the module's twin.
         layered: make a layer for a base deployment that has the system modules.
+        with_secrets: write secrets into it; else their placeholders stay, for ``deploy`` to fill in.
         values_from: where values of placeholders are written, for the sentence that misses one.
     """
 
@@ -42,6 +42,7 @@ class ManifestOptions:
     memory: int | None = None
     twin: tuple[tuple[str, str], ...] = ()
     layered: bool = False
+    with_secrets: bool = False
     values_from: str = "the environment"
 
 
@@ -54,7 +55,8 @@ class Deployment:
         module: the scoring module's name.
         routes: names of its edgeHub routes.
         registries: addresses that it has credentials for.
-        notes: sentences about what is in it and of no use.
+        notes: sentences about what is in it and of no use, or no business there.
+        secrets: names of the placeholders that stand for secrets in it.
     """
 
     document: dict[str, Any]
@@ -62,6 +64,7 @@ class Deployment:
     routes: tuple[str, ...]
     registries: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 def pin(
@@ -104,38 +107,39 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     Raises:
         SettingsError: the template, a placeholder, a route, a desired property or the result is wrong; each by name.
     """
-    document = edge_manifest.document(options.template)
-    ours = edge_manifest.parse(options.template, document).our_module(options.module)
+    path = options.template
+    document = edge_manifest.document(path)
+    template = edge_manifest.parse(path, document)
+    ours = template.our_module(options.module)
     _use_image(options, document, ours)
-    content = _expanded(options, document["modulesContent"], values)
-    document = {"modulesContent": content}
-    specs = edge_manifest.parse(options.template, document).routes
-    checks.check_schema_versions(options.template, content)
-    module = content["$edgeAgent"][_DESIRED]["modules"][ours]
-    module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
-    settings = module_twin.settings_in(ours, module["env"])
-    _fill_create_options(options, content["$edgeAgent"][_DESIRED], ours, settings)
-    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(specs)
-    desired = content.setdefault(ours, {}).setdefault(_DESIRED, {})
-    for place, text in options.twin:
-        module_twin.put(desired, place, text)
-    manifest = edge_manifest.parse(options.template, document)
-    for name, properties in manifest.desired.items():
-        check_limits(name, properties)
-    module_twin.check_desired(ours, desired)
-    checks.check_schema(options.template, document)
-    registries = checks.check_registries(options.template, content)
-    routes = checks.read_routes(manifest)
-    checks.check_routes(manifest, routes, ours, settings)
-    notes = (*checks.idle_routes(routes, ours, settings), *module_twin.unheard(ours, desired))
+    content = document["modulesContent"]
+    create_options.join_all(content)
+    notes = _raise_schema_versions(path, content)
+    filled, kept = Expansion(values), Expansion(values, "public")
+    whole, public = filled(content), kept(content)
+    if filled.missing:
+        missing = "; ".join(dict.fromkeys(filled.missing))
+        raise SettingsError(f"placeholders in {path} have no value, set them in {options.values_from}: {missing}")
+    env = whole["$edgeAgent"][_DESIRED]["modules"][ours].get("env", {})
+    settings = module_twin.settings_in(ours, env)
+    for each in (whole, public):
+        _complete(options, each, ours, settings)
+    checked = checks.check(path, whole, ours, whole=True)
+    notes += checks.idle_routes(checked.routes, ours, settings)
+    notes += module_twin.unheard(ours, whole[ours][_DESIRED])
+    for name, entry in template.credentials.items():
+        if entry["password"] and "$" not in entry["password"]:
+            notes.append(f"the password of registry {name} is written in {path} itself: write $NAME, its value in .env")
+    written = whole if options.with_secrets else public
     if options.layered:
-        document = layered.layer(document, routes, ours)
-    written = edge_manifest.parse(options.template, document)
-    return Deployment(document, ours, tuple(written.routes), registries, notes)
+        written = layered.layer(written, checked.routes, ours)
+    document = {"modulesContent": written}
+    routes = edge_manifest.parse(path, document).routes
+    return Deployment(document, ours, tuple(routes), checked.registries, tuple(notes), tuple(filled.secrets))
 
 
 def write(deployment: Deployment, path: Path) -> None:
-    """Write a deployment so that only its owner can read it: registry passwords are in it.
+    """Write a deployment so that only its owner can read it: secrets may be in it.
 
     Raises:
         SettingsError: it cannot be written.
@@ -166,23 +170,38 @@ def _use_image(options: ManifestOptions, document: dict[str, Any], ours: str) ->
     module.setdefault("settings", {})["image"] = options.image
 
 
-def _expanded(options: ManifestOptions, content: dict[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    expand = Expansion(values)
-    expanded: dict[str, Any] = expand(content)
-    if expand.missing:
-        missing = "; ".join(dict.fromkeys(expand.missing))
-        raise SettingsError(
-            f"placeholders in {options.template} have no value, set them in {options.values_from}: {missing}"
-        )
-    return expanded
+def _raise_schema_versions(path: Path, content: dict[str, Any]) -> list[str]:
+    """Make both system modules' schema 1.1, and say so: 1.0 knows no routes with a priority, 1.2 is gone again.
+
+    Raises:
+        SettingsError: it is another, or a system module is missing.
+    """
+    notes = []
+    for module, changed in (("$edgeAgent", ("1.0",)), ("$edgeHub", ("1.0", "1.2"))):
+        desired = content.get(module, {}).get(_DESIRED)
+        if not isinstance(desired, dict):
+            raise SettingsError(f"{path} has no {_DESIRED} for {module}")
+        version = desired.get("schemaVersion")
+        if version in changed:
+            desired["schemaVersion"] = "1.1"
+            said = f"{module} in {path} has schemaVersion {version}"
+            notes.append(f"{said}, written is 1.1: devices need IoT Edge 1.0.10 or newer")
+        elif version != "1.1":
+            raise SettingsError(f"{module} in {path} has schemaVersion {version}: write 1.1")
+    return notes
 
 
-def _fill_create_options(options: ManifestOptions, agent: dict[str, Any], ours: str, settings: Settings) -> None:
-    """Write every module's createOptions in pieces, those of ours with what is missing added."""
-    for name, module in {**agent.get("systemModules", {}), **agent.get("modules", {})}.items():
-        written = module.get("settings", {})
-        container = create_options.join(name, written)
-        if name == ours:
-            container = create_options.for_scoring(ours, settings, container, gpu=options.gpu, memory=options.memory)
-        others = {key: value for key, value in written.items() if not key.startswith("createOptions")}
-        module["settings"] = {**others, **create_options.split(name, container)}
+def _complete(options: ManifestOptions, content: dict[str, Any], ours: str, settings: Settings) -> None:
+    """Add to a filled-in template what our module needs; write routes and createOptions as deployments have them."""
+    module = content["$edgeAgent"][_DESIRED]["modules"][ours]
+    module["env"] = {"ORT_DISABLE_TELEMETRY": {"value": "1"}, **module.get("env", {})}
+    container = module["settings"]["createOptions"]
+    module["settings"]["createOptions"] = create_options.for_scoring(
+        ours, settings, container, gpu=options.gpu, memory=options.memory
+    )
+    create_options.split_all(content)
+    routes = edge_manifest.parse(options.template, {"modulesContent": content}).routes
+    content["$edgeHub"][_DESIRED]["routes"] = msgspec.to_builtins(routes)
+    desired = content.setdefault(ours, {}).setdefault(_DESIRED, {})
+    for place, text in options.twin:
+        module_twin.put(desired, place, text)

@@ -79,7 +79,9 @@ def settings_in(module: str, env: Mapping[str, Any]) -> Settings:
         SettingsError: a ``SCORING_…`` variable is no setting, or its value does not fit.
     """
     known = [row.name for row in describe()]
-    for name in env:
+    for name, each in env.items():
+        if not isinstance(each, dict):
+            raise SettingsError(f'env {name} of module {module} is no JSON object: write {{"value": …}}')
         if name.startswith("SCORING_") and name not in known:
             raise SettingsError(f"env {name} of module {module} is no setting{_instead(name, known)}")
     try:

@@ -7,6 +7,7 @@ checked when it is downloaded; a model that somebody registered without them is 
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,17 @@ class WorkspaceModels:
         with _asking(f"register {name}"):
             return _read(self._client.models.create_or_update(wanted))
 
-    def registered(self, name: str | None = None) -> list[Model]:
-        """Give every registered version, by name and number."""
+    def registered(self, name: str | None = None, damaged: list[str] | None = None) -> list[Model]:
+        """Give every registered version, by name and number; ``damaged`` gets a sentence for each that is not ours."""
         models = self._client.models
+        found = []
         with _asking("list the models"):
             names = [name] if name else [each.name for each in models.list()]
-            found = [_read(each) for one in names for each in models.list(name=one)]
+            for each in chain.from_iterable(models.list(name=one) for one in names):
+                if str(each.version).isdecimal() or damaged is None:
+                    found.append(_read(each))
+                else:
+                    damaged.append(f"the version of {each.name}:{each.version} is no number: register it again")
         return sorted(found, key=lambda model: (model.name, model.version))
 
     def show(self, reference: str) -> Model:
@@ -68,7 +74,7 @@ class WorkspaceModels:
         if wanted.version is not None:
             with _asking(f"show {reference}"):
                 return _read(self._client.models.get(wanted.name, version=str(wanted.version)))
-        found = [model for model in self.registered(wanted.name) if model.sha256.startswith(wanted.sha256)]
+        found = [model for model in self.registered(wanted.name, []) if model.sha256.startswith(wanted.sha256)]
         if not found:
             raise PackagingError(f"there is no model {reference} in the workspace")
         return found[-1]

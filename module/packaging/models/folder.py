@@ -6,6 +6,7 @@ need no lock: the loser takes the next number, and numbers stay dense.
 
 import errno
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from .trees import copy_tree, draft_folder, hash_tree
 DEFAULT_STORE = Path("~/.local/share/scoring-module/models")
 _CONTENT = "content"
 _RECORD = "model.json"
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_ENTRY = re.compile(r"(?!\.{1,2}$)[^/\0]+")
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.EACCES}  # the last is Windows' word for a folder that exists
 
 
@@ -52,10 +55,26 @@ class FolderModels:
         except OSError as error:
             raise PackagingError(f"cannot register {path} in {self.folder}: {error.strerror or error}") from error
 
-    def registered(self, name: str | None = None) -> list[Model]:
-        """Give every registered version, by name and number."""
-        names = [name] if name else [each.name for each in _folders(self.folder)]
-        return [self._read(each, number) for each in sorted(names) for number in self._versions(each)]
+    def registered(self, name: str | None = None, damaged: list[str] | None = None) -> list[Model]:
+        """Give every registered version, by name and number.
+
+        Args:
+            name: only the versions of this one.
+            damaged: gets a sentence for each that cannot be read; without it the first such ends the listing.
+
+        Raises:
+            PackagingError: the store cannot be read, or a record in it.
+        """
+        found = []
+        for each in [name] if name else sorted(each.name for each in _folders(self.folder)):
+            for number in self._versions(each):
+                try:
+                    found.append(self._read(each, number))
+                except PackagingError as error:
+                    if damaged is None:
+                        raise
+                    damaged.append(str(error))
+        return found
 
     def show(self, reference: str) -> Model:
         """Give the model that ``name``, ``name:3`` or ``name@sha256:…`` means, its content checked.
@@ -67,7 +86,12 @@ class FolderModels:
         versions = self._versions(wanted.name)
         for number in reversed(versions):
             if wanted.version in {None, number}:
-                model = self._read(wanted.name, number)
+                try:
+                    model = self._read(wanted.name, number)
+                except PackagingError:
+                    if not wanted.sha256:  # which another version may have
+                        raise
+                    continue
                 if model.sha256.startswith(wanted.sha256):
                     break
         else:
@@ -121,15 +145,22 @@ class FolderModels:
             return model
 
     def _versions(self, name: str) -> list[int]:
-        return sorted(int(each.name) for each in _folders(self.folder / name) if each.name.isdigit())
+        return sorted(int(each.name) for each in _folders(self.folder / name) if _NUMBER.fullmatch(each.name))
 
     def _read(self, name: str, version: int) -> Model:
         record = self.folder / name / str(version) / _RECORD
         try:
-            return msgspec.json.decode(record.read_bytes(), type=Model)
-        except (OSError, msgspec.DecodeError) as error:
-            raise PackagingError(f"{record} is damaged, register the model again: {error}") from error
+            model = msgspec.json.decode(record.read_bytes(), type=Model)
+            if (model.name, model.version) != (name, version) or not _ENTRY.fullmatch(model.entry):
+                raise ValueError(f"it is of {model}, {model.entry!r}")
+        except (OSError, ValueError, RecursionError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PackagingError(f"{record} is damaged, register the model again: {reason}") from error
+        return model
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+    try:
+        return [each for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+    except OSError as error:
+        raise PackagingError(f"cannot read {folder}: {error.strerror}") from error

@@ -4,20 +4,57 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from ...errors import SettingsError
 
-def walk(path: Path) -> Iterator[tuple[str, Path]]:
-    """Give ``(path inside, file)`` for each file, in order; of a single file ``(".", file)``."""
+
+def walk(
+    path: Path, skip: Callable[[str, bool], bool] | None = None, *, allowed: Collection[str] = (), or_else: str = ""
+) -> Iterator[tuple[str, Path]]:
+    """Give ``(path inside, file)`` for each file, in order; of a single file ``(".", file)``.
+
+    Args:
+        path: a file or folder.
+        skip: says of a path inside, and of whether it is a folder, that it is left out.
+        allowed: paths inside of links that may lead out.
+        or_else: what the sentence offers beside a copy.
+
+    Raises:
+        SettingsError: a link leads out of the folder, nowhere, or in a circle; a folder cannot be read.
+    """
+
+    def inside(folder: Path, above: str, real: list[str]) -> Iterator[tuple[str, Path]]:
+        """Walk a folder; ``real`` are the real places of it and of those above it, from the last link that may be."""
+        try:
+            entries = sorted(os.scandir(folder), key=lambda each: each.name)
+        except OSError as error:
+            raise SettingsError(f"cannot read {folder}: {error.strerror}") from error
+        for entry in entries:
+            name, file, is_link, is_folder = above + entry.name, folder / entry.name, entry.is_symlink(), entry.is_dir()
+            if skip is not None and skip(name, is_folder and not is_link):
+                continue
+            place, leads_out = f"{real[-1]}/{entry.name}", False
+            if is_link:
+                place = os.path.realpath(file)
+                leads_out = not os.path.exists(place) or not Path(place).is_relative_to(real[0])
+                if place in real or (leads_out and name not in allowed):
+                    where = "to a folder that it is in" if place in real else "that leads out of the folder or nowhere"
+                    raise SettingsError(
+                        f"{file} is a link {where}: put a copy of it (cp -rL) in its place{or_else.format(name=name)}"
+                    )
+            if is_folder:
+                yield from inside(file, f"{name}/", [place] if leads_out else [*real, place])
+            elif entry.is_file():
+                yield name, file
+
     if path.is_file():
         yield ".", path
-        return
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            yield file.relative_to(path).as_posix(), file
+    elif path.is_dir():
+        yield from inside(path, "", [os.path.realpath(path)])
 
 
 def hash_file(path: Path) -> str:

@@ -8,6 +8,7 @@ import base64
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,11 +60,24 @@ class Access(NamedTuple):
 
 
 def _from_environment(host: str) -> Credentials | None:
-    """Read CONTAINER_REGISTRY_SERVER, …_USERNAME and …_PASSWORD or …_ENTRA_TOKEN, as the template's .env has them."""
-    server, username, password, entra_token = (
-        os.environ.get(f"CONTAINER_REGISTRY_{name}", "") for name in ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
-    )
-    return Credentials(username, password, "", entra_token) if server == host and (password or entra_token) else None
+    """Read CONTAINER_REGISTRY_SERVER, …_USERNAME and …_PASSWORD or …_ENTRA_TOKEN, of the environment or .env."""
+    places: list[Callable[[], Mapping[str, str]]] = [lambda: os.environ]
+    if Path(".env").is_file():
+        places.append(_env_file)
+    for place in places:
+        values = place()
+        server, username, password, entra_token = (
+            values.get(f"CONTAINER_REGISTRY_{name}", "") for name in ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
+        )
+        if server == host and (password or entra_token):
+            return Credentials(username, password, "", entra_token)
+    return None
+
+
+def _env_file() -> Mapping[str, str]:
+    from ..env_file import read_env  # noqa: PLC0415 - its parser takes long to import
+
+    return read_env(Path(".env"))
 
 
 def _from_stores(host: str) -> Credentials | None:

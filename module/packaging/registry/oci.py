@@ -7,12 +7,13 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import structs
 
 from ...errors import PackagingError, SettingsError
 from ..models.trees import unfinished, write_whole
@@ -21,17 +22,28 @@ T = TypeVar("T")
 DEFAULT_LAYOUT = Path("~/.cache/scoring-module/images")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
+BASE_NAME = "org.opencontainers.image.base.name"
+_SUBJECT = "scoring.subject"  # on an entry of our index.json: the image that it is attached to
 _UNUSED_S = 30 * 86_400.0
 
 
-class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
-    """What a manifest says of a blob: its media type, digest (``sha256:…``) and size in bytes."""
+class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a manifest or an index says of a blob.
+
+    Attributes:
+        media_type, digest, size: ``sha256:…`` and bytes.
+        artifact_type: what it is, if it is attached to an image.
+        annotations: of this entry, not of the blob.
+    """
 
     media_type: str
     digest: str
     size: int
+    artifact_type: str = ""
+    annotations: dict[str, str] = {}
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -110,14 +122,17 @@ class Layout:
         return orjson.loads(content)
 
     def parts(self, manifest: Descriptor) -> Iterator[Descriptor]:
-        """Give a manifest, then the configuration and the layers that it names.
+        """Give a manifest, then the configuration and the layers that it names; of an index its manifests and theirs.
 
         Raises:
             PackagingError: it is not there, or damaged.
         """
         yield manifest
         document = self.read(manifest.digest)
-        yield from (msgspec.convert(each, Descriptor) for each in (document["config"], *document["layers"]))
+        for each in document.get("manifests", ()):
+            yield from self.parts(msgspec.convert(each, Descriptor))
+        if "layers" in document:
+            yield from (msgspec.convert(each, Descriptor) for each in (document["config"], *document["layers"]))
 
     def put(self, content: bytes, media_type: str) -> Descriptor:
         """Store bytes as a blob."""
@@ -129,12 +144,9 @@ class Layout:
         """Store a JSON document as a blob, its keys sorted."""
         return self.put(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), media_type)
 
-    def put_manifest(
-        self, config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str] | None = None
-    ) -> Descriptor:
-        """Store the manifest of an image."""
-        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
-        document |= {"annotations": annotations} if annotations else {}
+    def put_manifest(self, config: Descriptor, layers: Sequence[Descriptor], **more: object) -> Descriptor:
+        """Store the manifest of an image, or of what is attached to one; ``more`` is what else it says."""
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers, **more}
         return self.put_json(msgspec.to_builtins(document), MANIFEST)
 
     @contextlib.contextmanager
@@ -153,7 +165,7 @@ class Layout:
             os.replace(file.name, self.path(new.digest))
 
     def once(self, key: str, kind: type[T], make: Callable[[], T], blobs: Callable[[T], Iterable[Descriptor]]) -> T:
-        """Give what was made under this key; made now if it was not yet, or if a blob of it is gone.
+        """Give what was made under this key; made now if it was not yet, by another version, or if a blob is gone.
 
         Args:
             key: names everything that it is made from.
@@ -162,9 +174,9 @@ class Layout:
             blobs: gives the blobs that it stands for.
         """
         note = self._notes / hashlib.sha256(key.encode()).hexdigest()
-        if note.is_file():
-            os.utime(note)
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):  # another version of ours wrote it
             made = msgspec.json.decode(note.read_bytes(), type=kind)
+            os.utime(note)
             if all(self.has(blob) for blob in blobs(made)):
                 return made
         made = make()
@@ -172,12 +184,16 @@ class Layout:
             write_whole(note, msgspec.json.encode(made))
         return made
 
-    def tag(self, name: str, manifest: Descriptor) -> None:
-        """Let a name mean a manifest from now on."""
+    def tag(self, name: str, manifest: Descriptor, attached: Iterable[Descriptor] = ()) -> None:
+        """Let a name mean a manifest from now on, to which nothing but these manifests is attached."""
         with self._explained(), self._locked():
-            tags = self._tags() | {name: manifest}
-            entries = [{**msgspec.to_builtins(tags[each]), "annotations": {REF_NAME: each}} for each in sorted(tags)]
-            index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}
+            tags, others = self.entries()
+            tags[name] = structs.replace(manifest, annotations={**manifest.annotations, REF_NAME: name})
+            others = [each for each in others if each.annotations[_SUBJECT] != manifest.digest]
+            others += [structs.replace(each, annotations={_SUBJECT: manifest.digest}) for each in attached]
+            meant = {each.digest for each in tags.values()}
+            left = [each for each in others if each.annotations[_SUBJECT] in meant]
+            index = index_of([*(tags[each] for each in sorted(tags)), *left])
             write_whole(self.folder / "index.json", orjson.dumps(index, option=orjson.OPT_INDENT_2))
 
     def find(self, name: str) -> Descriptor:
@@ -186,16 +202,25 @@ class Layout:
         Raises:
             PackagingError: there is none.
         """
-        tags = self._tags()
+        tags, _ = self.entries()
         if name not in tags:
             known = ", ".join(tags) or "none"
             raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
-        return tags[name]
+        beside = {key: value for key, value in tags[name].annotations.items() if key != REF_NAME}
+        return structs.replace(tags[name], annotations=beside)
+
+    def attached(self, manifest: Descriptor) -> list[Descriptor]:
+        """Give the manifests that have this one as their subject."""
+        _, others = self.entries()
+        return [
+            structs.replace(each, annotations={}) for each in others if each.annotations[_SUBJECT] == manifest.digest
+        ]
 
     def sweep(self) -> None:
         """Delete notes and blobs that no image uses and that nothing has needed for 30 days."""
         used: set[str] = set()
-        for manifest in self._tags().values():
+        tags, others = self.entries()
+        for manifest in (*tags.values(), *others):
             with contextlib.suppress(PackagingError):
                 used.update(blob.digest for blob in self.parts(manifest))
         before = time.time() - _UNUSED_S
@@ -205,12 +230,21 @@ class Layout:
                     if path.stat().st_mtime < before:
                         path.unlink()
 
-    def _tags(self) -> dict[str, Descriptor]:
+    def entries(self) -> tuple[dict[str, Descriptor], list[Descriptor]]:
+        """Give name → image, and what is attached to the images.
+
+        Raises:
+            PackagingError: the index is damaged.
+        """
         try:
-            entries = orjson.loads((self.folder / "index.json").read_bytes())["manifests"]
-            return {each["annotations"][REF_NAME]: msgspec.convert(each, Descriptor) for each in entries}
+            document = orjson.loads((self.folder / "index.json").read_bytes())
+            entries = msgspec.convert(document["manifests"], list[Descriptor])
+            return (
+                {each.annotations[REF_NAME]: each for each in entries if REF_NAME in each.annotations},
+                [each for each in entries if _SUBJECT in each.annotations],
+            )
         except FileNotFoundError:
-            return {}
+            return {}, []
         except (OSError, KeyError, ValueError) as error:
             raise PackagingError(f"{self.folder / 'index.json'} is damaged: delete it and build again") from error
 
@@ -241,3 +275,8 @@ class Layout:
             # A file where a folder should be is what --layout says, anything else is the disk's trouble.
             kind = SettingsError if isinstance(error, FileExistsError | NotADirectoryError) else PackagingError
             raise kind(f"cannot write {place}: {error.strerror}; make room or give another --layout") from error
+
+
+def index_of(entries: Sequence[Descriptor]) -> dict[str, Any]:
+    """Give an image index, as plain values."""
+    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": msgspec.to_builtins(entries)}

@@ -1,21 +1,22 @@
 """Brings an image of a registry into the layout: its manifest for one platform, its configuration, its layers."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import orjson
-import requests
+import msgspec
 
 from ...errors import PackagingError
-from ..http_client import tried
+from ..http_client import Answer, side_by_side, tried
+from .attached import attached_to
 from .credentials import Access
 from .oci import Descriptor, Layout
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
 
+LONGEST_DOCUMENT = 64_000_000
 _AT_ONCE = 4
+_MOST_ATTACHED = 100  # the newest: a list may grow with every build
 
 
 def pull(layout: Layout, image: ImageReference, platform: str, access: Access) -> Descriptor:
@@ -38,9 +39,35 @@ def _pull(layout: Layout, image: ImageReference, platform: str, access: Access) 
     registry = Registry(image.host, image.repository, access)
     manifest = _manifest(layout, registry, image, platform)
     missing = [blob for blob in layout.parts(manifest) if not layout.has(blob)]
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing))
+    side_by_side(lambda blob: tried(partial(_fetch, layout, registry, blob), PAUSES_S), missing, _AT_ONCE)
     return manifest
+
+
+def pull_attached(layout: Layout, image: ImageReference, access: Access) -> tuple[Descriptor, list[Descriptor]]:
+    """Bring an image's manifest and configuration, and what is attached to it, but none of its layers.
+
+    Raises:
+        PackagingError: the registry does not have it or does not let us have it, or gives what is too long or damaged.
+    """
+    registry = Registry(image.host, image.repository, access)
+
+    def bring(blob: Descriptor) -> None:
+        if blob.size > LONGEST_DOCUMENT:
+            raise PackagingError(f"{blob.digest}, which is attached to {image}, has {blob.size:,} bytes: not read")
+        if not layout.has(blob):
+            tried(partial(_fetch, layout, registry, blob), PAUSES_S)
+
+    def manifest_of(reference: str) -> Descriptor:
+        answer, document = _checked(registry, reference)
+        if "layers" not in document:
+            raise PackagingError(f"{image} is none of one platform: give the digest of one")
+        for each in (document["config"], *(document["layers"] if "subject" in document else ())):
+            bring(msgspec.convert(each, Descriptor))
+        return layout.put(answer.content, str(document.get("mediaType")))
+
+    manifest = manifest_of(image.digest or image.tag)
+    attached = attached_to(registry, manifest.digest)
+    return manifest, [manifest_of(str(each["digest"])) for each in attached[-_MOST_ATTACHED:]]
 
 
 def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -> dict[str, Any]:
@@ -60,23 +87,24 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
 
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
-    answer = _checked(registry, image.digest or image.tag)
-    document = orjson.loads(answer.content)
+    answer, document = _checked(registry, image.digest or image.tag)
     if "manifests" in document:
         chosen = choose_platform(document["manifests"], platform, str(image))
-        answer = _checked(registry, str(chosen["digest"]))
-        document = orjson.loads(answer.content)
+        answer, document = _checked(registry, str(chosen["digest"]))
     if "layers" not in document:
         raise PackagingError(f"{image} has a manifest of a form that no engine writes any more: choose another --base")
     return layout.put(answer.content, str(document.get("mediaType") or answer.headers["Content-Type"]))
 
 
-def _checked(registry: Registry, reference: str) -> requests.Response:
+def _checked(registry: Registry, reference: str) -> tuple[Answer, dict[str, Any]]:
     answer = registry.manifest(reference)
     digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     if reference.startswith("sha256:") and digest != reference:
         raise PackagingError(f"{registry.host} gave another manifest than {reference}: do not use this registry")
-    return answer
+    document = answer.json()
+    if not isinstance(document, dict):
+        raise PackagingError(f"what answers at {registry.host} is no registry: {reference} is no manifest there")
+    return answer, document
 
 
 def _fetch(layout: Layout, registry: Registry, blob: Descriptor) -> None:

@@ -1,28 +1,32 @@
-"""Pushes an image of the layout: only the blobs that the registry lacks, each with one PUT, the tag last.
+"""Pushes an image of the layout: only the blobs that the registry lacks, side by side, the tag last, and looks at it.
 
-A tag is written when everything that it means is there, so that nothing is ever half-tagged. ACR takes chunked uploads
-hundreds of times slower than one PUT (dotnet/sdk-container-builds#412).
+A tag is written when everything that it means is there, so that nothing is ever half-tagged; pushed is what the
+registry shows under the tag afterwards.
 """
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO, NamedTuple
-from urllib.parse import quote
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+import orjson
 
-from ...errors import PackagingError
-from ..http_client import BusyError, tried
-from ..models.trees import hash_file
+from ...errors import PackagingError, SettingsError
+from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
+from .attached import attached_to, tag_of
 from .credentials import Access
-from .oci import Descriptor, Layout
+from .oci import BASE_NAME, INDEX, Descriptor, Layout, index_of
 from .reference import ImageReference
-from .registry import PAUSES_S, Registry, next_location
+from .registry import PAUSES_S, Registry
+from .upload import Upload
 
-BASE_NAME = "org.opencontainers.image.base.name"
 _AT_ONCE = 4
+_STALE_S = 5.0
+
+Shown = Callable[[int], object]
 
 
 class Pushed(NamedTuple):
@@ -32,113 +36,177 @@ class Pushed(NamedTuple):
         digest: of the manifest that the tag means now.
         sent: bytes of blobs that went over the wire.
         mounted: bytes of base layers that the registry took from another of its repositories.
+        note: a sentence about what was not pushed beside the image; empty if all of it was.
     """
 
     digest: str
     sent: int
     mounted: int
+    note: str = ""
 
 
-def push(layout: Layout, name: ImageReference, access: Access) -> Pushed:
+class Looked(NamedTuple):
+    """A registry that was asked what a tag means.
+
+    Attributes:
+        registry: the repository, connected.
+        digest, document: what the tag means there; empty if there is none.
+        mounts: the repository whose blobs its login lets us mount.
+        at: when that was, in seconds of the monotonic clock.
+    """
+
+    registry: Registry
+    digest: str
+    document: bytes
+    mounts: str
+    at: float
+
+
+def look(name: ImageReference, access: Access, base: str = "") -> Looked:
+    """Ask the registry of an image what its tag means; beside a build, since connecting takes longer than all the rest.
+
+    Args:
+        name: of the image.
+        access: how to get at its registry.
+        base: name of the base image, whose layers can be mounted if they are in the same registry; empty: unknown.
+
+    Raises:
+        PackagingError: the registry cannot be reached, or refuses us.
+    """
+    at, mounts = time.monotonic(), ""
+    with suppress(SettingsError):  # it may be a file
+        parent = reference.parse(base)
+        mounts = parent.repository if parent.host == name.host and parent.repository != name.repository else ""
+    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
+    return Looked(registry, *registry.find(name.tag), mounts, at)
+
+
+def push(
+    layout: Layout, name: ImageReference, access: Access, ahead: Callable[[], Looked | None] = lambda: None
+) -> Pushed:
     """Push an image to the registry in its name, with a bar a blob on standard error if that is a terminal.
+
+    Args:
+        layout: where it lies.
+        name: of the image.
+        access: how to get at its registry.
+        ahead: gives what ``look()`` did a moment ago, or raises what it raised.
 
     Raises:
         PackagingError: it is not in the layout, a blob is damaged, or the registry refuses something.
     """
-    manifest = layout.find(str(name))
-    document = layout.read(manifest.digest)
-    from_base = document.get("annotations", {}).get(BASE_NAME)
-    base = reference.parse(from_base) if from_base else name
-    mounts = base.repository if base.host == name.host and base.repository != name.repository else ""
-    registry = Registry(name.host, name.repository, access, push=True, mounts=mounts)
-    if registry.digest_of(name.tag) == manifest.digest:
-        return Pushed(manifest.digest, 0, 0)
-    blobs = {blob.digest: blob for blob in layout.parts(manifest) if blob != manifest}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    bars = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
-    pushing = _Pushing(layout, registry, mounts, bars)
-    with bars, ThreadPoolExecutor(_AT_ONCE) as threads:
-        results = list(threads.map(pushing.blob, blobs.values()))  # which begins no other after one has failed
-    registry.request(
-        "PUT",
-        f"manifests/{name.tag}",
-        expected={200, 201},
-        headers={"Content-Type": manifest.media_type},
-        body=layout.path(manifest.digest).read_bytes(),
-        doing=f"tag {name}",
-    )
+    manifest, looked = layout.find(str(name)), None
+    with suppress(BusyError):  # it may be better by now
+        looked = ahead()
+    if looked is None or time.monotonic() - looked.at > _STALE_S:
+        looked = look(name, access, manifest.annotations.get(BASE_NAME, ""))
+    registry, is_new = looked.registry, looked.digest != manifest.digest
+    pushed = _push_image(layout, looked, manifest, name) if is_new else Pushed(manifest.digest, 0, 0)
+
+    def see() -> Pushed:
+        found, _ = registry.find(name.tag)
+        if found != manifest.digest:
+            is_now = f"means {found or 'nothing'} and not {manifest.digest}"
+            raise BusyError(f"{name} was pushed and {is_now}: does somebody else push it?")
+        return pushed
+
+    def attach() -> Pushed:
+        try:
+            return pushed._replace(sent=pushed.sent + _attach(layout, registry, manifest, blobs_too=not is_new))
+        except BusyError:
+            raise
+        except PackagingError as error:  # a registry that takes nothing but images
+            return pushed._replace(note=f"{name} is pushed, its SBOM and provenance are not: {error}")
+
+    last: list[Callable[[], Pushed]] = [*([partial(tried, see, PAUSES_S)] if is_new else []), attach]
+    return side_by_side(lambda do: do(), last, len(last))[-1]
+
+
+def _push_image(layout: Layout, looked: Looked, manifest: Descriptor, name: ImageReference) -> Pushed:
+    """Push what the registry lacks of an image and of what is attached to it, then the tag."""
+    for known in (_named(looked.document), frozenset[str]()):
+        pushed = _push_blobs(layout, looked.registry, [manifest, *layout.attached(manifest)], looked.mounts, known)
+        try:
+            content = layout.path(manifest.digest).read_bytes()
+            looked.registry.put_manifest(name.tag, manifest.media_type, content)
+            break
+        except PackagingError:
+            if not known:  # nothing was taken to be there that was not looked for
+                raise
+    return pushed
+
+
+def _push_blobs(
+    layout: Layout, registry: Registry, manifests: Sequence[Descriptor], mounts: str = "", known: Set[str] = frozenset()
+) -> Pushed:
+    """Push what manifests name and the registry lacks, side by side; some are known to be there."""
     sizes = {"there": 0, "mounted": 0, "sent": 0}
-    for blob, how in zip(blobs.values(), results, strict=True):
-        sizes[how] += blob.size
-    return Pushed(manifest.digest, sizes["sent"], sizes["mounted"])
+    parts = [blob for each in manifests for blob in layout.parts(each) if blob != each]
+    blobs = {blob.digest: blob for blob in parts if blob.digest not in known}
+    with _bars() as bar:
+
+        def one(blob: Descriptor) -> tuple[str, int]:
+            return _push_blob(layout, registry, blob, mounts, bar(blob)), blob.size
+
+        for how, size in side_by_side(one, blobs.values(), _AT_ONCE):
+            sizes[how] += size
+    return Pushed(manifests[0].digest, sizes["sent"], sizes["mounted"])
 
 
-class _Pushing:
-    """One push: its blobs go side by side."""
+def _attach(layout: Layout, registry: Registry, subject: Descriptor, *, blobs_too: bool) -> int:
+    """Have the registry list what is attached to an image, by itself or in an index under a tag; gives bytes sent."""
+    ours = layout.attached(subject)
+    listed = attached_to(registry, subject.digest) if ours else []
+    missing = [each for each in ours if each.digest not in {each.get("digest") for each in listed}]
+    if not missing:
+        return 0
+    sent = _push_blobs(layout, registry, missing).sent if blobs_too else 0
 
-    def __init__(self, layout: Layout, registry: Registry, mounts: str, progress: Progress) -> None:
-        self.layout, self.registry, self.mounts, self.progress = layout, registry, mounts, progress
+    def put(each: Descriptor) -> Answer:
+        return registry.put_manifest(each.digest, each.media_type, layout.path(each.digest).read_bytes())
 
-    def blob(self, blob: Descriptor) -> str:
-        """Push one blob and say how: ``there``, ``mounted`` or ``sent``."""
-        there = self.registry.request(
-            "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
-        )
-        if there.status_code == 200:
-            return "there"
-        location = self._begin(blob)
-        if not location:
-            return "mounted"
-        path = self.layout.path(blob.digest)
-        if not self.layout.has(blob):
-            raise PackagingError(f"{path} is missing or cut short: build the image again")
-        with path.open("rb") as file:
-            row = blob.digest.removeprefix("sha256:")[:12]
-            self._send(blob, self.progress.wrap_file(file, blob.size, description=row), location)
-        return "sent"
+    answers = side_by_side(put, missing, _AT_ONCE)
+    if not all("OCI-Subject" in answer.headers for answer in answers):  # the registry keeps no list itself
+        index = index_of(missing)
+        index["manifests"] = [*listed, *index["manifests"]]
+        registry.put_manifest(tag_of(subject.digest), INDEX, orjson.dumps(index))
+    return sent
 
-    def _begin(self, blob: Descriptor, *, again: bool = True) -> str:
-        """Begin an upload and give where it goes; empty if the registry mounted the blob instead."""
-        mount = f"?mount={quote(blob.digest)}&from={quote(self.mounts)}" if self.mounts else ""
-        answer = self.registry.request(
-            "POST",
-            f"blobs/uploads/{mount}",
-            expected={201, 202},
-            again=again,
-            doing=f"push to {self.registry.repository}",
-        )
-        return next_location(self.registry, answer) if answer.status_code == 202 else ""
 
-    def _send(self, blob: Descriptor, body: BinaryIO, location: str) -> None:
-        """Send a blob with one PUT; after a break go on where the registry says, or begin again."""
-        place = ""
+def _push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str, shown: Shown) -> str:
+    """Push a blob of the layout and say how: ``there``, ``mounted`` or ``sent``."""
+    answer = registry.request(
+        "HEAD", f"blobs/{blob.digest}", expected={200, 404}, doing=f"look for the blob {blob.digest}"
+    )
+    said = answer.headers.get("Docker-Content-Digest") or answer.headers.get("Content-Length")
+    if answer.status == 200 and said in {blob.digest, str(blob.size)}:  # else it is not about this blob
+        return "there"
+    return Upload(registry, blob, layout.path(blob.digest), shown).run(mounts)
 
-        def attempt() -> None:
-            nonlocal place
-            place = self._resume(blob, body, place) if place else location
-            headers = {"Content-Type": "application/octet-stream"}
-            if start := body.tell():
-                headers["Content-Range"] = f"{start}-{blob.size - 1}"
-            url = f"{place}{'&' if '?' in place else '?'}digest={quote(blob.digest)}"
-            doing = f"push the blob {blob.digest}"
-            try:
-                self.registry.request("PUT", url, expected={201}, headers=headers, body=body, again=False, doing=doing)
-            except BusyError:
-                raise
-            except PackagingError:
-                path = self.layout.path(blob.digest)
-                if f"sha256:{hash_file(path)}" != blob.digest:
-                    raise PackagingError(f"{path} is damaged: delete it and build the image again") from None
-                raise
 
-        tried(attempt, PAUSES_S)
+def _named(document: bytes) -> Set[str]:
+    """Give the digests that a registry's manifest names: they are in its repository, or it would not have taken it."""
+    try:
+        said = orjson.loads(document or b"{}")
+        return {str(each["digest"]) for each in (said["config"], *said["layers"])}
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # an index, or nothing
+        return frozenset()
 
-    def _resume(self, blob: Descriptor, body: BinaryIO, location: str) -> str:
-        """Ask how much arrived and set the body to go on there; a registry that has forgotten gets all of it."""
-        answer = self.registry.request(
-            "GET", location, expected=range(200, 500), again=False, doing="go on with an upload"
-        )
-        _, _, last = answer.headers.get("Range", "").rpartition("-")
-        arrived = int(last) + 1 if answer.status_code == 204 and last.isdigit() and last != "0" else 0
-        start = body.seek(arrived if arrived < blob.size else 0)
-        return next_location(self.registry, answer) if start else self._begin(blob, again=False) or location
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Descriptor], Shown]]:
+    """Give what begins a bar for a blob, on standard error if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - most pushes are a pipeline's, and show none
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def begin(blob: Descriptor) -> Shown:
+            row = bars.add_task(blob.digest.removeprefix("sha256:")[:12], total=blob.size)
+            return lambda at: bars.update(row, completed=at)
+
+        yield begin

@@ -9,46 +9,59 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
-
-import requests
+from urllib.parse import urlencode, urlsplit
 
 from ...errors import PackagingError
+from ..http_client import AGAIN, Answer, BusyError, Login, is_loopback, origin_of
 from .credentials import Credentials
 
-Ask = Callable[..., requests.Response]
-"""``requests.request`` with certificates, retries and the words for a host that is not there."""
+Ask = Callable[..., Answer]
+"""``HttpClient.ask``."""
+
+_NOBODY = Login(("", "", 0), "")
 
 
 class Authorization:
-    """The ``Authorization`` header for one registry and a set of scopes; asked for anew when it is refused.
+    """What one registry is asked with for a set of scopes; got anew when it is refused.
 
     Attributes:
-        header: its value; empty as long as the registry has not asked for one.
+        login: the header and the registry's origin; empty as long as it has not asked for one.
     """
 
     def __init__(self, host: str, scopes: Sequence[str], credentials: Callable[[], Credentials], ask: Ask) -> None:
         """Ask nothing yet; credentials are looked up when the registry first wants some."""
-        self.header = ""
+        self.login = _NOBODY
         self._host, self._scopes, self._look_up, self._ask = host, scopes, credentials, ask
         self._known: Credentials | None = None
         self._lock = threading.Lock()
 
-    def answer(self, challenge: str, refused: str) -> None:
-        """Get a header in place of the one that was refused with this ``WWW-Authenticate``.
+    def answer(self, challenge: str, refused: Login, url: str) -> None:
+        """Get a login in place of the one that was refused with this ``WWW-Authenticate`` at this address.
 
         Raises:
-            PackagingError: there are no credentials, or they are not accepted.
+            PackagingError: there are no credentials, or they are not accepted, or would go to the wrong place.
         """
-        scheme, _, rest = challenge.partition(" ")
-        fields = dict(re.findall(r'(\w+)="([^"]*)"', rest))  # its own scope is not kept, ours is asked for
+        bearer = re.search(r"\bbearer\s+(.*)", challenge, re.IGNORECASE)
         with self._lock:
-            if self.header != refused:
+            if self.login != refused:
                 return  # another thread has
             if self._known is None:
                 self._known = self._look_up()
-            basic = scheme.lower() == "basic"
-            self.header = self._basic() if basic else self._bearer(fields.get("realm", ""), fields.get("service", ""))
+            if bearer:  # its own scope is not kept, ours is asked for
+                fields = dict(re.findall(r'(\w+)="([^"]*)"', bearer[1]))
+                header = self._bearer(url, fields.get("realm", ""), fields.get("service", ""))
+            elif re.match(r"basic\b", challenge, re.IGNORECASE):
+                header = self._basic()
+            else:
+                raise PackagingError(f"{self._host} wants a login of a kind that we have not: {challenge[:40]}")
+            self.login = Login(origin_of(url), header)
+
+    def remedy(self) -> str:
+        """Give what to do about a registry that goes on refusing us."""
+        if self.login.header.startswith("Bearer "):
+            return "whoever logged in may not do this there"
+        given = "--username and --password-stdin, CONTAINER_REGISTRY_USERNAME and CONTAINER_REGISTRY_PASSWORD"
+        return f"check user name and password ({given}, or docker login {self._host})"
 
     def _basic(self) -> str:
         known = self._known or Credentials()
@@ -58,15 +71,15 @@ class Authorization:
             )
         return "Basic " + base64.b64encode(f"{known.username}:{known.password}".encode()).decode()
 
-    def _bearer(self, realm: str, service: str) -> str:
-        address = urlsplit(realm)
-        if address.scheme != "https" and address.hostname not in {"localhost", "127.0.0.1", "::1"}:
+    def _bearer(self, url: str, realm: str, service: str) -> str:
+        # As safe as the registry itself: over https, or in the clear on this machine from one that is so too.
+        in_clear = realm.startswith("http://") and url.startswith("http://") and is_loopback(realm)
+        if not (realm.startswith("https://") or in_clear):
             raise PackagingError(f"{self._host} asks for a password at {realm or 'no address'}: not over https")
         known = self._known or Credentials()
         if known.entra_token and not known.refresh_token:
             form = {"grant_type": "access_token", "service": service, "access_token": known.entra_token}
-            exchange = address._replace(path="/oauth2/exchange", query="").geturl()
-            exchanged = self._json(self._ask("POST", exchange, data=form), known=True)
+            exchanged = self._post(urlsplit(realm)._replace(path="/oauth2/exchange", query="").geturl(), form)
             known = self._known = known._replace(refresh_token=str(exchanged.get("refresh_token", "")))
         if known.refresh_token:
             form = {
@@ -76,38 +89,45 @@ class Authorization:
                 "refresh_token": known.refresh_token,
                 "client_id": "scoring-module",
             }
-            answer = self._ask("POST", realm, data=form)
+            said = self._post(realm, form)
         else:
-            query = [("service", service), *(("scope", scope) for scope in self._scopes)]
-            headers = {"Authorization": self._basic()} if known.username else {}
-            answer = self._ask("GET", realm, params=query, headers=headers)
-        said = self._json(answer, bool(any(known)))
+            query = urlencode([("service", service), *(("scope", scope) for scope in self._scopes)])
+            login = Login(origin_of(realm), self._basic()) if known.username else _NOBODY
+            address = f"{realm}{'&' if '?' in realm else '?'}{query}"
+            said = self._json(self._ask("GET", address, login=login), bool(any(known)))
         token = said.get("access_token") or said.get("token")
         if not token:
             raise PackagingError(f"{self._host} answered a request for a token with none")
         return f"Bearer {token}"
 
-    def _json(self, answer: requests.Response, known: bool) -> dict[str, Any]:
-        if answer.status_code in {401, 403, 400} and known:
-            raise PackagingError(f"{self._host} does not accept the credentials: {reason_of(answer)}")
-        if not answer.ok:
+    def _post(self, url: str, form: dict[str, str]) -> dict[str, Any]:
+        """Post a form with a secret in it: to this address, and to none that it redirects to."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form).encode()
+        return self._json(self._ask("POST", url, headers=headers, body=body, redirects=False), known=True)
+
+    def _json(self, answer: Answer, known: bool) -> dict[str, Any]:
+        if answer.status in AGAIN:
+            raise BusyError(f"{self._host} gives no token: {reason_of(answer)}", answer)
+        if answer.status in {401, 403, 400} and known:
+            raise PackagingError(f"{self._host} does not accept the credentials: {reason_of(answer)}: {self.remedy()}")
+        if answer.status >= 300:
             raise PackagingError(f"{self._host} gives no token: {reason_of(answer)}")
-        try:
-            said = answer.json()
-        except requests.JSONDecodeError as error:
-            raise PackagingError(f"{self._host} answered a request for a token with something else") from error
+        said = answer.json()
+        if said is None:
+            raise PackagingError(f"{self._host} answered a request for a token with something else")
         return said if isinstance(said, dict) else {}
 
 
-def reason_of(answer: requests.Response) -> str:
+def reason_of(answer: Answer) -> str:
     """Give a registry's own reason: ``404 MANIFEST_UNKNOWN: manifest unknown``."""
-    status = f"{answer.status_code} {answer.reason or ''}".strip()
+    status = f"{answer.status} {answer.reason}".strip()
+    said = answer.json()
     try:
-        said = answer.json()
         errors = said.get("errors") or [{"code": said.get("error", ""), "message": said.get("error_description", "")}]
         parts = [": ".join(str(each[key]) for key in ("code", "message") if each.get(key)) for each in errors]
         details = [str(each["detail"]) for each in errors if each.get("detail")]
-    except (requests.JSONDecodeError, AttributeError, TypeError):
+    except (AttributeError, TypeError):
         return status
-    text = "; ".join(part for part in parts if part) + (f" ({details[0][:200]})" if details else "")
-    return f"{answer.status_code} {text}" if text.strip() else status
+    text = "; ".join(part for part in parts if part)[:500] + (f" ({details[0][:200]})" if details else "")
+    return f"{answer.status} {' '.join(text.split())}" if text.strip() else status

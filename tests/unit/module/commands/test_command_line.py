@@ -15,7 +15,7 @@ from module import __version__
 from module.commands import workshop
 
 DEVICE = ("replay", "check", "quarantine")
-EVERY = ("run", "simulate", *DEVICE, "init", "models", "build", "push", "manifest", "deploy", "completion")
+EVERY = ("run", "simulate", *DEVICE, "init", "models", "build", "push", "inspect", "manifest", "deploy", "completion")
 ECHO = "def init(): pass\ndef run(raw_data): return raw_data\n"
 
 

@@ -14,6 +14,9 @@ def folder(tmp_path: Path) -> Path:
     for name, script in {"good": GOOD, "broken": "def init(:\n", "no-run": "def init(): pass\n"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "score.py").write_text(script)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "score.py").write_text(GOOD)
+    (tmp_path / "secret" / "id_rsa").write_text("x")
     (tmp_path / "empty").mkdir()
     (tmp_path / "one.jsonl").write_text('{"a": 1}\n')
     (tmp_path / "conda").mkdir()
@@ -36,6 +39,10 @@ def folder(tmp_path: Path) -> Path:
         (f"build empty --image {IMAGE}", "empty has neither a score.py nor a model"),
         (f"build broken --image {IMAGE}", "broken/score.py line 1 does not compile: "),
         (f"build no-run --image {IMAGE}", "no-run/score.py has no function run(): add def run(raw_data)"),
+        (
+            f"build secret --image {IMAGE}",
+            "secret: id_rsa looks like a secret (a private key, by its name): take it away",
+        ),
         (f"build conda --image {IMAGE}", "conda/myenv.yml is no conda environment"),
         (f"build good --image {IMAGE} --ca-file nosuch", "there is no --ca-file nosuch"),
         (f"build good --image {IMAGE} --base nosuch.tar", "cannot read the base image nosuch.tar: No such file"),

@@ -335,7 +335,7 @@ def test_what_cannot_be_served_is_refused_at_start(tmp_path: Path, monkeypatch: 
     (tmp_path / "none").mkdir()
     assert "no score.py, no model.onnx and no MLmodel in " in refusal(tmp_path / "none")
     monkeypatch.setitem(sys.modules, "yaml", None)
-    assert refusal(gone).endswith("MLmodel is read with PyYAML: add pyyaml, or mlflow, to the packages")
+    assert refusal(gone).endswith("[mlflow]', in an image pyyaml in myenv.yml")
 
 
 def test_a_model_that_gives_another_number_of_rows_is_an_error(tmp_path: Path) -> None:

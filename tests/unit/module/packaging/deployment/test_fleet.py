@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from template_edits import IMAGE, TEMPLATE, VALUES
+from template_edits import IMAGE, PASSWORD, TEMPLATE, VALUES
 
 from module.errors import PackagingError, SettingsError
 from module.packaging.deployment import deployment_file, hub_access
@@ -27,7 +27,7 @@ def ready(folder: Path, *, password: str = "secret", layered: bool = False) -> D
     values = {**VALUES, "CONTAINER_REGISTRY_PASSWORD_scoring": password}
     options = manifest.ManifestOptions(template=TEMPLATE, image=IMAGE, layered=layered)
     manifest.write(manifest.build(options, values), folder / "deployment.json")
-    return deployment_file.read(folder / "deployment.json")
+    return deployment_file.read(folder / "deployment.json", values=values)
 
 
 def test_a_signature_is_what_another_implementation_accepts() -> None:
@@ -111,11 +111,26 @@ def test_what_is_no_finished_deployment_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "left.json"
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match=r"image of module scoring in .* is \$CONTAINER_REGISTRY_SERVER"):
-        deployment_file.read(path)
+        deployment_file.read(path, values=VALUES)
     del modules["scoring"]["settings"]
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match="'settings' is a required property"):
+        deployment_file.read(path, values=VALUES)
+
+
+def test_a_reference_is_filled_in_from_the_values_alone(tmp_path: Path) -> None:
+    """For az, which fills none in, it has to be in the file; a password with dollar signs in it is taken as it is."""
+    path = ready(tmp_path, layered=True).path
+    with pytest.raises(SettingsError, match=r"az does not fill in: CONTAINER.*: write it .* manifest --with-secrets"):
         deployment_file.read(path)
+    with pytest.raises(
+        SettingsError, match=r"have no value, set them in .*: \$\{CONTAINER_REGISTRY_PASSWORD_scoring\}"
+    ):
+        deployment_file.read(path, values={})
+    options = manifest.ManifestOptions(template=TEMPLATE, image=IMAGE, layered=True, with_secrets=True)
+    manifest.write(manifest.build(options, VALUES), path)
+    assert json.dumps(VALUES["CONTAINER_REGISTRY_PASSWORD_scoring"]) in path.read_text()
+    assert deployment_file.read(path).content == ready(tmp_path, layered=True, password=PASSWORD).content
 
 
 @pytest.mark.parametrize("layered", [False, True])
@@ -134,7 +149,7 @@ def test_a_route_edited_by_hand_is_checked_too(tmp_path: Path, route: str, sente
     place["properties.desired.routes.errorsToCloud" if layered else "errorsToCloud"] = {"route": route}
     path.write_text(json.dumps(document))
     with pytest.raises(SettingsError, match=sentence):
-        deployment_file.read(path)
+        deployment_file.read(path, values=VALUES)
 
 
 def test_a_rollout_is_done_when_every_device_has_arrived_and_is_ready() -> None:

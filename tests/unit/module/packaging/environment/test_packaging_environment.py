@@ -71,6 +71,39 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
         environment.read(tmp_path / "myenv.yml")
 
 
+@pytest.mark.parametrize(
+    ("dependencies", "said"),
+    [
+        ("- numpy\n  - pip:\n    - pandas\n   - scipy", "line 6: expected <block end>"),
+        ("- numpy=1.2\n    scipy", "line 4 goes on with line 3: give each package a line with a dash"),
+        ("- python=3.11\n    - scipy", "line 4 goes on with line 3"),
+        ("- pip:\n    - pandas\n      - scipy", "line 5 goes on with line 4"),
+        ("- pip:\n      pandas\n      scipy", "line 5 goes on with line 4"),
+        ("- pip: pandas", "'pandas' is no list of packages"),
+        ("- pip:\n    -\n    - pandas", "is no list of packages"),
+        ("- pip:\n    - [pandas]", "is no list of packages"),
+        ("- numpy\npip:\n  - pandas", "'pip' stands beside the dependencies"),
+        ("- numpy\npip: pandas", "'pip' stands beside the dependencies"),
+        ("- numpy\nextra:\n  - pandas", "'extra' stands beside the dependencies"),
+        ("- numpy\ndependencies:\n  - pandas", "line 1: 'dependencies' is there twice"),
+        ("- pip:\n    - pandas\n    pip:\n    - scipy", "line 3: 'pip' is there twice"),
+        ("- numpy\n\t- pandas", "line 4: found character"),
+    ],
+)
+def test_no_indentation_loses_a_package(tmp_path: Path, dependencies: str, said: str) -> None:
+    (tmp_path / "myenv.yml").write_text(f"name: x\ndependencies:\n  {dependencies}\n")
+    with pytest.raises(SettingsError, match=f"is no conda environment: .*{said}"):
+        environment.read(tmp_path / "myenv.yml")
+
+
+@pytest.mark.parametrize("blanks", ["  ", "    ", "      "])
+def test_a_pip_section_is_read_however_far_it_is_indented(tmp_path: Path, blanks: str) -> None:
+    """At the dash of the section itself its lines are the environment's own: they are packages all the same."""
+    text = f"dependencies:\n  - numpy\n  - pip:\n{blanks}- pandas\n{blanks}- scipy\n"
+    (tmp_path / "myenv.yml").write_text(text)
+    assert environment.read(tmp_path / "myenv.yml").requirements == ["numpy", "pandas", "scipy"]
+
+
 def test_requirements_txt(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text("# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  --hash=sha256:00\nonnxruntime\n\n")

@@ -11,7 +11,7 @@ from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
-from module.packaging.image.sbom import describe
+from module.packaging.image.documents import bill_of_materials
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
 from module.packaging.models.folder import FolderModels
@@ -27,7 +27,6 @@ def directory(tmp_path: Path) -> Path:
         "settings.json",
         "model.onnx",
         ".env",
-        "client.pem",
         "telemetry.jsonl.gz",
         "requirements.lock",
         "notes.txt",
@@ -46,6 +45,134 @@ def test_scripts_above_models_and_no_secret_in_either(directory: Path) -> None:
     assert (journal.mode, journal.owner) == (0o750, 10001)
     assert contents.registered is not None
     assert (contents.registered.name, contents.registered.version) == ("model.onnx", 0)
+
+
+def packed(directory: Path, *allowed: str) -> set[str]:
+    return set(gather(directory, None, None, allowed).files)
+
+
+PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n"
+REGISTRY = '{"registryCredentials": {"r": {"address": "r.io", "username": "u", "password": "%s"}}}'
+SECRETS = {
+    **dict.fromkeys(("id_rsa", "ID_ED25519", "B.PEM", "Client.Key", "inner/prod.ENV", "terraform.tfstate"), b"x"),
+    **dict.fromkeys(("store.p12", "store.PFX", "credentials.json", "old.tfstate.backup", "env.prod"), b"x"),
+    "notes.txt": b"first\n" + PEM.encode(),
+    "windows.txt": PEM.encode("utf-16"),
+    "settings.json": json.dumps({"key": PEM}).encode(),
+    "hub.cfg": b"HostName=h.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=c2VjcmV0c2VjcmV0=",
+    "blob.yml": b"url: DefaultEndpointsProtocol=https;AccountName=a;ACCOUNTKEY=c2VjcmV0c2VjcmV0==",
+    "sas.py": b"URL = 'https://a.blob.core.windows.net/m/x?sv=1&sig=c2VjcmV0c2VjcmV0c2VjcmV0'",
+    "pip.ini": b"index-url = https://user:hunter2@pypi.example/simple",
+    "sql.ini": b"Server=tcp:s.database.windows.net;User=u;Password=hunter22;",
+    "dockerconfig": b'{"auths": {"r.io": {"auth": "dTpw"}}}',
+    "prod.json": (REGISTRY % "hunter2").encode(),
+    "text.json": json.dumps({"createOptions": REGISTRY % "hunter2"}).encode(),
+    "chain.pem": b"-----BEGIN CERTIFICATE-----\nMIIB\n" + PEM.encode(),
+    "token.txt": b"token=hf_" + b"a" * 34,
+    "der": bytes.fromhex("308204a40201000282010100"),
+    "pkcs8": bytes.fromhex("308204bd020100300d06092a864886f70d0101010500"),
+    "pkcs12": bytes.fromhex("3082097b02010330820941"),
+    "java": bytes.fromhex("feedfeed00000002"),
+    "late.csv": b"1,2\n" * 500_000 + PEM.encode(),
+}
+HARMLESS = {
+    "id_rsa.pub": b"ssh-rsa AAAA",
+    "secrets.py": b"import os\nkey = os.environ['KEY']\nconnection = f'AccountKey={key};SharedAccessKey={key}'\n",
+    "template.json": (REGISTRY % "$CONTAINER_REGISTRY_PASSWORD").encode(),
+    "cacert.pem": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "hash.txt": b"sha256=xhf_" + b"a" * 40 + b" env.h",
+    "env.h": b"x",
+    "urls.txt": b"https://a.example:8080/x@y redis://user:$PASSWORD@h redis://user:<password>@h http://[::1]:80/",
+    "certificate.crt": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    "words.json": b'{"password": 17, "private": 3, "key": 4, "auths": 5}',
+    "environment.yml": b"dependencies: [numpy]",
+    "weights.bin": bytes(5_000_000) + PEM.encode(),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_what_looks_like_a_secret_is_refused_by_its_name(directory: Path, name: str) -> None:
+    """By the name in any case, or by what stands in it; packed only if that is asked for by the name."""
+    file = directory / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(SECRETS[name])
+    with pytest.raises(SettingsError, match=rf"{name} looks like a secret \(.*--allow {name}$") as refused:
+        gather(directory, None, None)
+    assert not {"hunter2", "c2Vj", "MHcC", "dTpw"} & set(str(refused.value))
+    assert name in packed(directory, name)
+    (directory / ".dockerignore").write_text(name)
+    assert name not in packed(directory)
+
+
+def test_what_only_sounds_like_a_secret_is_packed(directory: Path) -> None:
+    for name, content in HARMLESS.items():
+        (directory / name).write_bytes(content)
+    assert packed(directory) >= set(HARMLESS)
+
+
+def test_a_registered_model_is_looked_at_too(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "id_rsa").write_text("x")
+    store = FolderModels(tmp_path / "store")
+    model = store.register("rul", tmp_path / "weights")
+    name = "azureml-models/rul/1/weights/id_rsa"
+    with pytest.raises(SettingsError, match=f"{name} looks like a secret"):
+        gather(directory, model, store.path(model))
+    assert name in gather(directory, model, store.path(model), [name]).files
+
+
+def test_what_leads_out_of_the_folder_is_refused(directory: Path, tmp_path: Path) -> None:
+    """A link to a file or a folder elsewhere, to nothing, in a circle; what stays inside is packed under both names."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "data.txt").write_text("x")
+    (directory / "inner.py").symlink_to("helpers/units.py")
+    (directory / "again").symlink_to("helpers")
+    assert {"inner.py", "again/units.py"} <= packed(directory)
+    (directory / "again").unlink()
+    for to, said in (
+        ("/etc/passwd", "leads out of the folder"),
+        ("../other", "leads out of the folder"),
+        ("nowhere", "or nowhere"),
+        (".", "to a folder that it is in"),
+    ):
+        (directory / "helpers" / "link").symlink_to(directory / to)
+        with pytest.raises(SettingsError, match=rf"/link is a link .*{said}.*: put a copy.*--allow helpers/link"):
+            gather(directory, None, None)
+        (directory / ".dockerignore").write_text("helpers/link")
+        packed(directory)
+        (directory / ".dockerignore").unlink()
+        if to == "../other":
+            assert "helpers/link/data.txt" in packed(directory, "helpers/link")
+        (directory / "helpers" / "link").unlink()
+    (directory / "helpers" / "link").symlink_to("/etc/passwd")
+    with pytest.raises(SettingsError, match="link is a link that leads out"):
+        FolderModels(tmp_path / "store").register("x", directory)
+
+
+def test_an_exception_of_dockerignore_brings_back(directory: Path) -> None:
+    """Also what is never meant for an image: then it is looked at for secrets as any other file."""
+    (directory / ".cache").mkdir()
+    (directory / ".cache" / "table.bin").write_text("x")
+    assert ".cache/table.bin" not in packed(directory)
+    (directory / ".dockerignore").write_text("helpers\n*.txt\n!notes.txt\n!.cache\n!telemetry.jsonl.gz\n")
+    assert packed(directory) == {
+        *("score.py", "settings.json", "model.onnx", "notes.txt"),
+        *(".cache/table.bin", "telemetry.jsonl.gz"),
+    }
+    (directory / ".dockerignore").write_text("!.env")
+    with pytest.raises(SettingsError, match=r"\.env looks like a secret"):
+        gather(directory, None, None)
+    for line in ("[a", "!", "a\\", "\xff"):
+        (directory / ".dockerignore").write_text(line, encoding="latin-1")
+        with pytest.raises(SettingsError, match=r"\.dockerignore(: .* is no pattern)?"):
+            gather(directory, None, None)
+
+
+def test_what_manifest_writes_changes_no_image(directory: Path) -> None:
+    before = packed(directory)
+    for name in ("deployment.json", "deployment.edge-1.previous.json", "deployment.template.json"):
+        (directory / name).write_text(REGISTRY % "hunter2")
+    assert packed(directory) == before
 
 
 def test_what_amlignore_names_is_left_out(directory: Path) -> None:
@@ -90,8 +217,8 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], info, remote=True)
     packages = [Package("numpy", "2.1", "BSD-3-Clause"), Package("Odd_Name", "1", "some words, not SPDX")]
     contents = gather(directory, None, None)
-    text = describe("r.io/scoring:7", base, packages, contents, "amd64")
-    assert describe("r.io/scoring:7", base, packages, contents, "amd64") == text
+    text = bill_of_materials("r.io/scoring", base, packages, contents, "amd64")
+    assert bill_of_materials("r.io/scoring", base, packages, contents, "amd64") == text
     document = json.loads(text)
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.5")
     components = {each["name"]: each for each in document["components"]}
@@ -99,7 +226,7 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     assert components["numpy"]["licenses"] == [{"expression": "BSD-3-Clause"}]
     assert components["Odd_Name"]["purl"] == "pkg:pypi/odd-name@1"
     assert components["model.onnx"]["type"] == "machine-learning-model"
-    assert components["score.py"]["hashes"][0]["alg"] == "SHA-256"
+    assert components["model.onnx"]["hashes"][0]["alg"] == "SHA-256"
 
 
 def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
@@ -116,7 +243,7 @@ def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     slim(tmp_path, everything=True)
-    assert {name for name in names if not (tmp_path / name).exists()} == {"numpy/__pycache__/x.pyc"}
+    assert {name for name in names if not (tmp_path / name).exists()} == {"bin/f2py", "numpy/__pycache__/x.pyc"}
     slim(tmp_path, everything=False)
     assert {name for name in names if (tmp_path / name).exists()} == {
         "numpy/linalg/__init__.py",
@@ -128,7 +255,9 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Mo
     file = tmp_path / "requirements.lock"
     assert read(file) == Lock(file)
     pins = "numpy==2.1 \\\n    --hash=sha256:00\n"
-    monkeypatch.setattr("module.packaging.environment.lock.run_uv", lambda *said: Path(said[-1]).write_text(pins))
+    monkeypatch.setattr(
+        "module.packaging.environment.lock.run_uv", lambda *said, target: Path(said[-1]).write_text(pins)
+    )
     target = Target("linux/amd64", "cpu", "3.11", "2.36")
     lock = bring_up_to_date(Lock(file), ["numpy"], target, "r.io/python:3@sha256:00", upgrade=False)
     assert (lock.base, lock.pins) == ("r.io/python:3@sha256:00", pins)

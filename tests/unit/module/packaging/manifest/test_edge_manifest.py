@@ -89,7 +89,7 @@ def test_our_module_says_what_could_be_meant(
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ("{ // comment\n}", "is not JSON"),
+        ("{ // comment\n x}", "is not JSON: .*line 2"),
         ("[]", "no modulesContent"),
         ({"modules": {}}, "no modulesContent"),
         ({"modulesContent": []}, "modulesContent in .* must be a JSON object, not list"),

@@ -219,6 +219,15 @@ def test_a_twin_that_this_version_does_not_read_is_said() -> None:
     )
 
 
+def test_a_password_in_the_template_itself_is_said(tmp_path: Path) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        agent(content)["runtime"]["settings"]["registryCredentials"]["scoring"]["password"] = "it-is-this"
+
+    [found] = notes(edited(tmp_path, edit))
+    assert found.startswith("the password of registry scoring is written in ")
+    assert "it-is-this" not in found
+
+
 def test_letter_case_in_sources_is_edge_hubs(tmp_path: Path) -> None:
     """As edgeHub compares sources and $upstream, without regard to case: the layer has such routes too."""
 

@@ -102,7 +102,7 @@ def env(name: str, value: str) -> Edit:
         (lambda content: ours(content).pop("status"), "modules.scoring: 'status' is a required property"),
         (lambda content: ours(content).update(status="on"), 'status: breaks the rule enum ["running","stopped"]'),
         (lambda content: content.pop("$edgeHub"), "no route in {} leads to a module"),
-        (lambda content: agent(content).update(schemaVersion="1.0"), "has schemaVersion 1.0: write 1.1"),
+        (lambda content: agent(content).update(schemaVersion="1.2"), "has schemaVersion 1.2: write 1.1"),
         (lambda content: agent(content)["modules"].clear(), "module scoring, which routes in {} lead to, is not among"),
         (lambda content: ours(content)["settings"].update(createOptions="{"), "of module scoring are not JSON"),
     ],

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from template_edits import DIGEST, VALUES
+from template_edits import DIGEST
 
 from module.errors import PackagingError, SettingsError
+from module.packaging import env_file
 from module.packaging.manifest import placeholders
 from module.packaging.manifest.manifest import pin
 from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
@@ -17,14 +18,14 @@ from module.packaging.registry.reference import ImageReference, parse
 def test_a_dot_env_file_is_read_as_iotedgedev_does(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# registry\nA=1\n export B = 'two $A' # no\nC=\nD=a=b # why\nE=\"x\"\n\n")
     with pytest.raises(SettingsError, match=r"gone.env is not there: write the placeholders"):
-        placeholders.read_env(tmp_path / "gone.env")
-    found = placeholders.read_env(tmp_path / ".env")
+        env_file.read_env(tmp_path / "gone.env")
+    found = env_file.read_env(tmp_path / ".env")
     assert found == {"A": "1", "B": "two $A", "C": "", "D": "a=b", "E": "x"}
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfA=1\n")
-    assert placeholders.read_env(tmp_path / ".env") == {"A": "1"}
+    assert env_file.read_env(tmp_path / ".env") == {"A": "1"}
 
 
 def test_escapes_in_a_dot_env_file_are_those_of_its_quotes(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_escapes_in_a_dot_env_file_are_those_of_its_quotes(tmp_path: Path) -> No
 B='it\'s \n' # why
 C=C:\new # why
 """)
-    found = placeholders.read_env(tmp_path / ".env")
+    found = env_file.read_env(tmp_path / ".env")
     assert found == {"A": 'say "hi"\n', "B": r"it's \n", "C": r"C:\new"}
 
 
@@ -40,7 +41,7 @@ C=C:\new # why
 def test_a_line_that_is_no_variable_is_named_by_its_number(tmp_path: Path, line: str) -> None:
     (tmp_path / ".env").write_text(f"A=1\n\n# why\n{line}\n")
     with pytest.raises(SettingsError, match=r"\.env line 4 is not NAME=value$"):
-        placeholders.read_env(tmp_path / ".env")
+        env_file.read_env(tmp_path / ".env")
 
 
 def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> None:
@@ -49,14 +50,16 @@ def test_other_modules_images_come_from_their_module_json(tmp_path: Path) -> Non
     folder.mkdir(parents=True)
     image = {"repository": "$CONTAINER_REGISTRY_SERVER/filter", "tag": tag}
     (folder / "module.json").write_text(json.dumps({"image": image}))
-    assert placeholders.module_images(tmp_path, "arm64v8", VALUES) == {
-        "MODULES.filter.amd64": "myregistry.azurecr.io/filter:0.0.2-amd64",
-        "MODULES.filter.arm64v8": "myregistry.azurecr.io/filter:0.0.2-arm64v8",
-        "MODULES.filter": "myregistry.azurecr.io/filter:0.0.2-arm64v8",
+    template = tmp_path / "deployment.template.json"
+    template.write_text('"${MODULEDIR<../gone>}"')
+    assert placeholders.module_images(template, "arm64v8") == {
+        "MODULES.filter.amd64": "$CONTAINER_REGISTRY_SERVER/filter:0.0.2-amd64",
+        "MODULES.filter.arm64v8": "$CONTAINER_REGISTRY_SERVER/filter:0.0.2-arm64v8",
+        "MODULES.filter": "$CONTAINER_REGISTRY_SERVER/filter:0.0.2-arm64v8",
     }
     (folder / "module.json").write_text("{}")
     with pytest.raises(SettingsError, match=r"module.json does not name an image"):
-        placeholders.module_images(tmp_path, "amd64", VALUES)
+        placeholders.module_images(template, "amd64")
 
 
 def knows(digest: str) -> Callable[[ImageReference], str]:

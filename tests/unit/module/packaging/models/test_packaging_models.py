@@ -76,6 +76,42 @@ def test_damage_is_found_on_every_read(store: FolderModels, file: Path, tmp_path
         store.registered()
 
 
+DAMAGED = {
+    "{": "Input data was truncated",
+    "[]": "Expected `object`, got `array`",
+    '{"x": ' + "[" * 100_000: "recursion",
+    '{"name": "\xff"}': "codec",
+    '{"name": "rul", "version": 7, "entry": "m", "sha256": "", "size": 1}': "it is of rul:7",
+    '{"name": "../x", "version": 1, "entry": "m", "sha256": "", "size": 1}': "it is of ../x:1",
+    '{"name": "rul", "version": 1, "entry": "../../..", "sha256": "", "size": 1}': "'../../..'",
+    "": "No such file or directory",
+}
+"""A record → what is said of it."""
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_damaged_record_hides_no_other_model(store: FolderModels, file: Path, record: str) -> None:
+    """Nor does it lead out of the store, whatever it says of itself."""
+    for name in ("aaa", "rul", "rul", "zzz"):
+        store.register(name, file)
+    place = store.folder / "rul" / "1" / "model.json"
+    place.write_text(record, encoding="latin-1")
+    (store.folder / "rul" / "\N{SUPERSCRIPT TWO}").mkdir()
+    (store.folder / "rul" / "01").mkdir()
+    if not record:
+        place.unlink()
+    damaged: list[str] = []
+    assert [str(each) for each in store.registered(None, damaged)] == ["aaa:1", "rul:2", "zzz:1"]
+    assert len(damaged) == 1
+    assert f"{place} is damaged, register the model again: " in damaged[0]
+    assert DAMAGED[record] in damaged[0]
+    assert store.show("rul").version == 2
+    assert store.show(f"rul@sha256:{store.show('rul').sha256}").version == 2
+    with pytest.raises(PackagingError, match="is damaged"):
+        store.show("rul:1")
+    assert str(store.register("rul", file)) == "rul:3"
+
+
 def test_writers_at_the_same_time_get_a_version_each(store: FolderModels, file: Path) -> None:
     """Four processes and threads in each: 24 registrations, versions 1 to 24, no draft left behind."""
     script = (
@@ -131,3 +167,9 @@ def test_the_command_line_registers_lists_shows_and_downloads(file: Path, tmp_pa
     wrong = models("show", "rul:2")
     assert (wrong.returncode, wrong.stderr.count(b"\n")) == (1, 1)
     assert models("register", "--name", "rul", "--path", str(file), "--tag", "ab").returncode == 2
+    models("register", "--name", "zzz", "--path", str(file))
+    (tmp_path / "store" / "rul" / "1" / "model.json").write_text("{")
+    listed = models("list")
+    assert (listed.returncode, listed.stdout[:5], listed.stdout.count(b"\n")) == (0, b"zzz:1", 1)
+    assert listed.stderr.startswith(b"scoring-module: ")
+    assert b"is damaged" in listed.stderr

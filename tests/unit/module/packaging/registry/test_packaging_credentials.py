@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from module.errors import PackagingError
+from module.errors import PackagingError, SettingsError
 from module.packaging.registry.credentials import Access, Credentials
 from module.packaging.registry.registry_auth import Authorization
 
@@ -49,6 +49,24 @@ def test_the_environments_are_for_the_registry_that_it_names(monkeypatch: pytest
     assert Access().credentials("other.azurecr.io") == Credentials()
 
 
+def test_an_env_file_here_is_for_the_registry_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As iotedgedev's push takes it; the environment comes first, and a line that is none is named, not shown."""
+    monkeypatch.chdir(tmp_path)
+    lines = (
+        f"CONTAINER_REGISTRY_SERVER={_HOST}\nCONTAINER_REGISTRY_USERNAME=me\nCONTAINER_REGISTRY_PASSWORD='se cret'\n"
+    )
+    (tmp_path / ".env").write_text(lines)
+    assert Access().credentials(_HOST) == Credentials("me", "se cret")
+    assert Access().credentials("other.azurecr.io") == Credentials()
+    for name, value in (("SERVER", _HOST), ("USERNAME", "you"), ("PASSWORD", "other")):
+        monkeypatch.setenv(f"CONTAINER_REGISTRY_{name}", value)
+    assert Access().credentials(_HOST) == Credentials("you", "other")
+    monkeypatch.delenv("CONTAINER_REGISTRY_SERVER")
+    (tmp_path / ".env").write_text("CONTAINER_REGISTRY_PASSWORD hidden\n")
+    with pytest.raises(SettingsError, match=r"\.env line 1 is not NAME=value"):
+        Access().credentials(_HOST)
+
+
 @pytest.mark.parametrize("name", ["config.json", "auth.json"])
 def test_dockers_and_podmans_stores(tmp_path: Path, name: str) -> None:
     auth = base64.b64encode(b"me:se:cret").decode()
@@ -80,9 +98,34 @@ def test_a_secret_is_not_shown() -> None:
 def test_challenges() -> None:
     asked = Mock(side_effect=PackagingError("asked"))
     authorization = Authorization("r.io", ["repository:b:pull"], lambda: Credentials("me", "it"), asked)
-    with pytest.raises(PackagingError, match="asked"):
-        authorization.answer('Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"', "")
-    assert asked.call_args.args == ("GET", "https://r.io/oauth2/token")
-    assert asked.call_args.kwargs["params"] == [("service", "r.io"), ("scope", "repository:b:pull")]
-    authorization.answer('Basic realm="x"', "")
-    assert authorization.header == "Basic bWU6aXQ="
+    url, before = "https://r.io/v2/b/manifests/1", authorization.login
+    bearer = 'Bearer realm="https://r.io/oauth2/token",service="r.io",scope="repository:a:pull"'
+    for challenge in (bearer, f'Basic realm="x", {bearer}'):  # the better one of two
+        with pytest.raises(PackagingError, match="asked"):
+            authorization.answer(challenge, before, url)
+    wanted = "https://r.io/oauth2/token?service=r.io&scope=repository%3Ab%3Apull"
+    assert asked.call_args.args == ("GET", wanted)
+    with pytest.raises(PackagingError, match="a login of a kind that we have not: Negotiate"):
+        authorization.answer("Negotiate", before, url)
+    authorization.answer('Basic realm="x"', before, url)
+    assert authorization.login == (("https", "r.io", 443), "Basic bWU6aXQ=")
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm"),
+    [
+        ("https://localhost/v2/", "http://localhost:5001/token"),
+        ("https://r.io/v2/", "http://127.0.0.1/token"),
+        ("http://localhost/v2/", "http://localhost.evil.example/token"),
+        ("http://localhost/v2/", "http://127.evil.example/token"),
+        ("https://r.io/v2/", "ftp://r.io/token"),
+        ("https://r.io/v2/", ""),
+    ],
+)
+def test_a_realm_is_as_safe_as_the_registry(registry: str, realm: str) -> None:
+    """Over https, or on this machine for a registry that is in the clear itself; nobody else is sent a password."""
+    asked = Mock()
+    authorization = Authorization("r", ["repository:b:pull"], lambda: Credentials("me", "it"), asked)
+    with pytest.raises(PackagingError, match="not over https"):
+        authorization.answer(f'Bearer realm="{realm}",service="r"', authorization.login, registry)
+    asked.assert_not_called()

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from module.errors import PackagingError
-from module.packaging.image.layers import Entry, file_entry, folders_of, pack
+from module.packaging.image.contents import Entry, file_entry, folders_of
+from module.packaging.image.layers import pack
 from module.packaging.registry.oci import Descriptor, Layout
 
 
@@ -101,3 +102,14 @@ def test_an_index_of_several_writers_keeps_every_tag(layout: Layout) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: Layout(layout.folder).tag(f"a/b:{number}", blob), range(24)))
     assert all(layout.find(f"a/b:{number}") == Descriptor("m", blob.digest, 1) for number in range(24))
+
+
+@pytest.mark.parametrize("note", [b"", b"{", b'"x"', b"[]"])
+def test_a_note_of_another_version_is_made_anew(tmp_path: Path, note: bytes) -> None:
+    """A layout outlives an upgrade: what its notes say then is not what is asked for."""
+    layout = Layout(tmp_path)
+    layout.once("key", int, lambda: 1, lambda _: [])
+    (written,) = (tmp_path / "notes").iterdir()
+    written.write_bytes(note)
+    assert layout.once("key", int, lambda: 2, lambda _: []) == 2
+    assert layout.once("key", int, lambda: 3, lambda _: []) == 2

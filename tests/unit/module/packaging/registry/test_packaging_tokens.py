@@ -24,7 +24,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[RegistryStub]:
 
 
 def digest(stub: RegistryStub, credentials: Credentials, **how: str | bool) -> str:
-    return Registry(stub.host, "a", Access(credentials, stub.host), **how).digest_of("1")  # type: ignore[arg-type]
+    return Registry(stub.host, "a", Access(credentials, stub.host), **how).find("1")[0]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_a_push_that_mounts_asks_for_both_repositories(stub: RegistryStub) -> No
 def test_a_token_that_has_run_out_is_replaced(stub: RegistryStub) -> None:
     """Credentials are looked up once, a token is asked for again."""
     asked = Registry(stub.host, "a", Access(Credentials(entra_token=ENTRA), stub.host))
-    asked.digest_of("1")
+    asked.find("1")[0]
     stub.valid.clear()
-    assert asked.digest_of("1") in stub.manifests
+    assert asked.find("1")[0] in stub.manifests
     assert [each.partition(" repository")[0] for each in stub.asked].count("POST /oauth2/token") == 2
     assert stub.asked.count("POST /oauth2/exchange") == 1
 

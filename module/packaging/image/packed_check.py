@@ -1,0 +1,94 @@
+"""Runs ``check`` on what is packed, where it is packed: the image's packages, model and script alone.
+
+Once for each state of those. What is missing in the image (a package, a module, a file of data that an ignore file
+leaves out) is found here and not on a device.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from scoring.errors import ScriptError
+
+from ... import __version__
+from ...errors import PackagingError
+from ..environment.lock import Lock
+from ..environment.target import Target
+from ..registry.oci import Layout
+from .contents import APP, Contents
+from .wheels import fill
+
+_LARGE = 16_000_000
+
+
+class _Tried(msgspec.Struct):
+    """What is read of what check says."""
+
+    ok: bool
+    error: str = ""
+    findings: list[str] = []
+    scored: int = 0
+    messages: int = 0
+
+
+def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents, packed: str, *, no_slim: bool) -> str:
+    """Check what is packed, whose key this is, and give a note about it.
+
+    Raises:
+        ScriptError: check found something wrong; its sentence.
+    """
+    key = f"checked 1 {__version__} {lock.digest} {target} {no_slim}\n{packed}"
+    return layout.once(key, str, partial(_check, layout, lock, target, contents, no_slim), lambda _: [])
+
+
+def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_slim: bool) -> str:
+    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
+        packages, runtime, root = Path(folder, "packages"), Path(folder, "runtime"), Path(folder, "root")
+        try:
+            fill(packages, lock, target, "--offline", no_slim=no_slim)  # from what was loaded for the layers
+        except PackagingError:
+            fill(packages, lock, target, no_slim=no_slim)
+        runtime.mkdir()
+        for name in ("module", "scoring"):
+            (runtime / name).symlink_to(Path(str(resources.files(name))))
+        for name, file in contents.files.items():
+            place = root / APP / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _put(file, place)
+        variables = {"SCORING_CALIBRATION_S": "0"}  # how fast the model is here says nothing of a device
+        variables |= {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
+        variables |= {"PYTHONPATH": f"{runtime}:{packages}", "ORT_DISABLE_TELEMETRY": "1"}
+        variables |= {"SCORING_DIR": f"{root}/{APP}", "SCORING_JOURNAL_DIR": f"{folder}/journal"}
+        if contents.model_dir:
+            variables["AZUREML_MODEL_DIR"] = f"{root}{contents.model_dir}"
+        command = [sys.executable, "-S", "-P", "-s", "-B", "-m", "module.cli", "check", "--json"]
+        done = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+        said = f"{done.stderr.strip()}\n".replace(f"{root}/{APP}/", "")
+    try:
+        tried = msgspec.json.decode(done.stdout, type=_Tried)
+    except msgspec.DecodeError:
+        tried = _Tried(ok=False, error=said.strip().rpartition("\n")[2].removeprefix("scoring-module: "))
+    if wrong := tried.error or next(iter(tried.findings), ""):
+        sentence = wrong.replace(f"{root}/{APP}/", "")
+        trace = said.rpartition("scoring-module: ")[0].strip()
+        raise ScriptError(f"check in the image's environment: {sentence} (--no-check builds it all the same)", trace)
+    if not tried.ok:
+        return "check ran in the image's environment: it loads, and there is no sample.json to score"
+    return f"check ran in the image's environment: good, {tried.scored} of {tried.messages} scored"
+
+
+def _put(file: Path, place: Path) -> None:
+    """Copy a file; a large one is only linked where that goes: nobody waits for gigabytes to be copied."""
+    if file.stat().st_size > _LARGE:
+        with suppress(OSError):
+            os.link(file.resolve(), place)
+            return
+    shutil.copyfile(file, place)

@@ -1,0 +1,96 @@
+"""uv's own words become a few true ones; PyTorch's index without CUDA is taken where it is to be reached."""
+
+from pathlib import Path
+
+import pytest
+
+from module.errors import PackagingError
+from module.packaging.environment import uv_command
+from module.packaging.environment.target import Target
+from module.packaging.environment.uv_command import reason_of, run_uv
+
+CPU = Target("linux/amd64", "cpu", "3.11", "2.36")
+SAID = {
+    """error: No solution found when resolving dependencies
+  cause: Because nosuch was not found in the package registry and you require nosuch, we can conclude that your \
+requirements are unsatisfiable.
+""": "nosuch was not found in the package registry",
+    """  × No solution found when resolving dependencies:
+  ╰─▶ Because there is no version of numpy==99 and you require numpy==99, we can conclude that your requirements are \
+unsatisfiable.
+""": "there is no version of numpy==99",
+    """error: No solution found when resolving dependencies
+  cause: Because scipy>=1.15 depends on numpy>=1.23 and scipy>=1.16 depends on numpy>=1.25, we can conclude that \
+scipy>=1.15 depends on numpy>=1.23.
+         And because you require numpy<1.20 and scipy>=1.15, we can conclude that your requirements are unsatisfiable.
+
+hint: A hint that is as long as a page.
+""": "no versions fit together for numpy<1.20 and scipy>=1.15\n"
+    "  Because scipy>=1.15 depends on numpy>=1.23 and scipy>=1.16 depends on numpy>=1.25, so scipy>=1.15 depends on "
+    "numpy>=1.23.",
+    """error: Failed to fetch: `https://me:secret@r.example/simple/foo/`
+  Caused by: Request failed after 3 retries
+  Caused by: dns error
+""": "Failed to fetch: `https://…@r.example/simple/foo/`: dns error",
+    """error: Request failed after 3 retries in 9.6s
+  cause: Failed to fetch: http://127.0.0.1:1/simple/foo/
+  cause: Connection refused (os error 111)
+""": "Failed to fetch: http://127.0.0.1:1/simple/foo/: Connection refused (os error 111)",
+    "error: Failed to build `foo==1`\n  cause: The build backend returned an error\n" + "x" * 5000 + "\nline\n" * 50: (
+        "Failed to build `foo==1`\n  The build backend returned an error\n  " + "x" * 300 + "\n  line" * 5
+    ),
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_why_uv_failed_is_short_and_true(said: str) -> None:
+    assert reason_of(said) == SAID[said]
+
+
+UNREACHED = "error: Failed to fetch: https://download.pytorch.org/whl/cpu/torch/\n  cause: dns error"
+
+
+@pytest.mark.parametrize(
+    ("variant", "first", "then", "asked"),
+    [
+        ("cpu", "", "", ["cpu"]),
+        ("gpu", "", "", [""]),
+        ("cpu", UNREACHED, "", ["cpu", ""]),
+        ("cpu", UNREACHED, "error: Because there is no version of torch==2.9+cpu", ["cpu", ""]),
+        ("cpu", "error: nothing to do with it", "", ["cpu"]),
+    ],
+)
+def test_the_index_without_cuda(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *,
+    variant: str,
+    first: str,
+    then: str,
+    asked: list[str],
+) -> None:
+    """Asked for a CPU's image; where it cannot be reached the ordinary one is, which is said; loading is told of."""
+    fake, log = tmp_path / "uv", tmp_path / "log"
+    (tmp_path / "first").write_text(first)
+    (tmp_path / "then").write_text(then)
+    fake.write_text(
+        f"#!/bin/sh\ncase $* in *backend*) file=first ;; *) file=then ;; esac\n"
+        f"cd {tmp_path}\necho $file >> log\necho ' Downloading torch (9MiB)' >&2\ncat $file >&2\n! test -s $file\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(uv_command.uv, "find_uv_bin", lambda: str(fake))
+    monkeypatch.delenv("UV_TORCH_BACKEND", raising=False)
+    failed = first and (then or len(asked) == 1)
+    if failed:
+        with pytest.raises(
+            PackagingError, match=r"the environment cannot be had: (Failed to fetch.*dns|nothing to do)"
+        ):
+            run_uv("pip", "compile", target=CPU._replace(variant=variant))
+    else:
+        run_uv("pip", "compile", target=CPU._replace(variant=variant))
+    assert log.read_text().split() == ["first" if each else "then" for each in asked]
+    out, err = capfd.readouterr()
+    assert "Downloading torch (9MiB) …\n" in err
+    assert out == ""
+    assert ("is not to be reached" in err) == (len(asked) == 2)
