@@ -66,11 +66,15 @@ def register(commands: Commands, add: Add) -> None:
     source = parser.add_mutually_exclusive_group().add_argument
     source("--sample", type=Path, metavar="FILE", help=f"{BODIES}; default: sample.json in DIR, else the script's own")
     source("--messages", type=Path, metavar="FILE", help="lines are whole messages, as for simulate --messages")
+    parser.add_argument(
+        "--once", action="store_true", help="score each message once, as build does: compare no batches"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    trial = _tried(settings_of(arguments.scoring_dir), *_given(arguments.sample, arguments.messages))
+    given = _given(arguments.sample, arguments.messages)
+    trial = _tried(settings_of(arguments.scoring_dir), *given, once=arguments.once)
     if arguments.json:
         fields = asdict(trial)
         del fields["user_traceback"]
@@ -99,7 +103,9 @@ def _given(sample: Path | None, messages: Path | None) -> "tuple[Iterator[InputM
     return chain((first,), read), noun, "--sample" if sample else "--messages"
 
 
-def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: str, sample_from: str) -> "Trial":
+def _tried(
+    settings: "Settings", given: "Iterator[InputMessage] | None", noun: str, sample_from: str, *, once: bool
+) -> "Trial":
     """Try the directory in a process of its own: what ends that, or hangs it, is a finding as any other."""
     import multiprocessing
 
@@ -109,7 +115,10 @@ def _tried(settings: "Settings", given: "Iterator[InputMessage] | None", noun: s
     settings = structs.replace(settings, dir=settings.dir.resolve())
     trial = Trial(str(settings.dir), settings.script, sample_from=sample_from)
     here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_try, args=(settings, given, trial, noun, there))
+    as_said = {"noun": noun, "once": once}
+    process = multiprocessing.get_context("fork").Process(
+        target=_try, args=(settings, given, trial, there), kwargs=as_said
+    )
     process.start()
     there.close()
     limits = {"init": settings.init_timeout_s, "run": settings.run_timeout_s}
@@ -158,7 +167,13 @@ def _how(code: int) -> str:
 
 
 def _try(
-    settings: "Settings", given: "Iterator[InputMessage] | None", trial: "Trial", noun: str, to: "Connection"
+    settings: "Settings",
+    given: "Iterator[InputMessage] | None",
+    trial: "Trial",
+    to: "Connection",
+    *,
+    noun: str,
+    once: bool,
 ) -> None:
     """Be the process of the trial: whatever it prints, in C as well, is none of the answer."""
     import asyncio
@@ -183,7 +198,7 @@ def _try(
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         try:
-            runner.run(try_out(settings, given, trial, tell, noun=noun))
+            runner.run(try_out(settings, given, trial, tell, noun=noun, once=once))
         except ModuleError as error:
             to.send(error)
         except Exception:

@@ -21,6 +21,8 @@ import orjson
 
 from scoring.bodies.csv_rows import read_csv
 from scoring.bodies.forms import FORMS, read_content_type
+from scoring.bodies.json_body import BOM
+from scoring.bodies.plain_values import encode
 from scoring.errors import RequestError, meant
 
 from ..errors import SettingsError
@@ -148,24 +150,29 @@ def _bodies(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, dict[str, str]]
 
 def _rows(path: Path, file: BinaryIO, delimiter: str) -> Iterator[bytes]:
     try:
-        text = (
-            line.decode("utf-8-sig" if number == 0 else "utf-8") + "\n"
-            for number, line in enumerate(_lines(path, file))
-        )
+        text = (_decoded(line, number) for number, line in enumerate(_lines(path, file), 1))
         for row in read_csv(text, delimiter=delimiter):
-            yield orjson.dumps(row)
-    except (RequestError, UnicodeDecodeError, TypeError) as error:
-        raise SettingsError(f"{path} is no CSV with a header: {error}") from error
+            yield encode(row)
+    except RequestError as error:
+        raise SettingsError(f"cannot read {path}: {error}") from error
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        return line.decode() + "\n"
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start + 1} of line {number} of the CSV"
+        raise RequestError(f"{where} is not UTF-8: save the file in that character set") from None
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Give the lines without their ends, and close the file."""
+    """Give the lines without their ends and without the file's byte order mark, and close the file."""
     try:
         with file:
             for number, line in enumerate(iter(partial(file.readline, _LONGEST), b""), 1):
                 if len(line) == _LONGEST:
                     raise SettingsError(f"{path} line {number} is longer than {_LONGEST} bytes")
-                yield line.rstrip(b"\r\n")
+                yield (line.removeprefix(BOM) if number == 1 else line).rstrip(b"\r\n")
     except (OSError, EOFError, zlib.error) as error:
         raise SettingsError(f"cannot read {path}: {error}") from error
 

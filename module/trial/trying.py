@@ -24,7 +24,13 @@ from .trial import Trial
 
 
 async def try_out(
-    settings: Settings, given: Iterator[InputMessage] | None, trial: Trial, tell: Tell, *, noun: str = "line"
+    settings: Settings,
+    given: Iterator[InputMessage] | None,
+    trial: Trial,
+    tell: Tell,
+    *,
+    noun: str = "line",
+    once: bool = False,
 ) -> None:
     """Load, initialise, score, compare and measure; whatever goes wrong with the script is in the trial.
 
@@ -34,6 +40,7 @@ async def try_out(
         trial: is filled.
         tell: is told before the script gets to run, and after it.
         noun: what a message is in the file that they are from.
+        once: score each message once, and neither compare nor measure.
 
     Raises:
         SettingsError: the messages cannot be read to their end.
@@ -54,10 +61,13 @@ async def try_out(
             given = iter([InputMessage(body.data, "", {"message_id": "sample-1", **JSON})] if body else [])
         passes = Passes(settings, batcher, observer, trial, noun)
         kept = await passes.go(given)
-        with quiet():
-            await passes.compare(kept)
-            tell("merging", "requests merged")
-            trial.merged, trial.why = await batcher.thread.call(_merging, batcher.script, kept)
+        if once:
+            trial.notes.append("answers in batches were not compared (--once)")
+        else:
+            with quiet():
+                await passes.compare(kept)
+                tell("merging", "requests merged")
+                trial.merged, trial.why = await batcher.thread.call(_merging, batcher.script, kept)
         trial.replaced = dict(batcher.script.replaced)
     except (ScoringError, RunHungError) as error:
         trial.error, trial.user_traceback = str(error), getattr(error, "user_traceback", "")

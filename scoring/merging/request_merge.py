@@ -22,8 +22,8 @@ class Shape:
     Attributes:
         path: the fields that lead to the rows; empty if the body itself is the array.
         rows: how many rows a request has.
-        row: what one row looks like.
-        rest: the body without its rows, as canonical JSON.
+        row: what one row looks like, its keys in their order: a data frame has its columns in it.
+        rest: the body without its rows, as JSON.
     """
 
     path: Path
@@ -61,7 +61,7 @@ def mergeable(request: object) -> Mergeable | None:
         row = _look(rows[0])
         if any(_look(other) != row for other in rows[1:]):
             return None
-        rest = json.dumps(_with_rows(document, path, []), sort_keys=True)
+        rest = json.dumps(_with_rows(document, path, []))
     except (ValueError, TypeError, RecursionError):  # TypeError: arguments that are no JSON
         return None
     return Mergeable(Shape(path, len(rows), row, rest), document, rows, is_text)
@@ -110,9 +110,9 @@ def _arrays(value: object, path: Path, depth: int) -> list[tuple[Path, list[obje
 
 
 def _look(row: object) -> str:
-    """Give the form of a row: its keys or its length, and the kinds of its values."""
+    """Give the form of a row: its keys as they come or its length, and the kinds of its values."""
     if isinstance(row, dict):
-        return "{" + ",".join(f"{key}:{_look(row[key])}" for key in sorted(row)) + "}"
+        return "{" + ",".join(f"{key!r}:{_look(value)}" for key, value in row.items()) + "}"
     if isinstance(row, list):
         return "[" + ",".join(map(_look, row)) + "]"
     return "number" if isinstance(row, int | float) and not isinstance(row, bool) else type(row).__name__

@@ -91,6 +91,9 @@ class OnnxModel:
         self._names = [spec.name for spec in self.outputs]
         self._only = len(self.inputs) == 1
         self._varies = any(None in spec.shape[1:] for spec in self.inputs)
+        first = int(self.batches)
+        free = any(None in spec.shape[first:] for spec in self.inputs)
+        self._lists = [free and spec.shape[first:][-1:] == (None,) for spec in self.outputs]
         self._wide = any(is_wide(spec.dtype) for spec in (*self.inputs, *self.outputs))
         self._prepare()
 
@@ -118,7 +121,7 @@ class OnnxModel:
             (outputs,) = self._run(lambda: self._runner.calls([lambda: self._rows(requests) | given]))
         else:
             outputs = self._run(lambda: self._shared(requests), lambda: self._rows(requests[:1]))
-        columns = [rows(tensor) for tensor in outputs]
+        columns = [rows(tensor, is_list=is_list) for tensor, is_list in zip(outputs, self._lists, strict=True)]
         if len(columns) == 1:
             (name,) = self._names
             return [{name: value} for value in columns[0]]
@@ -156,12 +159,10 @@ class OnnxModel:
     def _singles(self, requests: Sequence[object]) -> list[dict[str, object]]:
         calls = [partial(self._whole, request) for request in requests]
         outputs = self._run(lambda: self._runner.calls(calls), calls[0])
-        free = any(None in spec.shape for spec in self.inputs)
-        lists = [free and spec.shape == (None,) for spec in self.outputs]
         return [
             {
                 name: unpacked(value, is_list=is_list)
-                for name, value, is_list in zip(self._names, each, lists, strict=True)
+                for name, value, is_list in zip(self._names, each, self._lists, strict=True)
             }
             for each in outputs
         ]

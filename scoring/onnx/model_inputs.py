@@ -81,11 +81,17 @@ def _is_int64(name: object) -> bool:
     return _WHOLE.fullmatch(str(name)) is not None and -(2**63) <= int(str(name)) < 2**63
 
 
-def rows(tensor: Array | list[dict[object, object]]) -> Sequence[object]:
-    """Give one value per row: Python numbers where a row is a single one, dicts of a ZipMap, arrays else."""
+def rows(tensor: Array | list[dict[object, object]], *, is_list: bool = False) -> Sequence[object]:
+    """Give one value per row: Python numbers where a row is a single one, dicts of a ZipMap, arrays else.
+
+    Args:
+        tensor: the output.
+        is_list: whether a row is as long as its request, so that one number is a list too.
+    """
     if isinstance(tensor, list):
         return [_named(each) for each in tensor]
-    return tensor.reshape(-1).tolist() if tensor.ndim == 1 or tensor.shape[1:] == (1,) else list(tensor)
+    is_number = tensor.ndim == 1 or (tensor.shape[1:] == (1,) and not is_list)
+    return tensor.reshape(-1).tolist() if is_number else list(tensor)
 
 
 def unpacked(value: object, *, is_list: bool = False) -> object:

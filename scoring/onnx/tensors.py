@@ -127,18 +127,25 @@ def _array(value: object, spec: TensorSpec) -> Array:
     as_objects = spec.kind == "U" or _has_text(value)
     try:
         array = np.array(value, dtype=object if as_objects else None)
-        if spec.kind == "u" and array.dtype.kind == "f" and np.any(array >= _MAX_EXACT):
-            return _exact(np.array(value, dtype=object), array)
+        if spec.kind in "iu" and array.dtype.kind == "f" and np.any(np.abs(array) >= _MAX_EXACT):
+            return _exact(np.array(value, dtype=object), spec)
     except ValueError:
         raise RequestError(f"the field {spec.name} is ragged: its rows differ in length") from None
     return array
 
 
-def _exact(numbers: Array, rounded: Array) -> Array:
-    """Give whole numbers as they are, where numpy made them floats: it does so from 2**63 on beside smaller ones."""
-    if all(isinstance(number, int) and 0 <= number < 2**64 for number in numbers.flat):
-        return numbers.astype(np.uint64)
-    return rounded
+def _exact(numbers: npt.NDArray[np.object_], spec: TensorSpec) -> Array:
+    """Give whole numbers as they are, where numpy made them floats: beside a float, and from 2**63 on."""
+    try:
+        exact = numbers.astype(np.uint64 if spec.kind == "u" else np.int64)
+    except (OverflowError, ValueError):
+        raise _beyond(spec) from None
+    if not np.array_equal(exact, numbers):
+        raise _beyond(spec)
+    if rounded := next((each for each in numbers.flat if isinstance(each, float) and abs(each) >= _MAX_EXACT), None):
+        advice = "write whole numbers from 2**53 on without a point and an exponent"
+        raise RequestError(f"the field {spec.name} holds {rounded}, which may have been rounded: {advice}")
+    return exact
 
 
 def _has_text(value: object) -> bool:
@@ -190,9 +197,7 @@ def _cast(array: Array, spec: TensorSpec) -> Array:
         same = np.array_equal(np.isinf(cast), np.isinf(array))
         same = same and (not is_wide(spec.dtype) or np.array_equal(np.isnan(cast), np.isnan(array)))
     else:
-        # From 2**53 on floats are rounded already: beside a float, a whole number would not be itself any more.
-        back = cast.astype(np.int8) if is_wide(spec.dtype) else cast
-        same = np.array_equal(back, array) and not (kind == "f" and np.any(np.abs(array) >= _MAX_EXACT))
+        same = np.array_equal(cast.astype(np.int8) if is_wide(spec.dtype) else cast, array)
     if not same:
         raise _beyond(spec)
     return cast

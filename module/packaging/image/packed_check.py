@@ -50,12 +50,9 @@ def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents,
 
 
 def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_slim: bool) -> str:
-    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packages-") as folder:
-        packages, runtime, root = Path(folder, "packages"), Path(folder, "runtime"), Path(folder, "root")
-        try:
-            fill(packages, lock, target, "--offline", no_slim=no_slim)  # from what was loaded for the layers
-        except PackagingError:
-            fill(packages, lock, target, no_slim=no_slim)
+    filled = layout.filled(f"packages {lock.digest} {target} {no_slim}", partial(_fill, lock, target, no_slim))
+    with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packed-") as folder:
+        runtime, root = Path(folder, "runtime"), Path(folder, "root")
         runtime.mkdir()
         for name in ("module", "scoring"):
             (runtime / name).symlink_to(Path(str(resources.files(name))))
@@ -65,11 +62,11 @@ def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_sl
             _put(file, place)
         variables = {"SCORING_CALIBRATION_S": "0"}  # how fast the model is here says nothing of a device
         variables |= {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
-        variables |= {"PYTHONPATH": f"{runtime}:{packages}", "ORT_DISABLE_TELEMETRY": "1"}
+        variables |= {"PYTHONPATH": f"{runtime}:{filled}", "ORT_DISABLE_TELEMETRY": "1"}
         variables |= {"SCORING_DIR": f"{root}/{APP}", "SCORING_JOURNAL_DIR": f"{folder}/journal"}
         if contents.model_dir:
             variables["AZUREML_MODEL_DIR"] = f"{root}{contents.model_dir}"
-        command = [sys.executable, "-S", "-P", "-s", "-B", "-m", "module.cli", "check", "--json"]
+        command = [sys.executable, "-S", "-P", "-s", "-m", "module.cli", "check", "--once", "--json"]
         done = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
         said = f"{done.stderr.strip()}\n".replace(f"{root}/{APP}/", "")
     try:
@@ -83,6 +80,13 @@ def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_sl
     if not tried.ok:
         return "check ran in the image's environment: it loads, and there is no sample.json to score"
     return f"check ran in the image's environment: good, {tried.scored} of {tried.messages} scored"
+
+
+def _fill(lock: Lock, target: Target, no_slim: bool, packages: Path) -> None:
+    try:
+        fill(packages, lock, target, "--offline", no_slim=no_slim)  # from what was loaded for the layers
+    except PackagingError:
+        fill(packages, lock, target, no_slim=no_slim)
 
 
 def _put(file: Path, place: Path) -> None:

@@ -6,6 +6,7 @@ Everything is written under another name and renamed: a full disk or a killed pr
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import orjson
 from msgspec import structs
 
 from ...errors import PackagingError, SettingsError
-from ..models.trees import unfinished, write_whole
+from ..models.trees import draft_folder, unfinished, write_whole
 
 T = TypeVar("T")
 DEFAULT_LAYOUT = Path("~/.cache/scoring-module/images")
@@ -88,10 +89,12 @@ class Layout:
             PackagingError: it cannot be written.
         """
         self.folder = (folder or Path(os.environ.get("SCORING_LAYOUT") or DEFAULT_LAYOUT)).expanduser().absolute()
-        self._blobs, self._notes = self.folder / "blobs" / "sha256", self.folder / "notes"
+        self._blobs = self.folder / "blobs" / "sha256"
+        self._notes, self._folders = self.folder / "notes", self.folder / "folders"
         with self._explained():
             self._blobs.mkdir(parents=True, exist_ok=True)
             self._notes.mkdir(exist_ok=True)
+            self._folders.mkdir(exist_ok=True)
             if not (self.folder / "oci-layout").exists():
                 write_whole(self.folder / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
 
@@ -184,6 +187,18 @@ class Layout:
             write_whole(note, msgspec.json.encode(made))
         return made
 
+    def filled(self, key: str, fill: Callable[[Path], object]) -> Path:
+        """Give the folder that was filled under this key; filled now if it was not yet."""
+        place = self._folders / hashlib.sha256(key.encode()).hexdigest()
+        with self._explained():
+            if not place.is_dir():
+                with draft_folder(self._folders) as draft:
+                    fill(draft / "filled")
+                    with contextlib.suppress(OSError):  # another build was sooner
+                        (draft / "filled").rename(place)
+            os.utime(place)
+        return place
+
     def tag(self, name: str, manifest: Descriptor, attached: Iterable[Descriptor] = ()) -> None:
         """Let a name mean a manifest from now on, to which nothing but these manifests is attached."""
         with self._explained(), self._locked():
@@ -217,18 +232,18 @@ class Layout:
         ]
 
     def sweep(self) -> None:
-        """Delete notes and blobs that no image uses and that nothing has needed for 30 days."""
+        """Delete notes, blobs and folders that no image uses and that nothing has needed for 30 days."""
         used: set[str] = set()
         tags, others = self.entries()
         for manifest in (*tags.values(), *others):
             with contextlib.suppress(PackagingError):
                 used.update(blob.digest for blob in self.parts(manifest))
         before = time.time() - _UNUSED_S
-        for path in (*self._blobs.iterdir(), *self._notes.iterdir()):
+        for path in (*self._blobs.iterdir(), *self._notes.iterdir(), *self._folders.iterdir()):
             if f"sha256:{path.name}" not in used:
                 with contextlib.suppress(OSError):
                     if path.stat().st_mtime < before:
-                        path.unlink()
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def entries(self) -> tuple[dict[str, Descriptor], list[Descriptor]]:
         """Give name → image, and what is attached to the images.

@@ -8,7 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from .body import Body, inside
-from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PLACES, READING, SCORING, may_write
+from .known import CHANGING, COPYING, IN_PLACE, LABELS, LOGGING, PARTS, PLACES, READING, SCORING, may_write
 from .libraries import MISSING
 from .reader import HOLDS, MODEL, OWN, SHARED, Reader, StandsAgainst
 
@@ -151,8 +151,8 @@ class CallingBody(Body):
         if name in CHANGING:
             self.change(method.value, node, *given)
             return inside(level)
-        if level == MODEL and name in SCORING:
-            return min(HOLDS, most)
+        if level == MODEL and name in SCORING | PARTS:
+            return level if name in PARTS else min(HOLDS, most)
         if name not in READING:
             raise self.stands(node, f"calls {ast.unparse(method)[:60]}(), which is not known to be harmless")
         if max(given[1:], default=OWN) >= SHARED and name != "get":

@@ -63,11 +63,11 @@ numpy ndarray negative nonzero not_equal ones ones_like outer pad partition perc
 numpy quantile rad2deg radians ravel real reciprocal repeat reshape roll rot90 round searchsorted setdiff1d shape sign
 numpy sin sinh size sort split sqrt square squeeze stack std str_ subtract sum swapaxes take take_along_axis tan tanh
 numpy tensordot tile trace transpose trapezoid tril triu true_divide trunc uint16 uint32 uint64 uint8 union1d unique
-numpy unravel_index var vdot vsplit vstack where zeros zeros_like datetime64 timedelta64
-pandas Categorical DataFrame Index MultiIndex Series Timedelta Timestamp concat crosstab cut date_range get_dummies isna
-pandas isnull json_normalize melt merge notna notnull pivot pivot_table qcut to_datetime to_numeric to_timedelta unique
+numpy unravel_index var vdot vsplit vstack where zeros zeros_like timedelta64
+pandas Categorical DataFrame Index MultiIndex Series Timedelta concat crosstab cut get_dummies isna
+pandas isnull json_normalize melt merge notna notnull pivot pivot_table qcut to_numeric to_timedelta unique
 pandas DataFrame.from_dict DataFrame.from_records MultiIndex.from_arrays MultiIndex.from_tuples
-scipy.special *
+scipy.special * comb factorial log_softmax logsumexp perm polygamma sinc softmax softplus zeta
 scipy.sparse coo_matrix csc_matrix csr_matrix hstack vstack
 scipy.stats entropy iqr kurtosis linregress pearsonr skew spearmanr zscore
 sklearn.preprocessing normalize
@@ -76,7 +76,9 @@ torch.nn.functional sigmoid softmax
 scoring.predictions Prediction
 """
 FUNCTIONS: dict[str, set[str]] = {}
-"""Module → its functions and classes that neither act on the world nor keep or change anything; ``*`` for all."""
+"""Module → its functions and classes that neither act on the world nor keep or change anything; ``*`` for all in C.
+
+What makes times from texts is not among them: of the text ``now`` it makes the clock's."""
 for _line in _TABLE.strip().splitlines():
     _module, _, _names = _line.partition(" ")
     FUNCTIONS[_module] = FUNCTIONS.get(_module, set()) | words(_names)
@@ -91,6 +93,9 @@ IN_PLACE = {"inplace": False, "copy": True, "deep": True} | dict.fromkeys(
 
 LABELS = words("columns index dtype name names axis by subset keys key sort_keys")
 """Parameters of which nothing is in what a function gives."""
+
+TIMES = re.compile(r"\s*(now|today|[<>=|]?(M8|datetime64)(\[.*)?)\s*", re.IGNORECASE)
+"""Texts by which libraries read the clock: they say so themselves, or are types into which a text can be made."""
 
 CHANGING = words(
     "append extend insert pop popitem remove clear update setdefault add discard sort reverse fill put resize "
@@ -123,9 +128,12 @@ COPYING = {"copy", "tolist", "to_list", "to_dict"}
 SCORING = words(
     "predict predict_proba predict_log_proba predict_on_batch decision_function transform inverse_transform "
     "score_samples apply kneighbors run forward get_inputs get_outputs get_providers embed encode decode classify "
-    "inplace_predict feature_names_in_ get_feature_names_out get_booster infer run_with_iobinding"
+    "inplace_predict feature_names_in_ infer run_with_iobinding"
 )
 """Methods of models that score."""
+
+PARTS = {"get_booster", "get_feature_names_out"}
+"""Methods of models that give a part of the model itself."""
 
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "isEnabledFor"}
 """Methods of loggers."""

@@ -27,7 +27,7 @@ from .known import FUNCTIONS, MODELS, READING, words
 
 _SCALARS = {str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range, slice, re.Pattern, uuid.UUID}
 _SCALARS |= {datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone, decimal.Decimal}
-_SCALARS |= {fractions.Fraction, *(set(np.sctypeDict.values()) - {np.void, np.object_})}
+_SCALARS |= {fractions.Fraction, *(set(np.sctypeDict.values()) - {np.void, np.object_, np.datetime64})}
 _ATOMS = _SCALARS | {
     object,
     type(vars(datetime)["datetime_CAPI"]),  # a pointer
@@ -38,7 +38,7 @@ _ATOMS = _SCALARS | {
     pathlib.PurePosixPath,
 }
 _CONTAINERS = {dict, list, tuple, set, frozenset}
-_PANDAS = words("DataFrame Series Index RangeIndex MultiIndex DatetimeIndex Categorical Timestamp Timedelta")
+_PANDAS = words("DataFrame Series Index RangeIndex MultiIndex Categorical Timedelta")
 _PARTS = MODELS | words("numpy pandas collections functools enum ctypes pyarrow msgspec pybind11_builtins")
 _LIBRARIES = (sys.stdlib_module_names | _PARTS | words("joblib orjson")) - {"__main__"}
 _EMPTY = {"__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__annotations__", "__firstlineno__"}
@@ -210,6 +210,8 @@ class Libraries:
                 raise Stranger(f"holds {home}.{getattr(value, '__qualname__', value)}, which is not understood")
             return []
         if kind is np.ndarray:
+            if not is_constant(value.dtype):
+                raise Stranger("holds times, with which a text that says now may become the clock's")
             return value.ravel().tolist() if value.dtype.hasobject else []
         if kind in _CONTAINERS or kind is OrderedDict:
             return gc.get_referents(value) if kind is OrderedDict else list(_inner(value))
@@ -231,7 +233,7 @@ def is_constant(value: object) -> bool:
     """Say whether a value can never change."""
     if type(value) in (tuple, frozenset):
         return all(map(is_constant, value))  # type: ignore[call-overload]
-    return type(value) in _SCALARS or isinstance(value, np.dtype)
+    return type(value) in _SCALARS or (isinstance(value, np.dtype) and "datetime64" not in str(value))
 
 
 def _inner(container: Any) -> Iterable[object]:
@@ -250,12 +252,13 @@ def _leaves(value: object) -> Iterator[object]:
 def _listed(module: str, names: set[str]) -> Iterator[tuple[str, object]]:
     """Give what a module has of these names, without running anything."""
     home: dict[str, object] = getattr(sys.modules.get(module), "__dict__", {})
-    for name in home if "*" in names else names:
+    for name in {*names, *home} if "*" in names else names:
         first, *parts = name.split(".")
         found = home.get(first)
         for part in parts:
             found = inspect.getattr_static(found, part, None)
-        if callable(found) and not name.startswith("_"):
+        is_in_c = isinstance(found, np.ufunc | BuiltinFunctionType)
+        if callable(found) and not name.startswith("_") and (is_in_c or name in names):
             yield name, found
 
 

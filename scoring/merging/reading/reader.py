@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import symtable
 from collections.abc import Callable
+from importlib.util import decode_source
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -23,7 +25,7 @@ class Reader:
     """What the bodies of all functions share.
 
     Attributes:
-        levels: of the results that are known, by code and the levels of its arguments.
+        levels: of the results that are known, by function and the levels of its arguments.
         mixes: whether somewhere something shared is put into something own, so that all own may hold it.
         libraries: what is known of the libraries in use.
     """
@@ -38,7 +40,7 @@ class Reader:
 
     def read(self, function: FunctionType, levels: tuple[int, ...]) -> int:
         """Give the level of a function's result for arguments of these levels; raises StandsAgainst."""
-        key = (function.__code__, levels)
+        key = (function, levels)
         if key not in self.levels:
             self.levels[key] = MODEL  # what a function gives that calls itself
             self.levels[key] = self._body(self, function, self._node(function), levels).read()
@@ -56,6 +58,20 @@ class Reader:
             raise StandsAgainst(f"the default of {parameter.name} {stranger}") from None
         return SHARED
 
+    def locals_of(self, function: FunctionType, node: FunctionNode) -> set[str]:
+        """Give the names that are a function's own, as Python itself tells them."""
+        file = function.__code__.co_filename
+        text = decode_source(Path(file).read_bytes())
+        tables: list[symtable.SymbolTable] = [symtable.symtable(text, file, "exec")]
+        for table in tables:
+            if isinstance(table, symtable.Function) and (table.get_name(), table.get_lineno()) == (
+                node.name,
+                node.lineno,
+            ):
+                return set(table.get_locals())
+            tables += table.get_children()
+        return set()
+
     def _node(self, function: FunctionType) -> FunctionNode:
         code = function.__code__
         if not self.libraries.is_own(Path(code.co_filename)):
@@ -66,6 +82,12 @@ class Reader:
             if isinstance(node, FunctionNode) and node.name == code.co_name:
                 first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
                 is_as_told = not {"__wrapped__", "__signature__"} & vars(function).keys()
-                if code.co_firstlineno == first and not code.co_freevars and is_as_told:
+                if code.co_firstlineno == first and not code.co_freevars and is_as_told and not _has_mangled(node):
                     return node
         raise StandsAgainst(f"{Path(code.co_filename).name}: the source of {code.co_name}() is not understood")
+
+
+def _has_mangled(node: FunctionNode) -> bool:
+    """Say whether a function has names that mean another one within a class."""
+    names = (name for each in ast.walk(node) for _, name in ast.iter_fields(each) if isinstance(name, str))
+    return any(name.startswith("__") and not name.endswith("__") for name in names)

@@ -296,6 +296,15 @@ def test_what_a_script_prints_is_shown_once(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr.count(b"there"), ended.stderr.count(b"here\n")) == (0, 1, 1)
 
 
+def test_once_is_enough_to_see_that_it_works(tmp_path: Path) -> None:
+    """As a build does, which must not take long: every message once, and what was not looked at is said."""
+    script(tmp_path, "open('calls', 'a').write('x'); return requests")
+    (tmp_path / "sample.jsonl").write_text("1\n2\n")
+    ended = run("check", "--scoring-dir", ".", "--sample", "sample.jsonl", "--once", cwd=tmp_path)
+    assert (ended.returncode, len((tmp_path / "calls").read_text()) <= 2) == (0, True)
+    assert b"answers in batches were not compared (--once)\nscored    2 of 2\nresult    good\n" in ended.stdout
+
+
 def test_a_script_that_leaves_no_file_to_open_is_named(tmp_path: Path) -> None:
     """It is no error of ours."""
     limit = "import resource\ndef init(): resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))\ndef run(data): return 1\n"

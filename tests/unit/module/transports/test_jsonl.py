@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import json
 import os
 from base64 import b64encode
 from pathlib import Path
@@ -19,6 +20,7 @@ from module.property_bag import SYSTEM_PROPERTIES
 from module.transports import message_files
 from module.transports.jsonl import JsonLines, message_line
 from module.transports.message_files import arriving, may_wait, read_messages, read_telemetry
+from scoring.bodies.codecs import Body, decode
 
 JSON = {"content_type": "application/json", "content_encoding": "utf-8"}
 
@@ -48,15 +50,36 @@ def test_a_row_of_a_table_is_a_json_object(tmp_path: Path, name: str) -> None:
     assert second.system == {"message_id": "leaf-2", **JSON}
 
 
-def test_a_table_that_is_none_is_a_sentence_at_its_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (b"3\n", "line 3 of the CSV has 1 fields: expected 2"),
+        (b'\n"3\n",4,5\n', "line 4 of the CSV has 3 fields: expected 2"),
+        (b"3,\xe9\n", "byte 3 of line 3 of the CSV is not UTF-8: save the file in that character set"),
+        (b"3,4\r5,6\r", "line 3 of the CSV has a carriage return without a line feed"),
+        (b'\n3,"4\n5,6\n', "line 4 of the CSV begins a row with a quote that is not closed"),
+        (b'3,"4\n' + b"5,6\n" * 40_000, "line 3 of the CSV begins a row with a field of over 131072 characters"),
+        (b'3,"4"5\n', "line 3 of the CSV cannot be read: ',' expected after '\"'"),
+        ("x,y\n".encode("utf-16"), "byte 1 of line 3 of the CSV is not UTF-8"),
+    ],
+)
+def test_a_table_that_is_none_is_a_sentence_at_its_line(tmp_path: Path, wrong: bytes, sentence: str) -> None:
     """The rows before it are messages: a table may be longer than memory."""
-    (tmp_path / "t.csv").write_text("x,y\n1,2\n3\n")
+    (tmp_path / "t.csv").write_bytes(b"x,y\n1,2\n" + wrong)
     rows = read_telemetry(tmp_path / "t.csv", "leaf")
     assert orjson.loads(next(rows).body) == {"x": 1, "y": 2}
-    with pytest.raises(
-        SettingsError, match=r"t\.csv is no CSV with a header: line 3 of the CSV has 1 fields: expected 2"
-    ):
+    with pytest.raises(SettingsError) as raised:
         next(rows)
+    assert str(raised.value).startswith(f"cannot read {tmp_path / 't.csv'}: {sentence}")
+
+
+@pytest.mark.parametrize("digits", [15, 19, 22, 100])
+def test_a_whole_number_of_a_table_is_as_exact_as_in_a_message(tmp_path: Path, digits: int) -> None:
+    """Whatever its length: classic scripts get the text."""
+    content = f"x,y\n{'7' * digits},TRUE\n"
+    (tmp_path / "t.csv").write_text(content)
+    (row,) = read_telemetry(tmp_path / "t.csv", "leaf")
+    assert [json.loads(row.body)] == decode(Body(content.encode(), "text/csv")) == [{"x": int("7" * digits), "y": True}]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +163,15 @@ def test_a_text_with_a_content_type_that_is_not_json_is_that_text(tmp_path: Path
     ]
     path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
     assert [message.body for message in read_messages(path)] == ["x,y\n1,ü".encode()] * 2
+
+
+def test_a_byte_order_mark_belongs_to_no_line(tmp_path: Path) -> None:
+    """Editors on Windows write one."""
+    path = tmp_path / "messages.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"body": 1}\n{"body": 2}\n')
+    assert [message.body for message in read_messages(path)] == [b"1", b"2"]
+    path.write_bytes(b"\xef\xbb\xbf{}\n\xef\xbb\xbf[]\n")
+    assert [message.body for message in read_telemetry(path, "leaf")] == [b"{}", b"\xef\xbb\xbf[]"]
 
 
 def test_what_simulate_writes_can_be_read_again(tmp_path: Path) -> None:

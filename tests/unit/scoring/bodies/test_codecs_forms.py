@@ -157,7 +157,7 @@ def test_a_content_encoding_is_a_character_set_a_compression_or_both(encoding: s
         ("", "", b'{\n"a":}', "the body is not JSON: unexpected character, expected a JSON value at byte 6"),
         ("application/x-ndjson", "", b"\n\n", "the body is empty: expected a JSON value at line 1"),
         ("text/csv", "", b"a,b\n1\n", "line 2 of the CSV has 1 fields: expected 2"),
-        ("text/csv", "", b'a\n"1', "line 2 of the CSV cannot be read: unexpected end of data"),
+        ("text/csv", "", b'a\n"1', "line 2 of the CSV begins a row with a quote that is not closed"),
         ("text/csv", "", b"a,a\n1,2", "line 1 of the CSV has the column 'a' twice: name each column once"),
         ("text/csv", "", b"a,b\n", "the CSV has no rows: expected a header at line 1 and a row at line 2"),
         ("text/csv", "", b"\xff", "the body is not UTF-8: invalid start byte at byte 0"),
@@ -233,13 +233,14 @@ def test_csv_values() -> None:
     """Numbers become numbers, true and false what they say, nothing null; leading zeros and all else stay text."""
     text = (
         '\ufefftime ;n;"b;c"\r\n2020-01-01; 1 ;"x ""y"""\r\n\r\n-1.5e3;;true\r\n007;1e999;"1\n2"\r\n'
-        "+1;0.5;False\r\n1_0;12345678901234567890;\u0661\r\n"
+        "+1;0.5;False\r\nTRUE;FALSE;tRUE\r\n1_0;12345678901234567890;\u0661\r\n"
     )
     assert decode(Body(text.encode(), "text/csv")) == [
         {"time": "2020-01-01", "n": 1, "b;c": 'x "y"'},
         {"time": -1500.0, "n": None, "b;c": True},
         {"time": "007", "n": "1e999", "b;c": "1\n2"},
         {"time": 1, "n": 0.5, "b;c": False},
+        {"time": True, "n": False, "b;c": "tRUE"},
         {"time": "1_0", "n": 12345678901234567890, "b;c": "\u0661"},
     ]
     (row,) = rows_of(decode(Body(b"a,b,c\nnan,inf,-inf", "text/csv"))) or [{}]

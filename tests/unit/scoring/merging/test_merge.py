@@ -29,6 +29,23 @@ def test_requests_of_one_shape_become_one_request_and_its_result_several() -> No
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('{"data": [{"a": 1, "b": 2}]}', '{"data": [{"b": 2, "a": 1}]}'),
+        ('{"data": [[1]], "a": 1, "b": 2}', '{"data": [[1]], "b": 2, "a": 1}'),
+        ('{"data": [{"a": {"b": 1, "c": 2}}]}', '{"data": [{"a": {"c": 1, "b": 2}}]}'),
+        ('{"data": [{"a:str,b": "x"}]}', '{"data": [{"a": "x", "b": "x"}]}'),
+    ],
+)
+def test_the_order_of_keys_is_part_of_the_shape(one: str, other: str) -> None:
+    """A data frame of several rows has the columns of the first in its order."""
+    first, second = mergeable(one), mergeable(other)
+    assert first is not None
+    assert second is not None
+    assert first.shape != second.shape
+
+
+@pytest.mark.parametrize(
     "other",
     [
         '{"data": [[1, 2, 3]]}',

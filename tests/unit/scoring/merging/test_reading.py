@@ -1,5 +1,6 @@
 """Which scripts may be called more often than they have messages: those that act on nothing and keep nothing."""
 
+import ast
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from unit_parts import scored
 
+from scoring.merging.reading.body import _CAPS
 from scoring.merging.reading.calls import what_stands_against
 from scoring.scripts.loading import load
 
@@ -19,6 +21,7 @@ import joblib
 from json import loads
 from pathlib import Path
 log = logging.getLogger(__name__)
+TIMES = np.array(["2020"], dtype="M8[s]")
 LIMIT, NAMES, KEPT, TABLE = 9, ["a", "b"], {}, {"a": [1, 2]}
 GROWS = collections.defaultdict(list)
 COUNT = itertools.count()
@@ -56,6 +59,8 @@ def with_rest(first, *rest, own, kept):
     return own
 class Failure(Exception):
     seen = []
+class Empty(Exception):
+    n = 0
 class Text(str):
     def upper(self):
         open("seen", "a").write("x")
@@ -170,7 +175,7 @@ ACTS_OR_KEEPS = {
     "def inner():\n    KEPT['a'] = 1\ninner()": "not understood",
     "class Inner:\n    pass": "not understood",
     "yield data": "not understood",
-    "[KEPT for KEPT in [1]]\nKEPT.update(a=1)": "for two things",
+    "[KEPT for KEPT in [1]]\nKEPT.update(a=1)": "changes KEPT",
     "(lambda: KEPT.update(a=1))()": "changes KEPT",
     "json.loads = 1": "line",
     "log.addHandler(1)": "line",
@@ -192,7 +197,52 @@ ACTS_OR_KEEPS = {
     "type(model).n = 1": "changes type(model)",
     "import decimal\ndecimal.getcontext().prec = 3": "getcontext",
     "import struct\nstruct.pack_into('i', WEIGHTS, 0, 1)": "pack_into",
+    "try:\n    raise ValueError(NAMES)\nexcept ValueError as e:\n    e.args[0].append(1)": "changes e.args[0]",
+    "try:\n    raise KeyError(*[NAMES])\nexcept KeyError as e:\n    (a,) = e.args\n    a.append(1)": "KeyError",
+    "global KEPT\ntry:\n    pass\nexcept ValueError as KEPT:\n    pass": "sets KEPT",
+    "k = Empty\nk.n = Empty.n + 1": "changes k",
+    "k = json.loads\nk.count = 1": "changes k",
+    "global last\nt = [sum(last) for last in [[1]]]\nlast = 1": "sets last",
+    "global last\nt = [(last := 1) for each in [1]]": "sets last",
+    "global last\ndel last": "sets last",
+    "global last\nimport json as last": "sets last",
+    "global last\nfor last in [1]:\n    pass": "sets last",
+    "global last\nwith np.errstate() as last:\n    pass": "sets last",
+    "(lambda: (last := 1))()": "sets a name within a lambda",
+    "[0 for NAMES[0] in [1]]": "changes NAMES",
+    "[0 for x in [1] for y in [z] for z in [1]]": "uses z before it is set",
+    "from copy import deepcopy as f\nf = scale\nf(NAMES)": "for two things",
+    "f = scale\nfrom copy import deepcopy as f": "for two things",
+    "import json as f\nimport math as f": "for two things",
+    "import xml.dom.expatbuilder": "imports within a function",
+    "import xml.dom.expatbuilder as f": "imports within a function",
+    "f()\nf = f": "calls f()",
+    "return f\nfor f.x in []:\n    pass": "is not there",
+    "f: int\nreturn f": "set in no way",
+    "os.system('true').x: int": "calls os.system()",
+    "match data:\n    case NAMES:\n        pass": "not understood (Match)",
+    "try:\n    pass\nexcept* ValueError as e:\n    pass": "not understood (TryStar)",
+    "return str(np.datetime64(data))": "np.datetime64()",
+    "return np.array(['now'], dtype=f'M8[s]')": "the text 'now'",
+    "return np.array(json.loads(data), dtype='datetime64[s]')": "the text 'datetime64[s]'",
+    "return np.array(json.loads(data), dtype=TIMES.dtype)": "TIMES, which holds times",
+    "return pd.Series([datetime.datetime(2020, 1, 1)]) < ' Today'": "the text ' Today'",
+    "return pd.Timestamp(data)": "pd.Timestamp()",
+    "return pd.to_datetime(data)": "pd.to_datetime()",
+    "import scipy.special\nscipy.special.seterr(all='raise')": "scipy.special.seterr()",
+    "model.get_booster().update(1)": "changes model.get_booster()",
 }
+
+# A name means the same in every scope as it does for Python.
+HARMLESS += [
+    "global NAMES\nreturn [value for value in NAMES if [NAMES for value in [1]]]",
+    "t = [sum(row) for row in json.loads(data)]\nrow = [0]\nrow.append(1)\nreturn [row, t]",
+    "row = json.loads(data)\nrow.append(sorted(NAMES, key=lambda row: [row for row in row]))\nreturn row",
+    "last = None\nfor value in json.loads(data):\n    if last:\n        del last\n    last = value\nreturn last",
+    "import scipy.special\nimport math\nreturn scipy.special.expit(math.sqrt(scipy.special.logsumexp([1])))",
+    "kept = [KEPT for KEPT in [[1]]]\nkept[0].append(1)\nreturn kept",
+    "while_ = [(n, m) for n in [1] for m in [n] if (top := m)]\nreturn [top, while_]",
+]
 
 
 def against(folder: Path, body: str, before: str = IMPORTS, text: bool = True, parameters: str = "data") -> str:
@@ -521,6 +571,18 @@ def test_onnx_models_score(models: Path, tmp_path: Path) -> None:
         "name = session.get_inputs()[0].name\nreturn session.run(None, {name: np.array(json.loads(data))})[0].tolist()"
     )
     assert against(tmp_path, body, before) == ""
+
+
+def test_what_is_read_by_its_parts_sets_no_name() -> None:
+    """Python's grammar writes a name that a statement sets as an identifier, or as an expression of its own."""
+    assert [kind for kind in _CAPS if "identifier" in (kind.__doc__ or "")] == [ast.Global]
+
+
+@pytest.mark.usefixtures("process")
+def test_a_name_that_means_another_within_a_class(tmp_path: Path) -> None:
+    """``__last`` is ``_Tools__last`` there."""
+    before = "__last = 1\n_Tools__last = []\nclass Tools:\n    @staticmethod\n    def go():\n        return __last\n"
+    assert "go() is not understood" in against(tmp_path, "return Tools.go()", before + "def init():\n    pass")
 
 
 def test_what_is_no_function_is_not_understood() -> None:

@@ -4,6 +4,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from onnx import NodeProto, TensorProto, TypeProto, ValueInfoProto, helper, numpy_helper
@@ -124,6 +125,19 @@ def test_a_list_of_any_length_stays_a_list(build: Build, tmp_path: Path) -> None
         (prediction,) = model.predict([values])
         assert np.array_equal(prediction["y"], values)  # type: ignore[arg-type]
         assert prediction["sum"] == sum(values)
+
+
+@pytest.mark.parametrize(("batch", "size", "of_one"), [("N", "t", [3.0]), (1, "t", [[3.0]]), ("N", 1, 3.0)])
+def test_whether_an_answer_is_a_list_follows_from_the_model(
+    build: Build, batch: int | str, size: int | str, of_one: object
+) -> None:
+    """And not from how long the request is."""
+    double = [helper.make_node("Add", ["x", "x"], ["y"])]
+    model = build(double, [tensor("x", batch, size)], [tensor("y", batch, size)])
+    assert model.batches == (batch == "N")
+    assert msgspec.json.decode(encode(model.predict([{"x": [1.5]}])[0]["y"])) == of_one
+    if size == "t":
+        assert np.shape(model.predict([{"x": [1.5, 2]}])[0]["y"]) == (*np.shape(of_one)[:-1], 2)
 
 
 def test_a_sequence_is_a_list_of_arrays(build: Build) -> None:

@@ -108,7 +108,10 @@ def test_a_request_holds_a_field_or_is_the_value_itself() -> None:
         ("float", ("N", 1), None, "x holds null: expected numbers"),
         ("int64", ("N",), int("9" * 40), "x holds a number that is no int64"),
         ("uint64", ("N", 2), [2**64, 1], "x holds a number that is no uint64"),
-        ("uint64", ("N", 2), [2**64 - 1, 1.0], "x holds a number that is no uint64"),
+        ("uint64", ("N", 2), [2.0**64, 1], "x holds a number that is no uint64"),
+        ("int64", ("N", 2), [2**53 + 1, 1.5], "x holds a number that is no int64"),
+        ("int64", ("N", 2), [2**63, 1.0], "x holds a number that is no int64"),
+        ("int64", ("N", 2), [2.0**53, 1], "x holds 9007199254740992.0, which may have been rounded: write whole"),
         ("bool", ("N", 2), b"\2\1", "x has a byte that is neither 0 nor 1: expected true or false"),
         ("string", ("N",), b"a", "x holds a value of type bytes: expected texts"),
         ("string", ("N",), 1, "x holds a value of type int: expected texts"),
@@ -164,6 +167,8 @@ def test_whole_numbers_of_64_bits_stand_beside_small_ones() -> None:
     values = [[2**64 - 1, 1], [2**63, 0]]
     assert stack(values, spec("uint64", "N", 2)).tolist() == values
     assert whole(values, spec("uint64", 2, 2)).tolist() == values
+    beside_a_float = [[7.0, 2**53 + 1], [-(2**63), 0.0]]
+    assert stack(beside_a_float, spec("int64", "N", 2)).tolist() == beside_a_float
 
 
 def test_nothing_is_a_list_of_rows_too() -> None:

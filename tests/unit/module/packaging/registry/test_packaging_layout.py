@@ -90,7 +90,11 @@ def test_what_nothing_needs_is_deleted_after_a_month(layout: Layout) -> None:
     for blob in (layer, config, old, manifest):
         os.utime(layout.path(blob.digest), (month_ago, month_ago))
     layout.once("recent", str, lambda: "x", lambda _: [])
+    folders = [layout.filled(name, lambda folder: (folder.mkdir(), (folder / "file").touch())) for name in "ab"]
+    os.utime(folders[0], (month_ago, month_ago))
     layout.sweep()
+    assert [folder.exists() for folder in folders] == [False, True]
+    assert layout.filled("b", lambda folder: pytest.fail("filled twice")) == folders[1]
     assert [layout.path(blob.digest).exists() for blob in (layer, config, manifest, old)] == [True, True, True, False]
     assert layout.once("recent", str, lambda: "made anew", lambda _: []) == "x"
 
