@@ -107,7 +107,9 @@ def _delete(connection: sqlite3.Connection, seq: int) -> bool:
 def _opened(directory: Path) -> Iterator[sqlite3.Connection]:
     path = directory / NAME
     if not path.exists():
-        raise JournalError(f"there is no journal in {directory}: set SCORING_JOURNAL_DIR to the module's")
+        raise JournalError(
+            f"there is no journal in {directory}: name the module's with --journal-dir or SCORING_JOURNAL_DIR"
+        )
     try:
         with closing(sqlite3.connect(path, timeout=5.0, isolation_level=None)) as connection:
             connection.text_factory = readable

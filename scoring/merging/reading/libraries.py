@@ -8,6 +8,7 @@ import functools
 import gc
 import inspect
 import logging
+import os
 import pathlib
 import re
 import sys
@@ -180,7 +181,7 @@ class Libraries:
             if is_constant(leaf) or kind is np.ndarray or is_frame:
                 continue
             if not self.is_model(leaf) and not (isinstance(leaf, type) and self.is_harmless_exception(leaf)):
-                raise Stranger(f"holds {kind.__module__}.{kind.__qualname__}, which is not understood")
+                raise _stranger(kind)
             has_model = True
         seen: dict[int, object] = {}
         waiting = [value]
@@ -216,8 +217,14 @@ class Libraries:
         is_librarys = not strange and kind.__module__.split(".")[0] in _PARTS
         # An iterator is used up, a defaultdict grows by being read.
         if not is_librarys or hasattr(kind, "__next__") or kind.__name__ in ("defaultdict", "deque"):
-            raise Stranger(f"holds {strange or f'{kind.__module__}.{kind.__qualname__}'}, which is not understood")
+            raise _stranger(kind, strange)
         return gc.get_referents(value)
+
+
+def _stranger(kind: type, name: str = "") -> Stranger:
+    if kind is type(os.environ):
+        return Stranger("anybody may set anew between two calls: read it in init()")
+    return Stranger(f"holds {name or f'{kind.__module__}.{kind.__qualname__}'}, which is not understood")
 
 
 def is_constant(value: object) -> bool:

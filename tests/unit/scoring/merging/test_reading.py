@@ -103,7 +103,9 @@ HARMLESS = [
 ]
 
 ACTS_OR_KEEPS = {
-    "open('x', 'w')": "calls open(), which may act on the world",
+    "return os.environ.get('A', data)": "uses os.environ, which anybody may set anew between two calls: read it",
+    "import io\nreturn io.BytesIO(data)": "calls io.BytesIO(), which is not known to be harmless",
+    "open('x', 'w')": "calls open(), which is not known to be harmless",
     "print(data, file=sys.stderr)": "which",
     "eval(data)": "calls eval()",
     "exec(data)": "calls exec()",
@@ -481,7 +483,7 @@ def test_the_sentence_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "helpers_of_this_test.py").write_text("import os\n\ndef act(data):\n    os.system(data)\n")
     before = "import helpers_of_this_test as helpers\ndef init():\n    pass"
     said = against(tmp_path, "return helpers.act(data)", before)
-    assert said == "helpers_of_this_test.py line 4 calls os.system(), which may act on the world"
+    assert said == "helpers_of_this_test.py line 4 calls os.system(), which is not known to be harmless"
 
 
 @pytest.mark.usefixtures("process")
