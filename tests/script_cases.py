@@ -96,7 +96,7 @@ BROKEN = {
     "workbench_predicts": r"score\.py line 6: run\(input_df\) wants more .* \(SampleDefinition\(DataTypes\.PANDAS",
     "workbench_other_parameter": r"service_schema\.json describes the parameter input_df, which run\(\) has not",
     "workbench_spark": r"service_schema\.json cannot be read: it describes a data frame of Spark, which does",
-    "workbench_harmful": r"service_schema\.json cannot be read: it needs .*\.mkdir, which a device has not: wri",
+    "workbench_harmful": r"service_schema\.json cannot be read: it needs .*\.mkdir, which a device has not: delete it",
     "parallel_user": r"score\.py line 8: run\(rows\) is of a ParallelRunStep .* \(it imports azureml_user\): wri",
     "parallel_paths": r"score\.py line 10: run\(mini_batch\) is of a ParallelRunStep .* \(open\(image, 'rb'\)\): write",
     "parallel_helper": r"score\.py line 12: run\(mini_batch\) is of a ParallelRunStep .* \(Path\(path\)\): write",

@@ -28,8 +28,11 @@ def settings_of(scoring_dir: Path | None) -> "Settings":
         SettingsError: a value does not fit.
     """
     from .. import settings
+    from ..errors import SettingsError
 
     say_unknown_settings()
+    if scoring_dir is not None and not os.path.isdir(scoring_dir):
+        raise SettingsError(f"--scoring-dir {str(scoring_dir)[:200]!r} is no directory: name the one with score.py")
     return settings.read({**os.environ, **({"SCORING_DIR": str(scoring_dir)} if scoring_dir else {})})
 
 

@@ -51,7 +51,8 @@ _KINDS = {
 _EXAMPLES = """\
 Scores in a process of its own, with the module's settings, thread and pipeline. "good" is said only of a script that
 scored every message, and whose answers in batches are those that it gives one at a time; else exits with 3. Exits with
-2 where there is no sample to score: a script that only loads may still fail at its first message.
+2 where there is no sample to score: a script that only loads may still fail at its first message. A bare model without
+a sample is tried with zeros, and a note says so.
 
 examples:
   scoring-module check --scoring-dir examples/turbofan --sample one-body-a-line.jsonl

@@ -108,7 +108,8 @@ def _opened(directory: Path) -> Iterator[sqlite3.Connection]:
     path = directory / NAME
     try:
         if not path.exists():
-            raise JournalError(f"there is no journal in {directory}: set SCORING_JOURNAL_DIR to the module's")
+            said = f"there is no journal in {directory}"
+            raise JournalError(f"{said}: name the module's with --journal-dir or SCORING_JOURNAL_DIR")
         with closing(sqlite3.connect(path, timeout=5.0, isolation_level=None)) as connection:
             connection.text_factory = readable
             refuse_newer(connection, path)

@@ -12,6 +12,9 @@ from ..routes import Answers
 _CLOSE, _TINY = 1e-3, 1e-6
 """How much two numbers may differ, relative and absolute: rows share a call of float32, or of a GPU's half floats."""
 
+_SHOWN = 200
+"""Bytes of each end of a body that is too long to be shown whole."""
+
 
 def alike(one: object, other: object) -> bool:
     """Say whether two values are equal but for the last digits of numbers."""
@@ -66,8 +69,12 @@ def holds_null(answers: Answers) -> bool:
 
 
 def cut(body: bytes, content_type: str) -> str:
-    """Give a body as text that is not too long."""
+    """Give a body as text that is not too long: both its ends, since scripts add what they found behind a message."""
     if content_type.startswith(("image/", "audio/", "video/", "application/octet", "application/msgpack")):
         return f"{len(body)} bytes of {content_type}"
-    text = body[:400].decode(errors="replace")
-    return text if len(body) <= 400 else f"{text}… ({len(body)} bytes)"
+    head, tail = (part.decode(errors="replace") for part in (body[:_SHOWN], body[-_SHOWN:]))
+    return (
+        body.decode(errors="replace").rstrip()
+        if len(body) <= 2 * _SHOWN
+        else f"{head} … {len(body)} bytes … {tail}".rstrip()
+    )

@@ -10,7 +10,7 @@ from scoring.bodies.codecs import Body, unpacked
 from scoring.compat.model_location import VARIABLE
 from scoring.errors import ScoringError
 from scoring.scripts.loading import Script
-from scoring.scripts.samples import own_sample
+from scoring.scripts.samples import ZEROS, described, own_sample
 
 from ..errors import RunHungError
 from ..messages import InputMessage
@@ -50,10 +50,14 @@ async def try_out(
         tell("init", "")
         batcher = await start_scoring(settings, observer)
         _describe(trial, batcher)
+        trial.described = await batcher.thread.call(described, batcher.script)
         tell("", "")
         if given is None:
-            source, body, described = await batcher.thread.call(own_sample, batcher.script, settings.dir)
-            trial.sample_from, trial.described = source, list(described)
+            trial.sample_from, body = await batcher.thread.call(own_sample, batcher.script, settings.dir)
+            if trial.sample_from == ZEROS:
+                trial.notes.append(
+                    "zeros were scored: put one of your messages into sample.json, or give --sample FILE"
+                )
             given = iter([InputMessage(body.data, "", {"message_id": "sample-1", **JSON})] if body else [])
         passes = Passes(settings, batcher, observer, trial, noun)
         kept = await passes.go(given)

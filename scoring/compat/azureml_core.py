@@ -3,7 +3,7 @@
 from typing import Any
 
 from .model_location import find_model
-from .retired import NotHere, retired
+from .retired import NotHere, RetiredError, retired
 
 __all__ = ["VERSION", "Dataset", "Datastore", "Environment", "Experiment", "Model", "Run", "Webservice", "Workspace"]
 
@@ -34,18 +34,36 @@ class Run(NotHere):
     __module__ = "azureml.core"
 
     @staticmethod
-    def get_context(*args: object, **kwargs: object) -> "OfflineRun":
-        """Give a run that logs nothing."""
+    def get_context(allow_offline: bool = True, **kwargs: object) -> "OfflineRun":
+        """Give a run that logs nothing; raises RetiredError if that will not do."""
+        if not allow_offline:
+            raise RetiredError("Run.get_context(allow_offline=False) needs an experiment, and none is going on here")
         return OfflineRun()
 
 
+class NotOfflineError(RetiredError, AttributeError):
+    """A script asks a run for what the service alone knows; hasattr() says that it is not there."""
+
+
 class OfflineRun:
-    """A run whose every method does nothing, as outside an experiment."""
+    """A run as outside an experiment: what tells the service something does nothing, what asks it is an error."""
+
+    id = "OfflineRun"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return lambda *args, **kwargs: None
+        if name.startswith(_TELLING):
+            return lambda *args, **kwargs: None
+        instead = "score.py must do without it"
+        if name in ("get_secret", "get_secrets"):
+            instead = "set an environment variable of the module, and read os.environ in init()"
+        raise NotOfflineError(f"azureml.core.Run.{name} asks Azure Machine Learning's service: {instead}")
+
+
+_TELLING = (
+    *("log", "tag", "set_tags", "add_", "upload_", "flush", "start", "complete", "fail", "cancel", "wait_for_"),
+    *("debug", "info", "warn", "error", "exception", "critical", "set_level", "setLevel"),
+)
+"""How the methods of a run, and of Workbench's logger, begin that give nothing in the real library either."""
 
 
 VERSION = __version__ = "1.61.0"

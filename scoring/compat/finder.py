@@ -92,11 +92,15 @@ class StandIns(Loader):
             if isinstance(getattr(getattr(module, "__spec__", None), "loader", None), StandIns):
                 del sys.modules[name]
 
-    def say(self, name: str, what: str) -> None:
+    def say(self, name: str, what: str, why: str = "is not installed: a stand-in is used") -> None:
         """Log once that something is replaced."""
         if name not in self.replaced:
             self.replaced[name] = what
-            _log.info("the script uses %s, which is not installed: a stand-in is used (%s)", name, what)
+            _log.info("the script uses %s, which %s (%s)", name, why, what)
+
+    def say_put_back(self, name: str, what: str) -> None:
+        """Log once that what a newer version of a library has removed or refuses is there again."""
+        self.say(name, what, "newer versions no longer have in this form")
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         """Give a stand-in for a module that nobody else has found; part of the protocol of ``sys.meta_path``."""

@@ -24,6 +24,7 @@ from .parameter_types import AbstractParameterType, NumpyParameterType, Standard
 from .schema_decorators import input_schema
 
 FILE = "service_schema.json"
+_INSTEAD = ": delete it and give run() @input_schema of inference_schema instead"
 MAX_SIZE = 2**24
 """Bytes of it at most; an example in it may be a picture."""
 
@@ -71,11 +72,11 @@ def with_service_schema(run: Callable[..., object], directory: Path) -> Callable
     except ImportError as error:
         raise ScriptError(f"{FILE} describes a data frame, which needs pandas: {error}") from error
     except Exception as error:  # whatever bytes that claim to be a pickle may raise
-        raise ScriptError(f"{FILE} cannot be read: {error}: write it again with generate_schema()"[:500]) from error
+        raise ScriptError(f"{FILE} cannot be read: {error}"[:400] + _INSTEAD) from error
     parameters = inspect.signature(run).parameters
     for name, kind in kinds.items():
         if name not in parameters:
-            raise ScriptError(f"{FILE} describes the parameter {name}, which run() has not: write it anew")
+            raise ScriptError(f"{FILE} describes the parameter {name}, which run() has not{_INSTEAD}")
         run = input_schema(name, kind, optional=parameters[name].default is not inspect.Parameter.empty)(run)
     return run
 

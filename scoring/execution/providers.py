@@ -39,6 +39,9 @@ def wanted(options: Options) -> tuple[dict[str, Mapping[str, object]], bool]:
 
     The second value says whether the fastest of them is wanted, not the first that can be used. All names are ONNX
     Runtime's.
+
+    Raises:
+        ModelError: a name is none of a provider.
     """
     asked = [name for each in options.providers.split(",") if (name := each.strip())]
     is_auto = [name.lower() for name in asked] == ["auto"]
@@ -49,10 +52,19 @@ def wanted(options: Options) -> tuple[dict[str, Mapping[str, object]], bool]:
 
 
 def _full(name: str) -> str:
-    """Give ONNX Runtime's name for a short one in any case; an unknown one as it is."""
+    """Give ONNX Runtime's name for a short one in any case.
+
+    Raises:
+        ModelError: no ONNX Runtime has such a provider, installed or not.
+    """
     short = name.lower().removesuffix("executionprovider")
     known: list[str] = [CPU, *onnxruntime.get_all_providers(), *onnxruntime.get_available_providers()]
-    return next((each for each in known if each.lower() == f"{short}executionprovider"), name)
+    for each in known:
+        if each.lower() == f"{short}executionprovider":
+            return each
+    names = sorted({each.removesuffix("ExecutionProvider") for each in known})
+    said = f"{name[:100]!r} is no provider of ONNX Runtime {onnxruntime.__version__}"
+    raise ModelError(f"{said}: SCORING_PROVIDERS and SCORING_PROVIDER_OPTIONS may name {', '.join(names)}")
 
 
 def open_session(model: Path, setup: Setup, options: Mapping[str, object]) -> onnxruntime.InferenceSession:

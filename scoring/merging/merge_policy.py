@@ -123,6 +123,9 @@ class Merging:
         by_shape: dict[Shape, list[Mergeable]] = {}
         for rows in filter(None, map(mergeable, requests)):
             by_shape.setdefault(rows.shape, []).append(rows)
+        if requests and not by_shape:
+            none = f"of {len(requests)} given none holds rows that could be merged, an array of arrays or of objects"
+            return False, f"{none}: live messages that do are tried"
         group, began = max(by_shape.values(), key=len, default=[]), time.perf_counter()
         for request in group:
             if (alone := self._scoring.alone(request)) is not None:
@@ -131,7 +134,6 @@ class Merging:
         if (results := len({sample.alone for sample in samples.values()})) < 2 or len(samples) < _FEW:
             wanted = f"{_FEW} different samples of one shape, with 2 different results, are needed"
             there = f"{len(requests)} given: {len(samples)} different of one shape, {results} different results"
-            there = there if group else f"{len(requests)} given: none has rows that could be merged"
             return False, f"to be tried on live messages: {wanted} ({there})"
         compared = differences(self._scoring, list(samples.values()), most_merged(took / len(group)))
         found = next(filter(None, compared), "")

@@ -94,7 +94,15 @@ def shape_of(value: object) -> tuple[int, ...]:
 def _misshapen(shape: tuple[int, ...], expected: Shape, name: str, advice: str = "") -> RequestError:
     wanted = "×".join("any" if e is None else str(e) for e in expected) or "a single value"
     given = "×".join(map(str, shape)) or "a single value"
+    if shape and len(shape) < len(expected) and _fits(shape, expected[-len(shape) :]):
+        advice = f" ({in_one(name)})"
     return RequestError(f"the field {name} has the shape {given}: expected {wanted}{advice}")
+
+
+def in_one(name: str) -> str:
+    """Say how an array of arrays is sent that is one request: by itself it is rows, each of them a request."""
+    field = f'send {{"{name}": [[…], …]}}, or ' if name else ""
+    return f"the rows of an array are requests of their own: if all are one, {field}set SCORING_ROWS=message"
 
 
 def _fits(shape: tuple[int, ...], expected: Shape) -> bool:

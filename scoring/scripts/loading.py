@@ -179,8 +179,11 @@ def _enter(directory: Path, name: str) -> tuple[Path, Kind | None]:
             near = meant(name, [each.name for each in directory.glob("*.py")])
             raise ScriptError(f"SCORING_SCRIPT is {name[:200]!r}, and there is no such file in {directory}{near}")
         if not (folder or has_model):
+            pickles = (each for form in ("*.pkl", "*.pickle", "*.joblib") for each in directory.glob(form))
+            found = next(pickles, None)
+            made = f" (scoring-module init NEW --from {found} writes a script)" if found else ""
             where = f"there is no {name}, no model.onnx and no MLmodel in {directory}"
-            raise ScriptError(f"{where}: put one there or set SCORING_DIR")
+            raise ScriptError(f"{where}: put one there or set SCORING_DIR{made}")
         built_in = "mlflow" if folder is not None and "onnx" not in folder.flavors else "onnx"
         path = Path(__file__).with_name("onnx_script.py" if folder is None else "mlflow_script.py")
     os.chdir(directory)
@@ -202,7 +205,7 @@ def _import(path: Path, directory: Path, stand_ins: StandIns) -> tuple[Callable[
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
-        put_back(directory, stand_ins.say)
+        put_back(directory, stand_ins.say_put_back)
         spec.loader.exec_module(module)
         follow_our_log()
     except (Exception, SystemExit) as error:
@@ -234,7 +237,8 @@ def _hint(error: BaseException, directory: Path) -> str:
         return " (ONNX Runtime: pip install 'iotedge-scoring-module[cpu]', or [gpu])"
     if libraries := not_here(error, directory):
         what = f"not here: {', '.join(libraries[:8])}"
-        return f" ({what}; a library is named in myenv.yml, a file of yours lies in the scoring directory)"
+        library = "a library is installed here by pip and named in myenv.yml"
+        return f" ({what}; {library}, a file of yours lies in the scoring directory)"
     missing = unset(error, directory)
     if missing == [VARIABLE]:
         return f" ({VARIABLE} is not set: set it to the model's folder)"

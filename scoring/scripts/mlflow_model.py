@@ -1,7 +1,6 @@
 """An MLflow model that scores rows: those of a batch are one data frame, or one array."""
 
 import importlib
-import json
 import pickle
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from ..bodies.plain_values import frame_records
 from ..errors import ModelError
 from ..execution.model_registry import LoadedModel, register
 from .mlflow_folder import FILE, MlflowFolder
-from .mlflow_rows import describe, fed, zeros
+from .mlflow_rows import describe, fed
 
 Predict = Callable[[Any], Any]
 
@@ -27,7 +26,7 @@ class MlflowModel:
         Raises:
             ModelError: no flavour can be loaded.
         """
-        self._folder, self._fields = folder, folder.fields
+        self._fields = folder.fields
         try:
             self._predict, by = _loaded(folder)
         except ModelError:
@@ -46,14 +45,6 @@ class MlflowModel:
         if not self._fields:
             return ["no signature: a row is an object or an array, and leaves as the model takes it"]
         return [describe(field) for field in self._fields]
-
-    def example(self) -> tuple[str, bytes]:
-        """Give where an example of the input is from, and its JSON; empty without example and signature."""
-        if (file := self._folder.example) is not None:
-            return file.name, file.read_bytes()
-        if not self._fields:
-            return "", b""
-        return "zeros", json.dumps(zeros(self._fields)).encode()
 
 
 def _loaded(folder: MlflowFolder) -> tuple[Predict, str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import RequestError, RunError
 from ..onnx.model_inputs import there
+from ..onnx.tensors import in_one
 from .mlflow_folder import Field
 
 _ENVELOPES = ("input_data", "dataframe_split", "dataframe_records", "instances", "inputs")
@@ -101,14 +102,15 @@ def describe(field: Field) -> str:
 
 
 def zeros(fields: Sequence[Field]) -> object:
-    """Give a row of zeros, false and empty texts."""
+    """Give a row of zeros, false and empty texts; one that is an array of arrays as MLflow's server takes it."""
     values: dict[str, object] = {}
     for field in fields:
         value: object = _ZEROS.get(field.type, 0)
         for size in reversed(field.tensor.shape[1:] if field.tensor else ()):
             value = [value] * max(size, 1)
         values[field.name] = value
-    return values.get("", values)
+    row = values.get("", values)
+    return {"inputs": [row]} if isinstance(row, list) and row and isinstance(row[0], list) else row
 
 
 def _column(field: Field, values: Sequence[Any]) -> Any:
@@ -148,12 +150,16 @@ def _array(field: Field, values: Sequence[object]) -> Any:
     except (TypeError, ValueError, OverflowError) as error:
         raise RequestError(f"{what} holds no array of {field.tensor.dtype}: {error}") from None
     wanted = field.tensor.shape
-    fits = len(array.shape) == len(wanted) and all(
-        size in (-1, got) for size, got in zip(wanted[1:], array.shape[1:], strict=True)
-    )
-    if not fits:
-        raise RequestError(f"{what} is {_size(array.shape)}, not {_size(wanted)}")
+    if len(array.shape) != len(wanted) or not all(map(_goes, wanted[1:], array.shape[1:])):
+        inner = wanted[len(wanted) - len(array.shape) + 1 :]
+        is_part = 1 < len(array.shape) < len(wanted) and all(map(_goes, inner, array.shape[1:]))
+        advice = f" ({in_one(field.name)})" if is_part else ""
+        raise RequestError(f"{what} is {_size(array.shape)}, not {_size(wanted)}{advice}")
     return array
+
+
+def _goes(wanted: int, size: int) -> bool:
+    return wanted in (-1, size)
 
 
 def _size(shape: Sequence[int]) -> str:

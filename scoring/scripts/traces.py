@@ -80,12 +80,13 @@ def unset(error: BaseException, directory: Path) -> list[str]:
 
 def not_here(error: BaseException, directory: Path) -> list[str]:
     """Give what is not installed, by the names of the libraries: what was asked for, and what the same file imports."""
-    if not isinstance(error, ModuleNotFoundError) or not error.name or _is_here(error.name):
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if not isinstance(name, str) or not name or _is_here(name):
         return []
     own = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    imported = [name for file in own[-1:] if _is_own(file, directory) for name in _imported(Path(file))]
-    asked = next((name for name in imported if name.startswith(f"{error.name}.")), error.name)
-    return list(dict.fromkeys(library_of(name) for name in (asked, *imported) if not _is_here(name)))
+    imported = [each for file in own[-1:] if _is_own(file, directory) for each in _imported(Path(file))]
+    asked = next((each for each in imported if each.startswith(f"{name}.")), name)
+    return list(dict.fromkeys(library_of(each) for each in (asked, *imported) if not _is_here(each)))
 
 
 def _imported(file: Path) -> list[str]:

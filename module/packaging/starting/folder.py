@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ...errors import SettingsError
@@ -18,6 +19,10 @@ _SMALLEST = 16
 MLMODEL = "MLmodel"
 _WITHOUT_MLFLOW = {"onnx", "sklearn", "lightgbm", "xgboost"}
 """Flavours that are loaded by their own library: mlflow itself, which is large, stays out of the image."""
+
+_SECTIONS = {".pt": "pytorch", ".pth": "pytorch", ".keras": "keras", ".h5": "keras", ".txt": "lightgbm"}
+_SECTIONS |= {".json": "xgboost", ".ubj": "xgboost", ".bst": "xgboost"}
+"""What else models are saved in → the section of docs/from-your-model.md that makes ONNX of it."""
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -43,7 +48,10 @@ def start_folder(directory: Path, model: Path | None) -> tuple[list[str], list[s
     write = _around_nothing if model is None else _WRITERS.get(model.suffix.lower() or model.name)
     if write is None:
         kinds = ", ".join(f"*{each}" if each != MLMODEL else each for each in _WRITERS)
-        raise SettingsError(f"--from {model} must be one of {kinds}")
+        section = _SECTIONS.get(model.suffix.lower()) if model else None
+        how = f": docs/from-your-model.md#{section} says how to make one" if section else ""
+        raise SettingsError(f"--from {model} must be one of {kinds}{how}")
+    made = [each for each in (directory, *directory.parents) if not each.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with draft_folder(directory) as draft:
@@ -55,6 +63,10 @@ def start_folder(directory: Path, model: Path | None) -> tuple[list[str], list[s
                 (draft / name).rename(directory / name)
     except OSError as error:
         raise cannot_write(directory, error) from error
+    finally:
+        for each in made:  # empty ones only go: nothing was written then
+            with suppress(OSError):
+                each.rmdir()
     return names, notes
 
 
@@ -72,17 +84,22 @@ def _around_onnx(draft: Path, model: Path) -> list[str]:
     from scoring.onnx.pictures import DOT  # noqa: PLC0415
     from scoring.onnx.zeros import zero_request  # noqa: PLC0415
 
-    shutil.copyfile(model, draft / "model.onnx")
+    copy = draft.resolve() / "model.onnx"
+    shutil.copyfile(model, copy)
     for weights in model.parent.glob(f"{model.name}*"):  # beside a large model: model.onnx.data, model.onnx_data
         if weights != model and weights.is_file():
             shutil.copyfile(weights, draft / weights.name)
     try:
-        loaded = OnnxModel(draft / "model.onnx")
+        loaded = OnnxModel(copy)
     except ScoringError as error:
-        raise SettingsError(f"--from {model} cannot be used: {error}") from error
-    names = class_names(loaded.session.get_modelmeta().custom_metadata_map)
+        why = str(error).replace(str(copy), str(model))
+        raise SettingsError(f"--from {model} cannot be used: {why}") from error
+    metadata = loaded.session.get_modelmeta().custom_metadata_map
+    names = class_names(metadata)
     boxes = {spec.name: {"boxes": form} for spec in loaded.outputs if (form := _layout(spec.shape, len(names)))}
-    pictures = {spec.name: found for spec in loaded.inputs if (found := _picture(spec.shape, is_fit=bool(boxes)))}
+    resize, size = "fit" if boxes else "stretch", _size(metadata.get("imgsz", ""))
+    looks = {spec.name: found for spec in loaded.inputs if (found := _picture(spec.shape, resize, size))}
+    pictures = {name: found for name, found in looks.items() if found.get("size", True)}
     mapped = {
         "inputs": {spec.name: pictures.get(spec.name, spec.name) for spec in loaded.inputs},
         "outputs": {spec.name: boxes.get(spec.name, spec.name) for spec in loaded.outputs},
@@ -91,23 +108,44 @@ def _around_onnx(draft: Path, model: Path) -> list[str]:
     (draft / "scoring.json").write_text(json.dumps(mapped, indent=2) + "\n", encoding="utf-8")
     _sample(draft, zero_request(loaded.inputs, None, row=loaded.batches) | dict.fromkeys(pictures, DOT))
     _environment(draft, ["pillow"] if pictures else [])
-    notes = [f"{name} looks like pictures: see docs/onnx.md for resize, mean, std and scale" for name in pictures]
+    notes = [
+        f"{name} looks like pictures: see docs/onnx.md for resize, mean, std and scale"
+        if name in pictures
+        else f"{name} looks like pictures of any size: write {json.dumps(form | {'size': ['height', 'width']})} for it "
+        f"into scoring.json, with numbers for height and width, and pillow into myenv.yml"
+        for name, form in looks.items()
+    ]
     return [
         "scoring.json: left of each colon the model's name, right of it the field of your messages; keep: fields that "
         "are copied into the prediction",
         *notes,
-        "sample.json holds zeros: put one of your messages there",
+        "sample.json holds a black dot: try a picture of yours with check --sample frame.jpg"
+        if pictures
+        else "sample.json holds zeros: put one of your messages there",
     ]
 
 
-def _picture(shape: Sequence[int | None], *, is_fit: bool) -> dict[str, object]:
-    """Give what scoring.json says of an input that has the shape of pictures; nothing if it has not."""
+def _size(text: str) -> list[int]:
+    """Read the height and width that Ultralytics writes into an export that leaves them free; [] if there are none."""
+    size = [int(each) for each in re.findall(r"[0-9]{1,4}", text)]
+    return size if len(size) == 2 else []
+
+
+def _picture(shape: Sequence[int | None], resize: str, size: list[int]) -> dict[str, object]:
+    """Give what scoring.json says of an input that has the shape of pictures; nothing if it has not.
+
+    Args:
+        shape: of the input.
+        resize: how a picture gets its size.
+        size: what it gets where the model leaves height and width free.
+    """
     if len(shape) not in (3, 4):
         return {}
     for layout, channels, sides in (("NCHW", shape[-3], shape[-2:]), ("NHWC", shape[-1], shape[-3:-1])):
-        if channels in (1, 3) and all(side is not None and side >= _SMALLEST for side in sides):
-            form = {"decode": "image", "layout": layout, "channels": "L" if channels == 1 else "RGB"}
-            return {**form, "resize": "fit" if is_fit else "stretch"}
+        is_free = len(shape) == 4 and sides == (None, None)
+        if channels in (1, 3) and (is_free or all(side is not None and side >= _SMALLEST for side in sides)):
+            form = {"decode": "image", "layout": layout, "channels": "L" if channels == 1 else "RGB", "resize": resize}
+            return form | ({"size": size} if is_free else {})
     return {}
 
 
@@ -122,13 +160,19 @@ def _layout(shape: Sequence[int | None], classes: int) -> str:
 def _around_pickle(draft: Path, model: Path) -> list[str]:
     found = read_pickle(model)
     shutil.copyfile(model, draft / model.name)
-    template = _TEMPLATES / ("pickled_frame.py" if found.names else "pickled.py")
-    script = template.read_text(encoding="utf-8").replace('"MODEL"', json.dumps(model.name))
+    script = (_TEMPLATES / "pickled.py").read_text(encoding="utf-8").replace('"MODEL"', json.dumps(model.name))
+    if found.names:
+        made = script.replace("import numpy\n", "import pandas\n")
+        frame = "pandas.DataFrame(rows, columns=COLUMNS)"
+        frame += f".astype({dict.fromkeys(found.categories, 'category')})" if found.categories else ""
+        script = made.replace("numpy.array(rows)", frame)
     (draft / "score.py").write_text(script.replace('["COLUMNS"]', repr(found.names)), encoding="utf-8")
     _environment(draft, found.requirements)
-    _sample(draft, {"data": [dict.fromkeys(found.names, 0.0) if found.names else [0.0] * found.features]})
-    notes = ["sample.json holds zeros: put one of your messages there, with texts where the model takes texts"]
-    return [*found.notes, *notes, "a pickle runs code as it is loaded: use only one that you trust"]
+    zeros = dict.fromkeys(found.names, 0.0) | found.texts
+    _sample(draft, {"data": [zeros or [0.0] * found.features]})
+    texts = f", with categories in {', '.join(found.texts)}" if found.texts else ""
+    note = f"sample.json is made up{texts}: put one of your messages there"
+    return [*found.notes, note, "a pickle runs code as it is loaded: use only one that you trust"]
 
 
 def _around_mlflow(draft: Path, model: Path) -> list[str]:

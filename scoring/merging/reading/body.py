@@ -12,7 +12,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .known import READING, SCORING, TIMES, may_write
+from .known import CLOCK, READING, SCORING, may_write
 from .libraries import MISSING, Stranger, is_constant
 from .reader import HOLDS, MODEL, OWN, SHARED, FunctionNode, Reader, StandsAgainst
 
@@ -187,7 +187,7 @@ class Body(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> int:
         """Refuse a text by which the clock is read."""
-        if isinstance(node.value, str) and TIMES.fullmatch(node.value):
+        if isinstance(node.value, str) and CLOCK.fullmatch(node.value):
             raise self.stands(node, f"has the text {node.value!r:.40}, by which the clock may be read")
         return OWN
 

@@ -119,7 +119,7 @@ class CallingBody(Body):
             return min(HOLDS, given)
         name = libraries.name(value)
         if not name:
-            raise self.stands(node, f"calls {text}(), which may act on the world")
+            raise self.stands(node, f"calls {text}(), which is not known to be harmless")
         if name == "builtins.next" and given >= SHARED:
             raise self.stands(node, "takes the next of what may outlive the call")
         return _of_library(name, given)

@@ -63,9 +63,9 @@ numpy ndarray negative nonzero not_equal ones ones_like outer pad partition perc
 numpy quantile rad2deg radians ravel real reciprocal repeat reshape roll rot90 round searchsorted setdiff1d shape sign
 numpy sin sinh size sort split sqrt square squeeze stack std str_ subtract sum swapaxes take take_along_axis tan tanh
 numpy tensordot tile trace transpose trapezoid tril triu true_divide trunc uint16 uint32 uint64 uint8 union1d unique
-numpy unravel_index var vdot vsplit vstack where zeros zeros_like timedelta64
-pandas Categorical DataFrame Index MultiIndex Series Timedelta concat crosstab cut get_dummies isna
-pandas isnull json_normalize melt merge notna notnull pivot pivot_table qcut to_numeric to_timedelta unique
+numpy unravel_index var vdot vsplit vstack where zeros zeros_like datetime64 timedelta64
+pandas Categorical DataFrame Index MultiIndex Series Timedelta Timestamp concat crosstab cut date_range get_dummies isna
+pandas isnull json_normalize melt merge notna notnull pivot pivot_table qcut to_datetime to_numeric to_timedelta unique
 pandas DataFrame.from_dict DataFrame.from_records MultiIndex.from_arrays MultiIndex.from_tuples
 scipy.special * comb factorial log_softmax logsumexp perm polygamma sinc softmax softplus zeta
 scipy.sparse coo_matrix csc_matrix csr_matrix hstack vstack
@@ -78,7 +78,8 @@ scoring.predictions Prediction
 FUNCTIONS: dict[str, set[str]] = {}
 """Module → its functions and classes that neither act on the world nor keep or change anything; ``*`` for all in C.
 
-What makes times from texts is not among them: of the text ``now`` it makes the clock's."""
+What makes times from texts is among them: only of the text ``now`` it makes the clock's, and a message that says so
+gets the clock merged or not."""
 for _line in _TABLE.strip().splitlines():
     _module, _, _names = _line.partition(" ")
     FUNCTIONS[_module] = FUNCTIONS.get(_module, set()) | words(_names)
@@ -94,8 +95,8 @@ IN_PLACE = {"inplace": False, "copy": True, "deep": True} | dict.fromkeys(
 LABELS = words("columns index dtype name names axis by subset keys key sort_keys")
 """Parameters of which nothing is in what a function gives."""
 
-TIMES = re.compile(r"\s*(now|today|[<>=|]?(M8|datetime64)(\[.*)?)\s*", re.IGNORECASE)
-"""Texts by which libraries read the clock: they say so themselves, or are types into which a text can be made."""
+CLOCK = re.compile(r"\s*(now|today)\s*", re.IGNORECASE)
+"""Texts by which libraries read the clock."""
 
 CHANGING = words(
     "append extend insert pop popitem remove clear update setdefault add discard sort reverse fill put resize "

@@ -8,6 +8,7 @@ import functools
 import gc
 import inspect
 import logging
+import os
 import pathlib
 import re
 import sys
@@ -26,7 +27,7 @@ from .known import FUNCTIONS, MODELS, READING, words
 
 _SCALARS = {str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range, slice, re.Pattern, uuid.UUID}
 _SCALARS |= {datetime.datetime, datetime.date, datetime.time, datetime.timedelta, datetime.timezone, decimal.Decimal}
-_SCALARS |= {fractions.Fraction, *(set(np.sctypeDict.values()) - {np.void, np.object_, np.datetime64})}
+_SCALARS |= {fractions.Fraction, *(set(np.sctypeDict.values()) - {np.void, np.object_})}
 _ATOMS = _SCALARS | {
     object,
     type(vars(datetime)["datetime_CAPI"]),  # a pointer
@@ -37,7 +38,7 @@ _ATOMS = _SCALARS | {
     pathlib.PurePosixPath,
 }
 _CONTAINERS = {dict, list, tuple, set, frozenset}
-_PANDAS = words("DataFrame Series Index RangeIndex MultiIndex Categorical Timedelta")
+_PANDAS = words("DataFrame Series Index RangeIndex MultiIndex DatetimeIndex Categorical Timestamp Timedelta")
 _PARTS = MODELS | words("numpy pandas collections functools enum ctypes pyarrow msgspec pybind11_builtins")
 _LIBRARIES = (sys.stdlib_module_names | _PARTS | words("joblib orjson")) - {"__main__"}
 _EMPTY = {"__module__", "__doc__", "__dict__", "__weakref__", "__qualname__", "__annotations__", "__firstlineno__"}
@@ -180,7 +181,7 @@ class Libraries:
             if is_constant(leaf) or kind is np.ndarray or is_frame:
                 continue
             if not self.is_model(leaf) and not (isinstance(leaf, type) and self.is_harmless_exception(leaf)):
-                raise Stranger(f"holds {kind.__module__}.{kind.__qualname__}, which is not understood")
+                raise _stranger(kind)
             has_model = True
         seen: dict[int, object] = {}
         waiting = [value]
@@ -209,8 +210,6 @@ class Libraries:
                 raise Stranger(f"holds {home}.{getattr(value, '__qualname__', value)}, which is not understood")
             return []
         if kind is np.ndarray:
-            if not is_constant(value.dtype):
-                raise Stranger("holds times, with which a text that says now may become the clock's")
             return value.ravel().tolist() if value.dtype.hasobject else []
         if kind in _CONTAINERS or kind is OrderedDict:
             return gc.get_referents(value) if kind is OrderedDict else list(_inner(value))
@@ -218,15 +217,21 @@ class Libraries:
         is_librarys = not strange and kind.__module__.split(".")[0] in _PARTS
         # An iterator is used up, a defaultdict grows by being read.
         if not is_librarys or hasattr(kind, "__next__") or kind.__name__ in ("defaultdict", "deque"):
-            raise Stranger(f"holds {strange or f'{kind.__module__}.{kind.__qualname__}'}, which is not understood")
+            raise _stranger(kind, strange)
         return gc.get_referents(value)
+
+
+def _stranger(kind: type, name: str = "") -> Stranger:
+    if kind is type(os.environ):
+        return Stranger("anybody may set anew between two calls: read it in init()")
+    return Stranger(f"holds {name or f'{kind.__module__}.{kind.__qualname__}'}, which is not understood")
 
 
 def is_constant(value: object) -> bool:
     """Say whether a value can never change."""
     if type(value) in (tuple, frozenset):
         return all(map(is_constant, value))  # type: ignore[call-overload]
-    return type(value) in _SCALARS or (isinstance(value, np.dtype) and "datetime64" not in str(value))
+    return type(value) in _SCALARS or isinstance(value, np.dtype)
 
 
 def _inner(container: Any) -> Iterable[object]:

@@ -75,7 +75,7 @@ class Reader:
     def _node(self, function: FunctionType) -> FunctionNode:
         code = function.__code__
         if not self.libraries.is_own(Path(code.co_filename)):
-            raise StandsAgainst(f"{function.__module__}.{code.co_name}() is called, which may act on the world")
+            raise StandsAgainst(f"{function.__module__}.{code.co_name}() is called, which is not known to be harmless")
         if code.co_filename not in self._trees:
             self._trees[code.co_filename] = ast.parse(Path(code.co_filename).read_bytes())
         for node in ast.walk(self._trees[code.co_filename]):

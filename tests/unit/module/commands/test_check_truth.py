@@ -227,6 +227,19 @@ def test_samples_of_every_kind(tmp_path: Path) -> None:
         assert told["sample_from"] == source
 
 
+def test_both_ends_of_a_long_answer_are_shown(tried: Any, tmp_path: Path) -> None:
+    """What a script adds to the message stands at its end; a sample's own line end is no part of what is shown."""
+    body = 'return json.dumps({**json.loads(data), "rul": 112.5})'
+    (tmp_path / "score.py").write_text(f"import json\ndef init(): pass\ndef run(data): {body}\n")
+    message = json.dumps({f"sensor{number}": number for number in range(60)})
+    said = tried(tmp_path, message.encode() + b"\r\n")
+    assert said.answers[0].startswith('{"sensor0":')
+    assert said.answers[0].endswith('"rul": 112.5}')
+    assert len(said.answers[0]) < 450
+    assert said.sample.endswith('"sensor59": 59}')
+    assert tried(tmp_path, b'{"a": 1}\n').sample == '{"a": 1}'
+
+
 def test_a_bare_model_is_named_not_the_script_that_nobody_has(models: Path, tmp_path: Path) -> None:
     """``onnx_script.py`` is ours."""
     ended = run("check", "--scoring-dir", models / "two", cwd=tmp_path)

@@ -72,7 +72,7 @@ def test_a_directory_that_is_not_there_is_exit_2(lines: Path) -> None:
     """By argument or by variable."""
     ended = run("replay", "--scoring-dir", "absent", lines, cwd=lines.parent)
     assert ended.returncode == 2
-    assert sentence(ended.stderr).startswith("SCORING_DIR is 'absent', which is no directory")
+    assert sentence(ended.stderr).startswith("--scoring-dir 'absent' is no directory")
     ended = run("run", cwd=lines.parent, **IOTEDGE, SCORING_DIR="/absent")
     assert ended.returncode == 2
     assert sentence(ended.stderr).startswith("SCORING_DIR is '/absent', which is no directory")

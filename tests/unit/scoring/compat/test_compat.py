@@ -24,7 +24,7 @@ from scoring.compat.aml_response import AMLResponse
 from scoring.compat.collectors import Collector, ModelDataCollector
 from scoring.compat.model_location import find_model, set_model_dir
 from scoring.compat.retired import RetiredError, retired
-from scoring.errors import ModelError, RunError
+from scoring.errors import ModelError, RunError, ScriptError
 from scoring.scripts.loading import load
 from scoring.scripts.responses import response_of
 from scoring.scripts.results import ResultOptions, encoded
@@ -63,6 +63,35 @@ def test_the_real_one_wins(tmp_path: Path) -> None:
     assert script.replaced == {}
     for name in ("azureml", "azureml.core"):
         sys.modules.pop(name)
+
+
+RUN = "from azureml.core.run import Run\ndef init():\n    {}\ndef run(d): return d\n"
+
+
+@pytest.mark.parametrize(
+    ("asks", "said"),
+    [
+        (
+            "Run.get_context().get_secret(name='key')",
+            r"Run\.get_secret asks .*: set an environment variable .* os\.environ",
+        ),
+        ("Run.get_context().get_secrets(['key'])", r"Run\.get_secrets asks .*os\.environ"),
+        ("Run.get_context().experiment.workspace", r"Run\.experiment asks Azure Machine Learning's service"),
+        ("Run.get_context().get_metrics()", r"Run\.get_metrics asks"),
+        ("Run.get_context(allow_offline=False)", r"allow_offline=False\) needs an experiment"),
+    ],
+)
+def test_what_a_run_would_have_to_know_is_an_error(tmp_path: Path, asks: str, said: str) -> None:
+    """None in its place would be scored with."""
+    script = load(write(tmp_path, RUN.format(asks)))
+    with pytest.raises(ScriptError, match=said):
+        script.init()
+
+
+def test_a_run_is_told_things_and_says_that_it_is_offline(tmp_path: Path) -> None:
+    tells = "r = Run.get_context(); r.log('a', 1); r.log_list('b', []); r.tag('c'); r.flush(); r.upload_file('a', 'b')"
+    asserts = "assert r.id.startswith('OfflineRun') and not hasattr(r, 'experiment')"
+    load(write(tmp_path, RUN.format(f"{tells}; {asserts}"))).init()
 
 
 def test_what_is_replaced_is_said_once(scripts: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -189,17 +189,25 @@ CALLS = "calls = []\n"
 @pytest.mark.parametrize(
     ("before", "effect", "why"),
     [
-        ("", "    open('seen', 'a').write('x')\n", "calls open(), which may act on the world"),
-        ("import urllib.request\n", "    urllib.request.urlopen(URL, data=b'x').read()\n", "urlopen(), which may act"),
+        ("", "    open('seen', 'a').write('x')\n", "calls open(), which is not known to be harmless"),
+        (
+            "import urllib.request\n",
+            "    urllib.request.urlopen(URL, data=b'x').read()\n",
+            "urlopen(), which is not known",
+        ),
         (
             "from urllib.request import urlopen\n",
             "    urlopen(URL, data=b'x').read()\n",
-            "line 8 calls urlopen(), which may act",
+            "line 8 calls urlopen(), which is not known",
         ),
         ("import subprocess\n", "    subprocess.run(['sh', '-c', 'printf x >> seen'])\n", "calls subprocess.run()"),
-        ("import os\n", "    os.system('printf x >> seen')\n", "calls os.system(), which may act on the world"),
-        ("import numpy as np, os\n", "    np.save(f'saved{len(os.listdir())}', rows)\n", "which may act on the world"),
-        ("from pathlib import Path\n", "    Path('seen').open('a').write('x')\n", "calls Path(), which may act"),
+        ("import os\n", "    os.system('printf x >> seen')\n", "calls os.system(), which is not known to be harmless"),
+        (
+            "import numpy as np, os\n",
+            "    np.save(f'saved{len(os.listdir())}', rows)\n",
+            "which is not known to be harmless",
+        ),
+        ("from pathlib import Path\n", "    Path('seen').open('a').write('x')\n", "calls Path(), which is not known"),
         ("count = 0\n", "    global count\n    count += 1\n", "sets count, which outlives the call"),
         ("calls = []\n", "    calls.append(1)\n", "changes calls, which may outlive the call"),
     ],

@@ -21,7 +21,6 @@ import joblib
 from json import loads
 from pathlib import Path
 log = logging.getLogger(__name__)
-TIMES = np.array(["2020"], dtype="M8[s]")
 LIMIT, NAMES, KEPT, TABLE = 9, ["a", "b"], {}, {"a": [1, 2]}
 GROWS = collections.defaultdict(list)
 COUNT = itertools.count()
@@ -104,7 +103,9 @@ HARMLESS = [
 ]
 
 ACTS_OR_KEEPS = {
-    "open('x', 'w')": "calls open(), which may act on the world",
+    "return os.environ.get('A', data)": "uses os.environ, which anybody may set anew between two calls: read it",
+    "import io\nreturn io.BytesIO(data)": "calls io.BytesIO(), which is not known to be harmless",
+    "open('x', 'w')": "calls open(), which is not known to be harmless",
     "print(data, file=sys.stderr)": "which",
     "eval(data)": "calls eval()",
     "exec(data)": "calls exec()",
@@ -220,13 +221,8 @@ ACTS_OR_KEEPS = {
     "os.system('true').x: int": "calls os.system()",
     "match data:\n    case NAMES:\n        pass": "not understood (Match)",
     "try:\n    pass\nexcept* ValueError as e:\n    pass": "not understood (TryStar)",
-    "return str(np.datetime64(data))": "np.datetime64()",
     "return np.array(['now'], dtype=f'M8[s]')": "the text 'now'",
-    "return np.array(json.loads(data), dtype='datetime64[s]')": "the text 'datetime64[s]'",
-    "return np.array(json.loads(data), dtype=TIMES.dtype)": "TIMES, which holds times",
     "return pd.Series([datetime.datetime(2020, 1, 1)]) < ' Today'": "the text ' Today'",
-    "return pd.Timestamp(data)": "pd.Timestamp()",
-    "return pd.to_datetime(data)": "pd.to_datetime()",
     "import scipy.special\nscipy.special.seterr(all='raise')": "scipy.special.seterr()",
     "model.get_booster().update(1)": "changes model.get_booster()",
 }
@@ -238,6 +234,7 @@ HARMLESS += [
     "row = json.loads(data)\nrow.append(sorted(NAMES, key=lambda row: [row for row in row]))\nreturn row",
     "last = None\nfor value in json.loads(data):\n    if last:\n        del last\n    last = value\nreturn last",
     "import scipy.special\nimport math\nreturn scipy.special.expit(math.sqrt(scipy.special.logsumexp([1])))",
+    "return str(pd.to_datetime(json.loads(data)) - np.datetime64('2020', 's'))",
     "kept = [KEPT for KEPT in [[1]]]\nkept[0].append(1)\nreturn kept",
     "while_ = [(n, m) for n in [1] for m in [n] if (top := m)]\nreturn [top, while_]",
 ]
@@ -486,7 +483,7 @@ def test_the_sentence_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "helpers_of_this_test.py").write_text("import os\n\ndef act(data):\n    os.system(data)\n")
     before = "import helpers_of_this_test as helpers\ndef init():\n    pass"
     said = against(tmp_path, "return helpers.act(data)", before)
-    assert said == "helpers_of_this_test.py line 4 calls os.system(), which may act on the world"
+    assert said == "helpers_of_this_test.py line 4 calls os.system(), which is not known to be harmless"
 
 
 @pytest.mark.usefixtures("process")

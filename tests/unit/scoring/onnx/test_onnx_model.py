@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scoring import OnnxModel, RequestError
 from scoring.errors import ModelError
 from scoring.execution import runner
+from scoring.options import Options
 
 rows = st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3)
 
@@ -34,6 +35,14 @@ def test_requests_and_predictions_have_no_batch_axis(models: Path) -> None:
     for prediction, pair in ((first, [1.5, 2]), (second, [0, -3])):
         assert isinstance(prediction["pair"], np.ndarray)
         assert np.array_equal(prediction["pair"], pair)
+
+
+@pytest.mark.parametrize("options", [Options(providers="tpyo"), Options(provider_options={"cdua": {}})])
+def test_a_provider_that_nobody_has_is_refused(models: Path, options: Options, process: pytest.MonkeyPatch) -> None:
+    """A misspelt name would leave the model on the CPU with a warning; one that is only not installed does."""
+    process.setattr("scoring.options._installed", options)
+    with pytest.raises(ModelError, match=r"'(tpyo|cdua)' is no provider of ONNX Runtime .* may name .*CUDA"):
+        OnnxModel(models / "two" / "model.onnx")
 
 
 def test_a_missing_input_is_named(models: Path) -> None:

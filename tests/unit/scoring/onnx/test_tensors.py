@@ -83,6 +83,13 @@ def test_a_request_holds_a_field_or_is_the_value_itself() -> None:
         ("float", ("N",), [1], "x has the shape 1: expected a single value"),
         ("float", ("N", 2, "L"), [[1, 2]], "x has the shape 1×2: expected 2×any"),
         ("float", ("N", 2), [1, [2]], "x is ragged"),
+        (
+            "float",
+            ("N", 20, 4),
+            [1] * 4,
+            "x has the shape 4: expected 20×4 (the rows of an array are requests of their own: if all are one, send {",
+        ),
+        ("float", ("N", 20, 4), [1] * 3, "x has the shape 3: expected 20×4"),
         ("float", ("N", 2), ["1", "2"], "x holds texts: expected numbers"),
         ("float", ("N", 2), [1, None], "x holds null: expected numbers"),
         ("float", ("N", 2), [1, {}], "x holds a value of type dict: expected numbers"),

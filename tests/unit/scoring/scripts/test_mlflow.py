@@ -272,6 +272,42 @@ def test_check_shows_fields_and_scores_the_example_that_was_saved(tmp_path: Path
     assert trial.answers == ['[[1,"int64","float64","text","1","2.5","x"]]']
 
 
+def test_check_scores_the_example_of_the_onnx_flavour_and_shows_its_fields_beside_any_sample(
+    models: Path, tmp_path: Path, tried: Any
+) -> None:
+    """As of every other flavour; zeros alone are said to be no message."""
+    columns = [{"type": "double", "name": name} for name in "abc"]
+    mlmodel(tmp_path, columns, onnx={"data": "model.onnx"})
+    shutil.copy(models / "affine" / "model.onnx", tmp_path)
+    trial = tried(tmp_path)
+    assert trial.sample_from == "zeros"
+    assert any("zeros were scored" in note for note in trial.notes)
+    with (tmp_path / "MLmodel").open("a") as file:
+        file.write("saved_input_example_info:\n  artifact_path: input_example.json\n  type: dataframe\n")
+    (tmp_path / "input_example.json").write_text('{"columns": ["c", "b", "a"], "data": [[3, 2, 1]]}')
+    trial = tried(tmp_path)
+    assert (trial.sample_from, trial.answers) == ("input_example.json", ['[{"y":6.5}]'])
+    assert not any("zeros" in note for note in trial.notes)
+    for bodies in ([], [b'{"a": 1, "b": 2, "c": 3}']):
+        (tmp_path / "sample.json").write_text('{"a": 1, "b": 2, "c": 3}')
+        trial = tried(tmp_path, *bodies)
+        assert trial.answers == ['{"y":6.5}']
+        assert trial.described[0] == "input x: made of a, b, c, array 3 of number (float32)"
+
+
+def test_a_window_is_one_row_of_two_dimensions(tmp_path: Path, tried: Any) -> None:
+    """By itself it is rows, as every array of arrays is: the sentence says how it is sent."""
+    folder = told(tmp_path, [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2, 3]}}])
+    trial = tried(folder)
+    assert (trial.sample, trial.error) == ('{"inputs": [[[0, 0, 0], [0, 0, 0]]]}', "")
+    said = tried(folder, b"[[1, 2, 3], [4, 5, 6]]").error
+    assert (
+        "the row is 3, not 2×3 (the rows of an array are requests of their own: if all are one, set SCORING_ROWS"
+        in said
+    )
+    assert tried(folder, b"[[1, 2, 3], [4, 5, 6]]", rows="message").error == ""
+
+
 def test_what_cannot_be_served_is_refused_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each with what to do."""
     pytest.importorskip("sklearn")

@@ -121,13 +121,18 @@ NEEDED = "to be tried on live messages: 3 different samples of one shape, with 2
         (['{"data": [[1, 2]]}'] * 3, "3 given: 1 different of one shape, 1 different results"),
         (['{"data": [[1, 2]]}', '{"data": [[2, 1]]}', '{"data": [[3, 0]]}'], "3 given: 3 different of one shape, 1 "),
         (['{"data": [[1, 2]]}', '{"data": [[2, 2]]}'], "2 given: 2 different of one shape, 2 different results"),
-        (['{"data": []}'] * 3, "3 given: none has rows that could be merged"),
     ],
 )
 def test_what_a_trial_of_merging_lacks_is_counted(tell: Try, bodies: list[str], there: str) -> None:
     """What is needed, and what was given of it."""
     said = tell(SUM, *bodies)
     assert said.why.startswith(f"{NEEDED} ({there}")
+
+
+def test_samples_without_rows_are_not_asked_for_more_of_them(tell: Try) -> None:
+    """More of the same would not do either."""
+    said = "of 3 given none holds rows that could be merged, an array of arrays or of objects: live messages that do"
+    assert tell(SUM, *['{"data": []}'] * 3).why.startswith(said)
 
 
 def test_samples_of_several_shapes_are_sorted(tell: Try) -> None:
@@ -167,6 +172,25 @@ def test_a_bare_model_that_does_not_load_is_the_models_fault(tmp_path: Path) -> 
     said = command.run("check", "--scoring-dir", tmp_path, cwd=tmp_path)
     assert b"model.onnx" in said.stderr
     assert b"score.py" not in said.stderr + said.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("import nosuchpkg.part", "not here: nosuchpkg; a library is installed here by pip and named in myenv.yml"),
+        ("def init():\n    import nosuchpkg", "not here: nosuchpkg; "),
+        ("raise ModuleNotFoundError('no', name='cv2')", "not here: opencv-python-headless; "),
+        ("import json.nosuchpart", ""),
+        ("raise ModuleNotFoundError('no', name=5)", ""),
+        ("raise ModuleNotFoundError('no')", ""),
+    ],
+)
+def test_a_library_that_is_not_there_comes_with_the_remedy(tmp_path: Path, code: str, hint: str) -> None:
+    """Which is installed under its own name; nothing is said where the library is there and lacks a part."""
+    (tmp_path / "score.py").write_text(f"def init(): pass\ndef run(d): return d\n{code}\n")
+    with pytest.raises(ScriptError) as raised:
+        load(tmp_path).init()
+    assert (hint in str(raised.value)) if hint else ("not here" not in str(raised.value))
 
 
 def test_a_script_that_asks_azure_who_it_is_reads_that_a_device_is_nobody(tmp_path: Path) -> None:
