@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 import msgspec
 
 from ...errors import PackagingError
-from ..registry.oci import Descriptor, Layout
+from ..registry.oci import Layout
+from ..registry.oci_documents import Descriptor
 
 _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)bin/python(3\.\d+)")
 _MODULE = re.compile(

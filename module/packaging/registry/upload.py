@@ -13,7 +13,7 @@ from ...errors import PackagingError
 from ..connections import BLOCK
 from ..http_client import Answer, BusyError, tried
 from ..models.trees import hash_file
-from .oci import Descriptor
+from .oci_documents import Descriptor
 from .registry import PAUSES_S, Registry
 
 _CHUNK = 32 << 20

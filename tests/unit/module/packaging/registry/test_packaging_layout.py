@@ -1,5 +1,6 @@
 """Layers that are the same bytes for the same files, and the layout that they lie in."""
 
+import hashlib
 import os
 import tarfile
 import time
@@ -11,7 +12,8 @@ import pytest
 from module.errors import PackagingError
 from module.packaging.image.contents import Entry, file_entry, folders_of
 from module.packaging.image.layers import pack
-from module.packaging.registry.oci import Descriptor, Layout
+from module.packaging.registry.oci import Layout
+from module.packaging.registry.oci_documents import Descriptor
 
 
 @pytest.fixture
@@ -56,9 +58,24 @@ def test_a_blob_is_there_whole_or_not_at_all(layout: Layout) -> None:
 
     with pytest.raises(PackagingError, match="No space left on device; make room or give another --layout"):
         half()
-    with pytest.raises(PackagingError, match="arrived damaged"), layout.writing("sha256:00") as new:
+    with pytest.raises(PackagingError, match="arrived damaged"), layout.writing(Descriptor("l", "sha256:00", 1)) as new:
         new.write(b"x")
     assert list((layout.folder / "blobs" / "sha256").iterdir()) == []
+
+
+def test_no_more_is_written_than_a_blob_is_said_to_have(layout: Layout) -> None:
+    """A registry may send without an end: the disk is not filled by it."""
+    with layout.writing(Descriptor("l", f"sha256:{hashlib.sha256(bytes(8)).hexdigest()}", 8)) as new:
+        new.write(bytes(8))
+        with pytest.raises(PackagingError, match="has more than its 8 bytes"):
+            new.write(b"x")
+    assert layout.path(new.digest).read_bytes() == bytes(8)
+
+
+@pytest.mark.parametrize("digest", ["sha256:../../x", "../x", "", f"sha256:{'0' * 64}\n", f"sha256:{'A' * 64}"])
+def test_what_is_no_digest_is_no_path(layout: Layout, digest: str) -> None:
+    with pytest.raises(PackagingError, match="is no digest: sha256: and 64 digits are one"):
+        layout.path(digest)
 
 
 def test_a_blob_cut_short_is_not_there_and_a_changed_one_is_damaged(layout: Layout) -> None:
