@@ -13,6 +13,7 @@ from ...errors import SettingsError
 from ..registry.oci import CONFIG, LAYER, REF_NAME, Layer, Layout
 from ..registry.oci_documents import Descriptor, Document, decoded, read_document
 from ..registry.pull import choose_platform
+from .base_info import Member
 from .layers import compressed
 
 _CHUNK = 1 << 20
@@ -85,7 +86,7 @@ def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descr
 
 def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
     """Import what ``docker save`` wrote, or a root file system as an image of one layer."""
-    with tarfile.open(path) as archive:
+    with tarfile.open(path, tarinfo=Member) as archive:
         names = {each.name.removeprefix("./") for each in archive.getmembers()}
         if "manifest.json" not in names:
             return _root_file_system(layout, archive, platform)

@@ -18,7 +18,7 @@ import orjson
 from msgspec import structs
 
 from ...errors import PackagingError, SettingsError
-from ..models.trees import draft_folder, unfinished, write_whole
+from ..models.trees import draft_folder, try_lock, unfinished, write_whole
 from .oci_documents import DIGEST, Descriptor, Document, decoded, index_of, read_document
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
 BASE_NAME = "org.opencontainers.image.base.name"
 _SUBJECT = "scoring.subject"  # on an entry of our index.json: the image that it is attached to
-_UNUSED_S = 30 * 86_400.0
+_UNUSED_S, _DRAFT_S = 30 * 86_400.0, 86_400.0
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -233,17 +233,17 @@ class Layout:
         ]
 
     def sweep(self) -> None:
-        """Delete notes, blobs and folders that no image uses and that nothing has needed for 30 days."""
+        """Delete what no image uses and nothing has needed for 30 days; drafts, which a kill leaves, after a day."""
         used: set[str] = set()
         tags, others = self.entries()
         for manifest in (*tags.values(), *others):
             with contextlib.suppress(PackagingError):
                 used.update(blob.digest for blob in self.parts(manifest))
-        before = time.time() - _UNUSED_S
-        for path in (*self._blobs.iterdir(), *self._notes.iterdir(), *self._folders.iterdir()):
+        kept = (path for folder in (self._blobs, self._notes, self._folders) for path in folder.iterdir())
+        for path in (*kept, *self.folder.glob(".*-*")):
             if f"sha256:{path.name}" not in used:
                 with contextlib.suppress(OSError):
-                    if path.stat().st_mtime < before:
+                    if path.stat().st_mtime < time.time() - (_DRAFT_S if path.name.startswith(".") else _UNUSED_S):
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def entries(self) -> tuple[dict[str, Descriptor], list[Descriptor]]:
@@ -266,21 +266,14 @@ class Layout:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold index.json for a moment, by a folder that only one can make; what is in the way for 10 s is named."""
-        lock = self.folder / ".lock"
+        """Hold index.json for a moment; the system lets go of it for a process that dies."""
         until = time.monotonic() + 10
-        while True:
-            try:
-                lock.mkdir()
-                break
-            except FileExistsError:
+        with (self.folder / "index.lock").open("ab") as file:
+            while not try_lock(file):
                 if time.monotonic() > until:
-                    raise PackagingError(f"another build has {lock} for 10 s: delete it if none is running") from None
+                    raise PackagingError(f"another build has {file.name} for 10 s: wait for it, or end it")
                 time.sleep(0.01)
-        try:
             yield
-        finally:
-            lock.rmdir()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import pytest
 
 from module.errors import PackagingError, SettingsError
 from module.packaging.image.base import open_base
+from module.packaging.image.base_info import look
 from module.packaging.registry import reference
 from module.packaging.registry.credentials import Access
-from module.packaging.registry.oci import Layout
+from module.packaging.registry.oci import LAYER, Layout
 from module.packaging.registry.oci_documents import ImageConfig
 
 _ELF = b"\x7fELF" + bytes(14) + (62).to_bytes(2, "little") + bytes(20)
@@ -148,6 +150,24 @@ def test_image_names_are_read_as_docker_reads_them(text: str, meant: str) -> Non
 def test_what_names_no_image_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="names no image"):
         reference.parse(text)
+
+
+@pytest.mark.parametrize("kind", ["file", "name"])
+def test_a_layer_that_would_fill_the_memory_is_refused(layout: Layout, tmp_path: Path, kind: str) -> None:
+    """Zeros take a thousandth of their room in a layer."""
+    info = tarfile.TarInfo("var/lib/dpkg/status" if kind == "file" else "x")
+    info.type, info.size = (tarfile.REGTYPE if kind == "file" else tarfile.GNUTYPE_LONGNAME), 1 << 40
+    (tmp_path / "base.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+    layer = layout.put((tmp_path / "base.tar").read_bytes(), LAYER)
+    with pytest.raises(PackagingError, match=r"cannot be read: .* in it has 1,099,511,627,776 bytes"):
+        look(layout, layer.digest, [layer])
+
+
+def test_a_list_of_packages_without_versions_takes_no_time(layout: Layout) -> None:
+    layer = layout.put(tar({"var/lib/dpkg/status": b"Package: a\n" * 500_000 + _DPKG}), LAYER)
+    started = time.monotonic()
+    assert look(layout, layer.digest, [layer]).system_packages == {"libc6": "2.36-9", "zlib1g": "1:1.2"}
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -123,6 +125,28 @@ def test_an_index_of_several_writers_keeps_every_tag(layout: Layout) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: Layout(layout.folder).tag(f"a/b:{number}", blob), range(24)))
     assert all(layout.find(f"a/b:{number}") == Descriptor("m", blob.digest, 1) for number in range(24))
+
+
+def test_what_a_killed_build_left_is_in_nobodys_way(layout: Layout) -> None:
+    """Its lock ends with it, also one of an older version; its drafts are deleted after a day."""
+    (layout.folder / ".lock").mkdir()
+    places = [layout.folder, layout.folder / "folders", layout.path(f"sha256:{'0' * 64}").parent]
+    drafts = [folder / name for folder in places for name in (".new-a", ".packages-b")]
+    now = time.time()
+    for draft in drafts:
+        (draft / "x").mkdir(parents=True)
+    layout.sweep()
+    assert all(draft.exists() for draft in drafts)
+    for draft in drafts:
+        os.utime(draft, (now - 90_000, now - 90_000))
+    layout.sweep()
+    assert not any(draft.exists() for draft in drafts)
+    script = "import os, sys; from pathlib import Path; from module.packaging.registry.oci import Layout\n"
+    script += "with Layout(Path(sys.argv[1]))._locked(): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", script, layout.folder], check=False, timeout=60)
+    started = time.monotonic()
+    layout.tag("a/b:1", layout.put(b"x", "m"))
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b'"x"', b"[]"])
