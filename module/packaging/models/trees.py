@@ -97,12 +97,16 @@ def unfinished(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file with this mode, whole or not at all."""
-    with unfinished(path.parent) as file:
+    """Write a file with this mode, whole or not at all; a link stays one, and a pipe or device is written to."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    place = path.resolve()
+    with unfinished(place.parent) as file:
         file.write(content)
         file.close()  # Windows renames no open file
         os.chmod(file.name, mode)
-        os.replace(file.name, path)
+        os.replace(file.name, place)
 
 
 def try_lock(file: IO[bytes]) -> bool:
