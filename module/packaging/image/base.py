@@ -73,6 +73,7 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
     layers = [structs.replace(each, media_type=_OCI.get(each.media_type, each.media_type)) for each in layers]
     info = look(layout, manifest.digest, layers)
     for good, what in (
+        (len(config.rootfs.diff_ids) == len(layers), "says of another number of layers what is in them (rootfs)"),
         (info.machine in {0, ELF_MACHINE[platform]}, f"is not for {platform}"),
         (info.python, "has no Python"),
         (info.glibc, "has no glibc (Alpine?), which ONNX Runtime's wheels need"),

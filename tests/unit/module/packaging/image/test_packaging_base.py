@@ -192,6 +192,15 @@ def test_an_image_configuration_of_another_form_is_a_sentence(layout: Layout, tm
         open_base(layout, str(tmp_path / "saved.tar"), "", "linux/amd64", Access())
 
 
+def test_an_image_without_a_digest_for_each_layer_is_refused(layout: Layout, tmp_path: Path) -> None:
+    """What is built on it would say of our layers what theirs have."""
+    config = b'{"architecture": "amd64", "rootfs": {"diff_ids": []}}'
+    parts = {"l.tar": tar(_GOOD), "c.json": config, "manifest.json": b'[{"Config":"c.json","Layers":["l.tar"]}]'}
+    (tmp_path / "saved.tar").write_bytes(tar(parts, ""))
+    with pytest.raises(SettingsError, match="says of another number of layers"):
+        open_base(layout, str(tmp_path / "saved.tar"), "", "linux/amd64", Access())
+
+
 @pytest.mark.parametrize("said", [b"[]", b"{}", b'[{"Config":5}]', b"[" * 100_000])
 def test_what_docker_saved_otherwise_is_a_sentence(layout: Layout, tmp_path: Path, said: bytes) -> None:
     (tmp_path / "saved.tar").write_bytes(tar({"manifest.json": said}, ""))
