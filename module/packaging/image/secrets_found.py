@@ -5,11 +5,9 @@ It is a net for accidents, not for somebody who hides a secret: archives and wha
 
 import re
 from fnmatch import translate
-from pathlib import Path
 
 LOOKED_AT = 4 << 20
-"""Bytes of a file that are looked at, from its beginning; of one that is no text, by its first ones, 64 * _HEAD."""
-_HEAD = 1 << 12
+"""Bytes of a file that are looked at, from its beginning."""
 
 _NAMES = {
     "a private key": "id_rsa* id_dsa* id_ecdsa* id_ed25519* *.pem *.key *.ppk *.p8 *.pk8 *.gpg",
@@ -61,15 +59,14 @@ _BY_TEXT = [
 _BY_START = {what: re.compile(start, re.DOTALL) for what, start in _BYTES.items()}
 
 
-def secret_in(file: Path) -> str:
+def secret_in(path: str, data: bytes) -> str:
     """Say what secret a file looks like, and by what: ``a private key, by its name``; empty if it looks like none.
 
-    Raises:
-        OSError: it cannot be read.
+    Args:
+        path: its path inside the folder.
+        data: its first LOOKED_AT bytes.
     """
-    name = file.name.lower()
-    with file.open("rb") as opened:
-        data = opened.read(LOOKED_AT)
+    name = path.lower().rpartition("/")[2]
     is_public = name.endswith((".pub", ".py", ".example", ".sample", ".template")) or (
         name.endswith(".pem") and b"-----BEGIN CERTIFICATE-----" in data
     )
@@ -81,8 +78,6 @@ def secret_in(file: Path) -> str:
             return f"{what}, by how it begins"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, as PowerShell writes
         data = data.replace(b"\0", b"")
-    elif b"\0" in data[:_HEAD]:
-        data = data[: 64 * _HEAD]
     data = data.lower()
     for what, word, tail in _BY_TEXT:
         at = data.find(word)  # many times as fast as a regular expression

@@ -1,20 +1,24 @@
 """What goes into an image's last layers and its bill of materials, and what never does."""
 
+import hashlib
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from module.errors import SettingsError
+from module.errors import PackagingError, SettingsError
 from module.packaging.environment.lock import Lock, bring_up_to_date, read, runtime_requirements
 from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
 from module.packaging.image.documents import bill_of_materials
+from module.packaging.image.layers import pack
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
 from module.packaging.models.folder import FolderModels
+from module.packaging.registry.oci import Layout
 
 
 @pytest.fixture
@@ -45,6 +49,29 @@ def test_scripts_above_models_and_no_secret_in_either(directory: Path) -> None:
     assert (journal.mode, journal.owner) == (0o750, 10001)
     assert contents.registered is not None
     assert (contents.registered.name, contents.registered.version) == ("model.onnx", 0)
+
+
+def test_what_is_packed_is_what_was_hashed(directory: Path, tmp_path: Path) -> None:
+    """A file saved, cut short or deleted after its hash was taken: small ones are copies, others are refused."""
+    layout, large = Layout(tmp_path / "layout"), b"m" * 300_000
+    for then in (b"n" * 300_000, large[:-1], b"", None):
+        (directory / "score.py").write_text("A")
+        (directory / "model.onnx").write_bytes(large)
+        contents = gather(directory, None, None, (), tmp_path / "snapshot")
+        (directory / "score.py").write_text("B")
+        if then is None:
+            (directory / "model.onnx").unlink()
+        else:
+            (directory / "model.onnx").write_bytes(then)
+        with tarfile.open(layout.path(pack(layout, contents.script, "").blob.digest)) as archive:
+            script = archive.extractfile("var/azureml-app/score.py")
+            assert script is not None
+            assert script.read() == b"A"
+        assert contents.script_sha256 == hashlib.sha256(b"A").hexdigest()
+        with pytest.raises(PackagingError, match=r"model\.onnx changed while the image was built: build again"):
+            pack(layout, contents.model, "")
+        with pytest.raises(PackagingError, match=r"model\.onnx changed"):
+            contents.confirm()
 
 
 def packed(directory: Path, *allowed: str) -> set[str]:
