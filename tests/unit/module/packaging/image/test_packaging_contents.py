@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -176,6 +177,34 @@ def test_what_leads_out_of_the_folder_is_refused(directory: Path, tmp_path: Path
         FolderModels(tmp_path / "store").register("x", directory)
 
 
+def test_a_link_to_what_is_left_out_is_refused(directory: Path) -> None:
+    """Hidden, or named by an ignore file; a link's own name says nothing of what it brings in."""
+    (directory / ".secrets").mkdir()
+    (directory / ".secrets" / "p.yaml").write_text("x")
+    (directory / "id_rsa").write_text("x")
+    (directory / ".dockerignore").write_text("id_rsa")
+    for to in (".env", ".secrets", ".secrets/p.yaml", "id_rsa", "helpers/../.env"):
+        (directory / "helpers" / "conf").symlink_to(directory / to)
+        with pytest.raises(SettingsError, match=r"/conf is a link to what is left out.*--allow helpers/conf$"):
+            gather(directory, None, None)
+        assert [name for name in packed(directory, "helpers/conf") if name.startswith("helpers/conf")]
+        (directory / "helpers" / "conf").unlink()
+    (directory / "again").symlink_to("helpers")
+    (directory / ".dockerignore").write_text("id_rsa\nhelpers/units.py")
+    assert not [name for name in packed(directory) if name.endswith("units.py")]
+
+
+def test_a_name_that_is_no_text_and_a_list_that_is_no_file_are_refused(directory: Path) -> None:
+    Path(os.fsdecode(os.fsencode(directory) + b"/caf\xe9.csv")).write_text("x")
+    with pytest.raises(SettingsError, match=r"caf\\udce9\.csv' is no name in UTF-8: rename it"):
+        gather(directory, None, None)
+    for name in (".dockerignore", ".amlignore"):
+        os.mkfifo(directory / name)
+        with pytest.raises(SettingsError, match=rf"{name} is no file"):
+            gather(directory, None, None)
+        (directory / name).unlink()
+
+
 def test_an_exception_of_dockerignore_brings_back(directory: Path) -> None:
     """Also what is never meant for an image: then it is looked at for secrets as any other file."""
     (directory / ".cache").mkdir()
@@ -197,7 +226,7 @@ def test_an_exception_of_dockerignore_brings_back(directory: Path) -> None:
 
 def test_what_manifest_writes_changes_no_image(directory: Path) -> None:
     before = packed(directory)
-    for name in ("deployment.json", "deployment.edge-1.previous.json", "deployment.template.json"):
+    for name in ("deployment.json", "deployment.edge-1.previous.json", "helpers/deployment.template.json"):
         (directory / name).write_text(REGISTRY % "hunter2")
     assert packed(directory) == before
 
