@@ -101,6 +101,20 @@ SECRETS = {
     "pkcs8": bytes.fromhex("308204bd020100300d06092a864886f70d0101010500"),
     "pkcs12": bytes.fromhex("3082097b02010330820941"),
     "java": bytes.fromhex("feedfeed00000002"),
+    **dict.fromkeys(("env.txt", "prod.env.txt", "server.key.txt", "id_rsa.bak", "secrets.txt", "credentials~"), b"x"),
+    "azure.txt": b"AZURE_CLIENT_SECRET=abc8Q~c2VjcmV0c2VjcmV0c2VjcmV0c2Vj",
+    "device.json": json.dumps(
+        {"symmetricKey": {"primaryKey": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTIzNDU2Nzg5MDE="}}
+    ).encode(),
+    "aws.py": b"boto3.client('s3', aws_access_key_id='AKIAIOSFODNN7EXAMPLE')",
+    "openai.py": b"key = 'sk-proj-abc123abc123abc123abc123abc123'",
+    "database.yaml": b"user: me\npassword: hunter2\n",
+    "login.py": b"connect(user='u', password='hunter2')",
+    "config.json": b'{"DB_PASSWORD":"hunter2"}',
+    "create.json": json.dumps({"createOptions": json.dumps({"Env": ["DB_PASSWORD=hunter2"]})}).encode(),
+    "rollout.json": b'{"modulesContent": {"$edgeAgent": {}}}',
+    "remote.txt": b"url = https://c2VjcmV0c2VjcmV0c2VjcmV01@dev.azure.com/x",
+    "middle.bin": b"bin\0" + b"x" * 300_000 + PEM.encode(),
     "late.csv": b"1,2\n" * 500_000 + PEM.encode(),
 }
 HARMLESS = {
@@ -113,6 +127,14 @@ HARMLESS = {
     "urls.txt": b"https://a.example:8080/x@y redis://user:$PASSWORD@h redis://user:<password>@h http://[::1]:80/",
     "certificate.crt": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     "words.json": b'{"password": 17, "private": 3, "key": 4, "auths": 5}',
+    "vocab.json": b'{"password":128256,"passwd": 1281234567, "akia":1, "api_key": 12, "sk-": 3}',
+    "login_.py": b"def f(password: str, password2=None): ...\npassword = os.environ['PASSWORD_1']\npassword=read(f1)\n"
+    b"api_key = settings.get_api_key_from_vault_v2()\nclient_secret: Optional[SecretString12]\n"
+    b"self.password = password\n",
+    "schema.json": b'{"password": {"type": "string"}, "primaryKey": "device_id", "passwords": "required"}',
+    "readme.md": b"password: the one of the registry\n--password-stdin\nhttps://myorganisation-of-old@dev.azure.com/x\n",
+    "sample.env.example": b"DB_PASSWORD=${DB_PASSWORD}\nPASSWORD=<yours>\nPASSWORD=\n",
+    "names.txt": b"sk-learn-contrib-extensions-of-ours asiaakia1234567890123456x",
     "environment.yml": b"dependencies: [numpy]",
     "weights.bin": bytes(5_000_000) + PEM.encode(),
 }
@@ -139,11 +161,11 @@ def test_what_only_sounds_like_a_secret_is_packed(directory: Path) -> None:
 
 
 def test_a_registered_model_is_looked_at_too(directory: Path, tmp_path: Path) -> None:
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "id_rsa").write_text("x")
+    (tmp_path / "weights" / ".git").mkdir(parents=True)
+    (tmp_path / "weights" / ".git" / "config").write_text("url = https://tokenonly@host")
     store = FolderModels(tmp_path / "store")
     model = store.register("rul", tmp_path / "weights")
-    name = "azureml-models/rul/1/weights/id_rsa"
+    name = "azureml-models/rul/1/weights/.git/config"
     with pytest.raises(SettingsError, match=f"{name} looks like a secret"):
         gather(directory, model, store.path(model))
     assert name in gather(directory, model, store.path(model), [name]).files
