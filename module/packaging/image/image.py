@@ -108,7 +108,8 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
 def _build(layout: Layout, options: BuildOptions, access: Access, snapshot: Path) -> Built:
     contents = gather(options.directory, options.model, options.model_path, options.allow, snapshot)
     file = environment.find(options.directory)
-    asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
+    as_packed = contents.files.get(file.name, file) if file else None
+    asked = environment.read(as_packed, gpu=options.variant == "gpu") if as_packed else environment.Environment()
     check_script(contents.files, asked.python or _PYTHON)
     before = lock.read(options.directory / Target(options.platform, options.variant, "", "").lock_name)
     base_name = options.base or _default_base(asked.python)
