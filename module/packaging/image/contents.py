@@ -178,8 +178,12 @@ def _entry(path: str, file: Path, copy: Path | None = None) -> tuple[Entry, byte
             sha256.update(block)
             size += len(block)
     if copy and size <= _SMALL:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(head)
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(head)
+        except OSError as error:
+            where = f"{copy}: {error.strerror}"
+            raise PackagingError(f"cannot write {where}; make room or give another --layout") from error
         file = copy
     return Entry(path, file, sha256=sha256.hexdigest(), size=size), head
 

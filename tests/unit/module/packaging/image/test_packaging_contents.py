@@ -73,6 +73,10 @@ def test_what_is_packed_is_what_was_hashed(directory: Path, tmp_path: Path) -> N
             pack(layout, contents.model, "")
         with pytest.raises(PackagingError, match=r"model\.onnx changed"):
             contents.confirm()
+    (directory / "model.onnx").write_bytes(large)
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(PackagingError, match=r"cannot write .*; make room or give another --layout"):
+        gather(directory, None, None, (), tmp_path / "full")
 
 
 def packed(directory: Path, *allowed: str) -> set[str]:
