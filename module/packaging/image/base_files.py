@@ -1,7 +1,9 @@
 """A base image that lies in a file or folder: an OCI layout, what ``docker save`` wrote, a root file system's tar."""
 
+import hashlib
 import shutil
 import tarfile
+import time
 import zlib
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import IO, Any
 import msgspec
 
 from ...errors import SettingsError
+from ..models.trees import hash_file
 from ..registry.oci import CONFIG, LAYER, REF_NAME, Layer, Layout
 from ..registry.oci_documents import Descriptor, Document, decoded, read_document
 from ..registry.pull import choose_platform
@@ -18,6 +21,7 @@ from .layers import compressed
 
 _CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
+_SETTLED_S = 10.0  # of a file that changed before that, another change has another time on every file system
 _TARS = (".tar", ".tar.gz", ".tgz")
 
 
@@ -29,7 +33,7 @@ class _Saved(msgspec.Struct, rename="pascal"):
 
 
 def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
-    """Import a local base image, once for each state of it, and give its manifest; None if it is one in a registry.
+    """Import a local base image, once for each content of it, and give its manifest; None if it is one in a registry.
 
     Raises:
         SettingsError: it cannot be read, or is none.
@@ -39,10 +43,19 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         return None
     path, tag = place
     try:
-        state = (path / "index.json" if path.is_dir() else path).stat()
-        key = f"base 3 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
-        read = partial(_from_layout, layout, path, tag) if path.is_dir() else partial(_from_tar, layout, path)
-        return layout.once(key, Descriptor, lambda: read(platform), layout.parts)
+        if path.is_dir():
+            index = read_document((path / "index.json").open("rb"))
+            digest, read = hashlib.sha256(index).hexdigest(), partial(_from_layout, layout, path, index, tag, platform)
+        else:
+            digest, read = _digest(layout, path), partial(_from_tar, layout, path, platform)
+
+        def make() -> Descriptor:
+            made = read()
+            if path.is_file() and hash_file(path) != digest:
+                raise SettingsError(f"the base image {name} changed while it was read: build again")
+            return made
+
+        return layout.once(f"base 4 {digest} {tag} {platform}", Descriptor, make, layout.parts)
     except OSError as error:
         raise SettingsError(f"cannot read the base image {name}: {error.strerror or error}") from error
     except tarfile.ReadError as error:  # which tells of each compression that it is not
@@ -61,14 +74,23 @@ def place_of(name: str) -> tuple[Path, str] | None:
     return Path(file).expanduser(), tag
 
 
-def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
+def _digest(layout: Layout, path: Path) -> str:
+    """Give a file's SHA-256; one that has lain there untouched is not read again."""
+    state = path.stat()
+    stamp = f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+    if time.time() - max(state.st_mtime, state.st_ctime) < _SETTLED_S:
+        return hash_file(path)
+    return layout.once(f"file 1 {path.absolute()} {stamp}", str, partial(hash_file, path), lambda _: [])
+
+
+def _from_layout(layout: Layout, folder: Path, index: bytes, tag: str, platform: str) -> Descriptor:
     def blob(each: Descriptor) -> Path:
         return folder / "blobs" / "sha256" / each.digest.removeprefix("sha256:")
 
     def document(file: Path) -> Document:
         return decoded(read_document(file.open("rb")), Document, folder)
 
-    entries = document(folder / "index.json").manifests or []
+    entries = decoded(index, Document, folder).manifests or []
     tagged = [each for each in entries if tag in {"", each.annotations.get(REF_NAME)}]
     if not tagged:
         raise ValueError(f"its index.json names no image {tag}".rstrip())

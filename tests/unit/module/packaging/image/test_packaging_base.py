@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import lzma
+import os
+import shutil
 import tarfile
 import time
 from collections.abc import Callable
@@ -57,6 +59,18 @@ def test_a_root_file_system_is_a_base_image(layout: Layout, tmp_path: Path) -> N
     assert base.config.rootfs.diff_ids == [f"sha256:{hashlib.sha256(tar(_GOOD)).hexdigest()}"]
     assert not base.remote
     assert open_base(layout, str(file), "", "linux/amd64", Access()) == base
+
+
+def test_a_base_image_is_known_by_its_content(layout: Layout, tmp_path: Path) -> None:
+    """Not by path, size and time, which Bazel, Nix and SOURCE_DATE_EPOCH fix."""
+    file, digests = tmp_path / "base.tar", set()
+    for version in (b"2.36-9", b"2.36-8"):
+        file.write_bytes(tar({**_GOOD, "var/lib/dpkg/status": _DPKG.replace(b"2.36-9", version)}))
+        os.utime(file, (1, 1))
+        digests.add(made := open_base(layout, str(file), "", "linux/amd64", Access()).digest)
+        shutil.move(file, tmp_path / version.decode())
+        assert open_base(layout, str(tmp_path / version.decode()), "", "linux/amd64", Access()).digest == made
+    assert len(digests) == 2
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])

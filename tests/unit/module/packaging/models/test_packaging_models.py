@@ -171,6 +171,10 @@ def test_the_command_line_registers_lists_shows_and_downloads(file: Path, tmp_pa
     wrong = models("show", "rul:2")
     assert (wrong.returncode, wrong.stderr.count(b"\n")) == (1, 1)
     assert models("register", "--name", "rul", "--path", str(file), "--tag", "ab").returncode == 2
+    file.with_name("caf\udce9").write_bytes(b"x")
+    odd = models("register", "--name", "odd", "--path", str(file.with_name("caf\udce9")))
+    assert (odd.returncode, odd.stderr.count(b"\n")) == (2, 1)
+    assert b"'caf\\udce9' is no text in UTF-8: rename it" in odd.stderr
     models("register", "--name", "zzz", "--path", str(file))
     (tmp_path / "store" / "rul" / "1" / "model.json").write_text("{")
     listed = models("list")
