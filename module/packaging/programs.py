@@ -13,14 +13,19 @@ _GRACE = 2.0
 
 @contextmanager
 def started(
-    command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    reads_output: bool = True,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a program whose output is read; whatever interrupts the block ends it and what it has started.
+    """Start a program whose streams are read; whatever interrupts the block ends it and what it has started.
 
     Args:
         command: its path and its arguments.
         env: its variables; this process's own without it.
         cwd: where it runs; here without it.
+        reads_output: its standard output too, and not what it says of errors alone.
     """
     pipe = subprocess.PIPE
     with subprocess.Popen(  # noqa: S603
@@ -28,7 +33,7 @@ def started(
         env=env,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
-        stdout=pipe,
+        stdout=pipe if reads_output else subprocess.DEVNULL,
         stderr=pipe,
         text=True,
         errors="replace",

@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ...errors import SettingsError
+from ..masking import masked
 from . import conda_names
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
@@ -60,7 +61,7 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
             reason = (
                 f"line {error.problem_mark.line + 1}: {error.problem} (are its blanks those of the lines beside it?)"
             )
-        raise SettingsError(f"{file} is no conda environment: {reason}") from error
+        raise SettingsError(f"{file} is no conda environment: {masked(reason)}") from error
     reading = _Reading(file, gpu)
     for kind, line in lines:
         reading.add(kind, line)
@@ -145,10 +146,10 @@ class _Reading:
         self.found.requirements.append(str(wanted))
 
     def note(self, line: str, what: str) -> None:
-        self.found.notes.append(f"{self.file.name}: {line!r} {what}")
+        self.found.notes.append(masked(f"{self.file.name}: {line!r} {what}"))
 
     def refuse(self, line: str, why: str) -> SettingsError:
-        return SettingsError(f"{self.file}: {line!r} {why}")
+        return SettingsError(masked(f"{self.file}: {line!r} {why}"))
 
     def _checked(self, text: str, line: str) -> Requirement | None:
         if text.startswith("-") or "git+" in text:
@@ -158,9 +159,12 @@ class _Reading:
                 "image that is to be the same next month; name the package, set indexes by UV_INDEX",
             )
         try:
-            return Requirement(re.sub(r"\s--hash=\S+", "", text))
+            wanted = Requirement(re.sub(r"\s--hash=\S+", "", text))
         except InvalidRequirement as error:
             raise self.refuse(line, f"is no pip requirement: {str(error).splitlines()[0]}") from error
+        if wanted.url and masked(wanted.url) != wanted.url:
+            raise self.refuse(line, "has a login that the lock would keep: name the package, set indexes by UV_INDEX")
+        return wanted
 
     def _from_conda(self, line: str) -> Requirement | None:
         match = _SPEC.fullmatch(line.rpartition("::")[2].strip())

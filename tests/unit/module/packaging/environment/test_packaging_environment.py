@@ -64,6 +64,32 @@ def test_what_pip_cannot_say_is_refused_by_name(tmp_path: Path, line: str, words
         conda(tmp_path, line)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "--extra-index-url https://u:s3cret@h/s"),
+        ("requirements.txt", "git+https://u:s3cret@h/x"),
+        ("requirements.txt", "--index-url https://s3crettoken@h/s"),
+        ("requirements.txt", "foo @ https://u:p/w@s3cret@h/x.whl"),
+        ("requirements.txt", "foo @ https://h/x.whl?sv=1&sig=s3cret"),
+        ("requirements.txt", "foo == ghp_s3cret0123456789abcdef"),
+        ("myenv.yml", "dependencies:\n- https://u:s3cret@h/s::scipy=1|2"),
+        ("myenv.yml", "dependencies:\n- https://conda.anaconda.org/t/s3cret/c::cudnn"),
+        ("myenv.yml", 'dependencies:\n- pip:\n  - "foo @ git+https://u:s3cret@h/x"'),
+        ("myenv.yml", "dependencies:\n- pip: https://u:s3cret@h/x"),
+        ("myenv.yml", "dependencies:\n- conda: {a: https://u:s3cret@h/x}"),
+        ("myenv.yml", "https://u:s3cret@h/x: 1\nhttps://u:s3cret@h/x: 2"),
+        ("myenv.yml", "dependencies: []\nhttps://u:s3cret@h/x: []"),
+    ],
+)
+def test_no_password_is_quoted(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        environment.read(tmp_path / name)
+    assert "s3cret" not in str(refused.value)
+    assert "…" in str(refused.value)
+
+
 @pytest.mark.parametrize("text", ["a: b", "[", "dependencies: x", "dependencies: [{conda: []}]"])
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "myenv.yml").write_text(text)
