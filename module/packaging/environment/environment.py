@@ -16,7 +16,8 @@ from . import conda_names
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
 _CONDA_LISTS = ("dependencies", "channels", "platforms")
-_PYTHON = re.compile(r"\d+(?:\.\d+)?")
+_PYTHON = re.compile(r"\d{1,3}(?:\.\d{1,3})?(?!\d)")
+_HASH = re.compile(r"\s--hash=(\S+)")
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Environment:
     """What a scoring script needs beside the runtime.
 
     Attributes:
-        requirements: pip requirement lines.
+        requirements: pip requirement lines, with the hashes that they name.
         notes: a sentence for each line that was dropped or changed.
         python: the Python that it asks for, such as ``3.11``; empty if it does not say.
     """
@@ -50,11 +51,9 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
     Raises:
         SettingsError: the file cannot be read, or a line has no pip form; the sentence names it and the remedy.
     """
+    text = text_of(file)
     try:
-        text = file.read_text(encoding="utf-8")
         lines = _pip_lines(text) if file.suffix == ".txt" else _conda_lines(yaml.load(text, _Loader))  # noqa: S506 - a safe one
-    except OSError as error:
-        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
@@ -66,6 +65,21 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
     for kind, line in lines:
         reading.add(kind, line)
     return reading.found
+
+
+def text_of(file: Path) -> str:
+    """Give the text of a file.
+
+    Raises:
+        SettingsError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{file} is no UTF-8 (line {line}): save it as UTF-8") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -143,7 +157,10 @@ class _Reading:
             self.note(line, f"became {wanted}")
         elif kind == "conda" and str(wanted) != line.replace(" ", ""):
             self.note(line, f"became {wanted}")
-        self.found.requirements.append(str(wanted))
+        hashes = dict.fromkeys(_HASH.findall(line)) if kind == "pip" else {}
+        if weak := [each for each in hashes if not re.fullmatch("sha256:[0-9a-f]{64}", each)]:
+            raise self.refuse(line, f"has a hash that a lock cannot keep, {weak[0]}: name those with sha256:")
+        self.found.requirements.append(" ".join([str(wanted), *(f"--hash={each}" for each in hashes)]))
 
     def note(self, line: str, what: str) -> None:
         self.found.notes.append(masked(f"{self.file.name}: {line!r} {what}"))
@@ -159,7 +176,7 @@ class _Reading:
                 "image that is to be the same next month; name the package, set indexes by UV_INDEX",
             )
         try:
-            wanted = Requirement(re.sub(r"\s--hash=\S+", "", text))
+            wanted = Requirement(_HASH.sub("", text))
         except InvalidRequirement as error:
             raise self.refuse(line, f"is no pip requirement: {str(error).splitlines()[0]}") from error
         if wanted.url and masked(wanted.url) != wanted.url:

@@ -1,5 +1,6 @@
 """myenv.yml and requirements.txt → pip requirements: every line that is dropped, changed or impossible is named."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,22 @@ def test_no_password_is_quoted(tmp_path: Path, name: str, text: str) -> None:
     assert "…" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["requirements.txt", "myenv.yml"])
+def test_what_is_no_utf_8_is_called_so(tmp_path: Path, name: str) -> None:
+    """As PowerShell writes it, or an old editor."""
+    for content in ("numpy\n".encode("utf-16"), b"numpy\n# caf\xe9"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SettingsError, match=f"{name} is no UTF-8 \\(line [12]\\): save it as UTF-8"):
+            environment.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("hash_", ["md5:00", "sha256:00", "sha512:" + "0" * 128])
+def test_a_hash_that_cannot_be_kept_is_refused(tmp_path: Path, hash_: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"six==1.16.0 --hash={hash_}\n")
+    with pytest.raises(SettingsError, match=f"a lock cannot keep, {hash_}: name those with sha256:"):
+        environment.read(tmp_path / "requirements.txt")
+
+
 @pytest.mark.parametrize("text", ["a: b", "[", "dependencies: x", "dependencies: [{conda: []}]"])
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "myenv.yml").write_text(text)
@@ -132,9 +149,10 @@ def test_a_pip_section_is_read_however_far_it_is_indented(tmp_path: Path, blanks
 
 def test_requirements_txt(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
-    file.write_text("# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  --hash=sha256:00\nonnxruntime\n\n")
+    kept = f"--hash=sha256:{'0' * 64}"
+    file.write_text(f"\ufeff# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  {kept}\nonnxruntime\n\n")
     assert environment.find(tmp_path) == file
-    assert environment.read(file).requirements == ["numpy>=1.26", "scipy==1.10", "onnxruntime"]
+    assert environment.read(file).requirements == ["numpy>=1.26", f"scipy==1.10 {kept}", "onnxruntime"]
     assert environment.read(file, gpu=True).requirements[-1] == "onnxruntime-gpu"
 
 
@@ -147,6 +165,14 @@ def test_the_python_of_an_environment_has_to_be_the_base_images() -> None:
     assert "3.6" in check_python("3.6", "3.11", "base", any_python=True)
     with pytest.raises(SettingsError, match=r"has Python 3\.9"):
         check_python("", "3.9", "base", any_python=True)
+
+
+def test_a_python_that_nobody_has_is_a_sentence(tmp_path: Path) -> None:
+    """Python reads no number of more than 4,300 digits."""
+    for version in ("9" * 5000, "3." + "9" * 5000):
+        asked = conda(tmp_path, f"python={version}").python
+        with suppress(SettingsError):
+            check_python(asked, "3.12", "base", any_python=False)
 
 
 def test_wheels_are_chosen_by_the_base_images_glibc() -> None:

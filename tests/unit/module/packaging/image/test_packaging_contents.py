@@ -1,6 +1,7 @@
 """What goes into an image's last layers and its bill of materials, and what never does."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
 def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "requirements.lock"
     assert read(file) == Lock(file)
-    pins = "numpy==2.1 \\\n    --hash=sha256:00\n"
+    pins = f"numpy==2.1 \\\n    --hash=sha256:{'0' * 64}\n"
     monkeypatch.setattr(
         "module.packaging.environment.lock.run_uv", lambda *said, target: Path(said[-1]).write_text(pins)
     )
@@ -264,6 +265,44 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Mo
     assert read(file) == lock
     file.write_text("numpy==2.1\n")
     assert read(file) == Lock(file)
+
+
+@pytest.mark.parametrize(
+    ("more", "quoted"),
+    [
+        ("--index-url http://u:s3cret@h/s\n", "--index-url http://…@h/s"),
+        ("-r other.txt\n", "-r other.txt"),
+        ("six==1.16.0\n", "six==1.16.0"),
+        ("six==1.16.0 --index-url http://h \\\n    --hash=sha256:" + "0" * 64 + "\n", "six==1.16.0 --index-url"),
+        ("<<<<<<< HEAD\n", "<<<<<<< HEAD"),
+    ],
+)
+def test_a_lock_names_packages_and_their_hashes_and_nothing_else(tmp_path: Path, more: str, quoted: str) -> None:
+    pins = f"numpy==2.1 ; python_version < '4' \\\n    --hash=sha256:{'0' * 64}\n"
+    file = tmp_path / "requirements.lock"
+    file.write_text(f"# inputs: 1\n{pins}")
+    assert read(file).pins == pins
+    file.write_text(f"# inputs: 1\n{pins}{more}")
+    with pytest.raises(SettingsError, match=re.escape(quoted)) as refused:
+        read(file)
+    assert "s3cret" not in str(refused.value)
+    file.write_bytes(b"# inputs: \xff\n")
+    with pytest.raises(SettingsError, match="is no UTF-8"):
+        read(file)
+
+
+def test_a_hash_that_somebody_names_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, other = ("sha256:" + digit * 64 for digit in "01")
+    pins = f"numpy==2.1 \\\n    --hash={good}\n    --hash={other}\n".replace(f"{good}\n", f"{good} \\\n")
+    monkeypatch.setattr(
+        "module.packaging.environment.lock.run_uv", lambda *said, target: Path(said[-1]).write_text(pins)
+    )
+    target = Target("linux/amd64", "cpu", "3.11", "2.36")
+    lock = Lock(tmp_path / "requirements.lock")
+    kept = bring_up_to_date(lock, ["six", f"Numpy==2.1 --hash={good}"], target, "", upgrade=False)
+    assert kept.pins == f"numpy==2.1 \\\n    --hash={good}\n"
+    with pytest.raises(SettingsError, match=r"numpy==2\.1 has no file with the hash that is given for it"):
+        bring_up_to_date(lock, [f"numpy==2.1 --hash=sha256:{'2' * 64}"], target, "", upgrade=False)
 
 
 def test_the_runtime_says_what_it_needs() -> None:
