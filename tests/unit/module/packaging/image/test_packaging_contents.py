@@ -12,7 +12,7 @@ from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
-from module.packaging.image.documents import bill_of_materials
+from module.packaging.image.documents import bill_of_materials, provenance
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
 from module.packaging.models.folder import FolderModels
@@ -228,6 +228,20 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     assert components["Odd_Name"]["purl"] == "pkg:pypi/odd-name@1"
     assert components["model.onnx"]["type"] == "machine-learning-model"
     assert components["model.onnx"]["hashes"][0]["alg"] == "SHA-256"
+
+
+def test_a_tag_of_a_model_overrides_nothing_that_is_known_of_it(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.onnx").write_text("m")
+    tags = {"version": "999", "description": "x", "sha256": "0"}
+    store = FolderModels(tmp_path / "store")
+    model = store.register("m", tmp_path / "other.onnx", tags, "true")
+    contents = gather(directory, model, store.path(model))
+    base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], BaseImageInfo(), remote=True)
+    lock = Lock(directory / "requirements.lock")
+    statement = json.loads(provenance("r.io/m", "sha256:00", {}, base=base, lock=lock, contents=contents))
+    found = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    said = next(each["annotations"] for each in found if each["name"] == "model m")
+    assert said == {"version": "1", "description": "true", "tags": tags}
 
 
 def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
