@@ -2,9 +2,8 @@
 
 import re
 
-_SECRET = re.compile(
-    r"(?P<login>://)\S*(?=@)"  # a password may have a slash or an @ in it: all up to the last one is masked
-    r"|(?P<query>[?&][\w.-]+=)[^&\s'\"`]+"
+_TOKEN = re.compile(
+    r"(?P<kept>[?&][\w.-]{1,64}=)[^&\s'\"`]+"  # of an address's query
     r"|(?P<channel>/t/)[^/\s]+"  # anaconda.org's
     r"|\b(?:gh[a-z]_|github_pat_|glpat-|hf_|pypi-)[\w-]{16,}"
 )
@@ -12,4 +11,11 @@ _SECRET = re.compile(
 
 def masked(text: str) -> str:
     """Give a text with ``…`` for the logins and queries of its addresses, and for tokens known by their beginning."""
-    return _SECRET.sub(lambda found: (found["login"] or found["query"] or found["channel"] or "") + "…", text)
+    text = re.sub(r"\S+", _without_login, text)
+    return _TOKEN.sub(lambda found: (found["kept"] or found["channel"] or "") + "…", text)
+
+
+def _without_login(word: re.Match[str]) -> str:
+    """Mask all up to the last @, since a password may have one, or a slash, in it."""
+    scheme, mark, rest = word[0].partition("://")
+    return f"{scheme}{mark}…@{rest.rpartition('@')[2]}" if "@" in rest else word[0]

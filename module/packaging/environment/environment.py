@@ -1,6 +1,8 @@
 """``myenv.yml`` or ``requirements.txt`` → pip requirements; each line that changes is named."""
 
 import re
+import reprlib
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,9 @@ from . import conda_names
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
 _CONDA_LISTS = ("dependencies", "channels", "platforms")
 _PYTHON = re.compile(r"\d{1,3}(?:\.\d{1,3})?(?!\d)")
+_SHORT = reprlib.Repr()  # of what YAML's aliases make huge
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 10_000, 10_000
+_LONGEST, _QUOTED = 1 << 20, 300
 _HASH = re.compile(r"\s--hash=(\S+)")
 
 
@@ -60,7 +65,7 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
             reason = (
                 f"line {error.problem_mark.line + 1}: {error.problem} (are its blanks those of the lines beside it?)"
             )
-        raise SettingsError(f"{file} is no conda environment: {masked(reason)}") from error
+        raise SettingsError(f"{file} is no conda environment: {masked(reason)[:_QUOTED]}") from error
     reading = _Reading(file, gpu)
     for kind, line in lines:
         reading.add(kind, line)
@@ -74,6 +79,8 @@ def text_of(file: Path) -> str:
         SettingsError: it cannot be read, or is no text in UTF-8.
     """
     try:
+        if file.stat().st_size > _LONGEST:
+            raise SettingsError(f"{file} has more than {_LONGEST:,} bytes: it is a list of packages")
         return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SettingsError(f"cannot read {file}: {error.strerror}") from error
@@ -87,8 +94,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Make a mapping; raises ValueError."""
-        keys = [each.value for each, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
+        keys = Counter(each.value for each, _ in node.value if isinstance(each.value, str))
+        if twice := [key for key, count in keys.items() if count > 1]:
             raise ValueError(f"line {node.start_mark.line + 1}: {twice[0]!r} is there twice, make one list of them")
         return super().construct_mapping(node, deep)
 
@@ -125,12 +132,12 @@ def _conda_lines(document: object) -> list[tuple[str, str]]:
         if isinstance(each, dict) and set(each) == {"pip"}:
             packages = each["pip"] or []
             if not isinstance(packages, list) or not all(isinstance(line, str) for line in packages):
-                raise ValueError(f"{packages!r} is no list of packages: give each a line with a dash before it")
+                raise ValueError(f"{_SHORT.repr(packages)} is no list of packages: give each a line with a dash")
             lines += _pip_lines("\n".join(packages))
         elif isinstance(each, str):
             lines.append(("conda", each.strip()))
         else:
-            raise ValueError(f"{each!r} is neither a package nor a pip section")
+            raise ValueError(f"{_SHORT.repr(each)} is neither a package nor a pip section")
     return lines
 
 
@@ -163,10 +170,10 @@ class _Reading:
         self.found.requirements.append(" ".join([str(wanted), *(f"--hash={each}" for each in hashes)]))
 
     def note(self, line: str, what: str) -> None:
-        self.found.notes.append(masked(f"{self.file.name}: {line!r} {what}"))
+        self.found.notes.append(f"{self.file.name}: {masked(line)[:_QUOTED]!r} {masked(what)}")
 
     def refuse(self, line: str, why: str) -> SettingsError:
-        return SettingsError(masked(f"{self.file}: {line!r} {why}"))
+        return SettingsError(f"{self.file}: {masked(line)[:_QUOTED]!r} {masked(why)}")
 
     def _checked(self, text: str, line: str) -> Requirement | None:
         if text.startswith("-") or "git+" in text:

@@ -1,6 +1,7 @@
 """myenv.yml and requirements.txt → pip requirements: every line that is dropped, changed or impossible is named."""
 
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,23 @@ def test_what_is_no_utf_8_is_called_so(tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(SettingsError, match=f"{name} is no UTF-8 \\(line [12]\\): save it as UTF-8"):
             environment.read(tmp_path / name)
+
+
+def test_a_file_that_grows_as_it_is_read_is_a_short_sentence(tmp_path: Path) -> None:
+    """YAML's aliases make gigabytes of some lines; a line may be long, and a file."""
+    file = tmp_path / "myenv.yml"
+    bomb = "".join(f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]\n" for above, name in pairwise("abcdefghijkl"))
+    for text in (
+        f"a: &a x\n{bomb}dependencies: [*l]\n",
+        f"name: &a x\ndependencies:\n{''.join(f'- {{{line}}}' + chr(10) for line in bomb.splitlines())}",
+        f"dependencies:\n- pip:\n  - '{'://u@' * 100_000} x'",
+        f"dependencies:\n- pip:\n  - '{'://u' * 100_000} x'",
+        "x" * 2_000_000,
+    ):
+        file.write_text(text)
+        with pytest.raises(SettingsError) as refused:
+            environment.read(file)
+        assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("hash_", ["md5:00", "sha256:00", "sha512:" + "0" * 128])
