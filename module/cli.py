@@ -20,6 +20,7 @@ from scoring.errors import ModelError, ScoringError, ScriptError
 
 from .commands import Command, Commands, check, completion, quarantine, replay, run, workshop
 from .errors import ModuleError
+from .logs import visible
 from .parser import Parser, Version
 from .streams import finish, flush, stderr
 from .written import refusal
@@ -80,7 +81,7 @@ def _say(error: Exception) -> int:
     else:
         said = "".join(traceback.format_exception(error)).rstrip()
     with suppress(Exception):  # nobody can be told: the code says it
-        print(said, file=stderr())
+        print(visible(said), file=stderr())
     return code
 
 

@@ -22,7 +22,8 @@ from module.packaging.image.base import open_base
 from module.packaging.image.image import BuildOptions, Built, build
 from module.packaging.registry import reference
 from module.packaging.registry.credentials import Access
-from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
+from module.packaging.registry.oci import MANIFEST, Layout
+from module.packaging.registry.oci_documents import Descriptor
 from scoring.errors import ScriptError
 
 TURBOFAN = Path(__file__).parents[2] / "examples" / "turbofan"

@@ -18,7 +18,8 @@ from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_py
 from ..models.model import Model
 from ..registry.attached import attach
 from ..registry.credentials import Access
-from ..registry.oci import BASE_NAME, CONFIG, Descriptor, Layer, Layout
+from ..registry.oci import BASE_NAME, CONFIG, Layer, Layout
+from ..registry.oci_documents import Container, Descriptor
 from ..registry.reference import ImageReference
 from . import documents
 from .base import Base, open_base
@@ -196,14 +197,14 @@ def _config(
     base: Base, layers: Sequence[Layer], contents: Contents, labels: Mapping[str, str], variant: str
 ) -> dict[str, object]:
     """Give the image configuration: the base's, with our user, entry point, environment and layers."""
-    theirs = base.config.get("config") or {}
-    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or [f"PATH={PATH}"])
+    theirs = base.config.config or Container()
+    variables = dict(line.partition("=")[::2] for line in theirs.env or [f"PATH={PATH}"])
     variables |= _environment(contents, variant)
     history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
-    rootfs = base.config["rootfs"]
+    diff_ids = [*base.config.rootfs.diff_ids, *(layer.diff_id for layer in layers)]
     return {
-        "architecture": base.config["architecture"],
-        "os": base.config.get("os", "linux"),
+        "architecture": base.config.architecture,
+        "os": base.config.os,
         "created": _EPOCH,
         "config": {
             "User": f"{USER}:{USER}",
@@ -213,10 +214,10 @@ def _config(
             "WorkingDir": "/var/azureml-app",
             "ExposedPorts": {"9600/tcp": {}},
             "StopSignal": "SIGTERM",
-            "Labels": {**(theirs.get("Labels") or {}), **labels},
+            "Labels": {**(theirs.labels or {}), **labels},
         },
-        "rootfs": {"type": "layers", "diff_ids": [*rootfs["diff_ids"], *(layer.diff_id for layer in layers)]},
-        "history": [*(base.config.get("history") or []), *history],
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": [*(base.config.history or []), *history],
     }
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from isal import isal_zlib
 
-from ..registry.oci import LAYER, Descriptor, Layer, Layout, NewBlob
+from ..registry.oci import LAYER, Layer, Layout, NewBlob
+from ..registry.oci_documents import Descriptor
 from .contents import Entry
 
 _LEVEL = 1

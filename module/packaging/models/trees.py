@@ -3,9 +3,10 @@
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -96,9 +97,30 @@ def unfinished(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file with this mode, whole or not at all."""
-    with unfinished(path.parent) as file:
+    """Write a file with this mode, whole or not at all; a link stays one, and a pipe or device is written to."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    place = path.resolve()
+    with unfinished(place.parent) as file:
         file.write(content)
         file.close()  # Windows renames no open file
         os.chmod(file.name, mode)
-        os.replace(file.name, path)
+        os.replace(file.name, place)
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Say whether an open file is ours alone now, until it is closed or this process dies."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - of Windows alone
+
+        with suppress(OSError):
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            return True
+    else:
+        import fcntl  # noqa: PLC0415 - of the others alone
+
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
