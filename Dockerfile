@@ -16,6 +16,8 @@ ARG LOCK=requirements.lock
 WORKDIR /build
 ENV PYTHONDONTWRITEBYTECODE=1
 COPY ${DIRECTORY}/${LOCK} pip.con[f] ca.pe[m] ./
+# A lock names packages and their hashes: an option in it, such as an index, would be pip's.
+RUN if grep -v '^#\|^ *--hash=sha256:' ${LOCK} | grep -q '^ *-\| -[-a-z]'; then echo "${LOCK} has options of pip: lock anew" >&2; exit 1; fi
 RUN export PIP_CONFIG_FILE=/build/pip.conf; if [ -f ca.pem ]; then export PIP_CERT=/build/ca.pem; fi; \
     pip="python3 -m pip install --no-cache-dir --no-compile --use-pep517" \
     && $pip --no-deps --require-hashes --target all -r ${LOCK} && $pip --target tools pathspec

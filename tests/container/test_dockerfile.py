@@ -33,6 +33,10 @@ def test_the_dockerfile_makes_the_same_files(turbofan: Path, base: str, tmp_path
         (made.script / "id_rsa").write_text("x")
         with pytest.raises(AssertionError, match="id_rsa looks like a secret"):
             made.build("localhost/made:2")
+        with (made.script / "requirements.lock").open("a") as lock:
+            lock.write("--index-url http://127.0.0.1:1\n")
+        with pytest.raises(AssertionError, match=r"requirements\.lock has options of pip: lock anew"):
+            made.build("localhost/made:2")
     index = json.loads((tmp_path / "made/index.json").read_bytes())
     theirs, their_config = _image(tmp_path / "made", index["manifests"][0]["digest"])
     assert {path for path in theirs if path not in ours} == set()

@@ -199,6 +199,28 @@ def test_the_same_is_the_same_image_and_a_change_is_one_layer(layout: Layout, di
     assert changed.manifest != first.manifest
 
 
+_LOOKS = """
+def init():
+    import json, os
+    left = set(os.environ) - {"PATH", "HOME", "TMPDIR", "LC_CTYPE", "ORT_DISABLE_TELEMETRY", "LANG"}
+    left = {name for name in left if not name.startswith(("PYTHON", "SCORING_", "LC_", "AZUREML_", "AML_"))}
+    assert not left, left
+    assert os.path.samefile(".", os.environ["SCORING_DIR"]) and os.listdir(os.environ["HOME"]) in ([], ["journal"])
+    assert os.stat("score.py").st_size and "SCORING_MODEL_STORE" not in os.environ
+"""
+
+
+def test_check_gives_a_script_what_the_image_has(
+    layout: Layout, directory: Path, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No variable of whoever builds it (a registry's password, a hub's key), and the image's working directory."""
+    for name in ("CONTAINER_REGISTRY_PASSWORD", "IOTHUB_CONNECTION_STRING", "SCORING_MODEL_STORE", "MY_TOKEN"):
+        monkeypatch.setenv(name, "secret")
+    script = (directory / "score.py").read_text()
+    (directory / "score.py").write_text(f"{script}\n{_LOOKS}")
+    assert built(layout, directory, base, check=True).notes[-1].endswith("no sample.json to score")
+
+
 def test_check_runs_on_what_is_packed(layout: Layout, directory: Path, base: str) -> None:
     """In the image's packages, on the packed files: what only this installation or the folder has is not there."""
     shutil.copy(TURBOFAN / "sample.json", directory)

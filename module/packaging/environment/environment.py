@@ -1,6 +1,8 @@
 """``myenv.yml`` or ``requirements.txt`` → pip requirements; each line that changes is named."""
 
 import re
+import reprlib
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +13,16 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ...errors import SettingsError
+from ..masking import masked
 from . import conda_names
 
 _SPEC = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(?P<version>[^\[]*)(?P<rest>\[.*)?")
 _CONDA_LISTS = ("dependencies", "channels", "platforms")
-_PYTHON = re.compile(r"\d+(?:\.\d+)?")
+_PYTHON = re.compile(r"\d{1,3}(?:\.\d{1,3})?(?!\d)")
+_SHORT = reprlib.Repr()  # of what YAML's aliases make huge
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 10_000, 10_000
+_LONGEST, _QUOTED = 1 << 20, 300
+_HASH = re.compile(r"\s--hash=(\S+)")
 
 
 @dataclass(slots=True)
@@ -23,7 +30,7 @@ class Environment:
     """What a scoring script needs beside the runtime.
 
     Attributes:
-        requirements: pip requirement lines.
+        requirements: pip requirement lines, with the hashes that they name.
         notes: a sentence for each line that was dropped or changed.
         python: the Python that it asks for, such as ``3.11``; empty if it does not say.
     """
@@ -49,22 +56,37 @@ def read(file: Path, *, gpu: bool = False) -> Environment:
     Raises:
         SettingsError: the file cannot be read, or a line has no pip form; the sentence names it and the remedy.
     """
+    text = text_of(file)
     try:
-        text = file.read_text(encoding="utf-8")
         lines = _pip_lines(text) if file.suffix == ".txt" else _conda_lines(yaml.load(text, _Loader))  # noqa: S506 - a safe one
-    except OSError as error:
-        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
             reason = (
                 f"line {error.problem_mark.line + 1}: {error.problem} (are its blanks those of the lines beside it?)"
             )
-        raise SettingsError(f"{file} is no conda environment: {reason}") from error
+        raise SettingsError(f"{file} is no conda environment: {masked(reason)[:_QUOTED]}") from error
     reading = _Reading(file, gpu)
     for kind, line in lines:
         reading.add(kind, line)
     return reading.found
+
+
+def text_of(file: Path) -> str:
+    """Give the text of a file.
+
+    Raises:
+        SettingsError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        if file.stat().st_size > _LONGEST:
+            raise SettingsError(f"{file} has more than {_LONGEST:,} bytes: it is a list of packages")
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{file} is no UTF-8 (line {line}): save it as UTF-8") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -72,8 +94,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Make a mapping; raises ValueError."""
-        keys = [each.value for each, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
+        keys = Counter(each.value for each, _ in node.value if isinstance(each.value, str))
+        if twice := [key for key, count in keys.items() if count > 1]:
             raise ValueError(f"line {node.start_mark.line + 1}: {twice[0]!r} is there twice, make one list of them")
         return super().construct_mapping(node, deep)
 
@@ -110,12 +132,12 @@ def _conda_lines(document: object) -> list[tuple[str, str]]:
         if isinstance(each, dict) and set(each) == {"pip"}:
             packages = each["pip"] or []
             if not isinstance(packages, list) or not all(isinstance(line, str) for line in packages):
-                raise ValueError(f"{packages!r} is no list of packages: give each a line with a dash before it")
+                raise ValueError(f"{_SHORT.repr(packages)} is no list of packages: give each a line with a dash")
             lines += _pip_lines("\n".join(packages))
         elif isinstance(each, str):
             lines.append(("conda", each.strip()))
         else:
-            raise ValueError(f"{each!r} is neither a package nor a pip section")
+            raise ValueError(f"{_SHORT.repr(each)} is neither a package nor a pip section")
     return lines
 
 
@@ -142,13 +164,16 @@ class _Reading:
             self.note(line, f"became {wanted}")
         elif kind == "conda" and str(wanted) != line.replace(" ", ""):
             self.note(line, f"became {wanted}")
-        self.found.requirements.append(str(wanted))
+        hashes = dict.fromkeys(_HASH.findall(line)) if kind == "pip" else {}
+        if weak := [each for each in hashes if not re.fullmatch("sha256:[0-9a-f]{64}", each)]:
+            raise self.refuse(line, f"has a hash that a lock cannot keep, {weak[0]}: name those with sha256:")
+        self.found.requirements.append(" ".join([str(wanted), *(f"--hash={each}" for each in hashes)]))
 
     def note(self, line: str, what: str) -> None:
-        self.found.notes.append(f"{self.file.name}: {line!r} {what}")
+        self.found.notes.append(f"{self.file.name}: {masked(line)[:_QUOTED]!r} {masked(what)}")
 
     def refuse(self, line: str, why: str) -> SettingsError:
-        return SettingsError(f"{self.file}: {line!r} {why}")
+        return SettingsError(f"{self.file}: {masked(line)[:_QUOTED]!r} {masked(why)}")
 
     def _checked(self, text: str, line: str) -> Requirement | None:
         if text.startswith("-") or "git+" in text:
@@ -158,9 +183,12 @@ class _Reading:
                 "image that is to be the same next month; name the package, set indexes by UV_INDEX",
             )
         try:
-            return Requirement(re.sub(r"\s--hash=\S+", "", text))
+            wanted = Requirement(_HASH.sub("", text))
         except InvalidRequirement as error:
             raise self.refuse(line, f"is no pip requirement: {str(error).splitlines()[0]}") from error
+        if wanted.url and masked(wanted.url) != wanted.url:
+            raise self.refuse(line, "has a login that the lock would keep: name the package, set indexes by UV_INDEX")
+        return wanted
 
     def _from_conda(self, line: str) -> Requirement | None:
         match = _SPEC.fullmatch(line.rpartition("::")[2].strip())

@@ -3,19 +3,26 @@
 import hashlib
 import re
 import tempfile
+from collections import defaultdict
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from ...errors import PackagingError
+from ...errors import PackagingError, SettingsError
+from ..masking import masked
 from ..models.trees import write_whole
+from .environment import text_of
 from .target import Target
 from .uv_command import run_uv
 
 _DISTRIBUTION = "iotedge-scoring-module"
 _INPUTS, _BASE = "# inputs: ", "# base: "
+_PIN = re.compile(
+    r"^([A-Za-z0-9][\w.-]*)((?:==| @ )\S+(?: ; [^\\\n]*)?)((?: \\\n +--hash=sha256:[0-9a-f]{64})+)\n", re.MULTILINE
+)
 _HEAD = "# Written by `scoring-module build`; keep it under version control. New versions: build with --upgrade.\n"
 
 
@@ -41,12 +48,18 @@ class Lock(NamedTuple):
 
 
 def read(file: Path) -> Lock:
-    """Read a lock file; an empty one if it is not there or says nothing of what it was made from."""
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    """Read a lock file; an empty one if it is not there or says nothing of what it was made from.
+
+    Raises:
+        SettingsError: it cannot be read, or has something else than packages with hashes in it, such as an index.
+    """
+    text = text_of(file) if file.is_file() else ""
     head = dict(re.findall(rf"^({_INPUTS}|{_BASE})(.*)$", text, re.MULTILINE))
     if _INPUTS not in head:
         return Lock(file)
     pins = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+    if other := _PIN.sub("", pins).strip().partition("\n")[0]:
+        raise SettingsError(f"{file}: {masked(other)[:100]!r} is no package with hashes: delete it and lock anew")
     return Lock(file, head[_INPUTS], head.get(_BASE, ""), pins)
 
 
@@ -91,4 +104,23 @@ def _compile(requirements: list[str], target: Target, pins: str) -> str:
         locked.write_text(pins, encoding="utf-8")  # uv keeps the versions that it finds there
         options = ["--generate-hashes", "--no-annotate", "--no-header"]
         run_uv("pip", "compile", *options, str(asked), "--output-file", str(locked), target=target)
-        return locked.read_text(encoding="utf-8")
+        return _narrowed(locked.read_text(encoding="utf-8"), requirements)
+
+
+def _narrowed(pins: str, requirements: list[str]) -> str:
+    """Give the pins with those hashes alone that a requirement names, if it names any; raises SettingsError."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for line in requirements:
+        text, *hashes = line.split(" --hash=")
+        named[canonicalize_name(Requirement(text).name)].update(hashes)
+
+    def narrow(pin: re.Match[str]) -> str:
+        wanted = named[canonicalize_name(pin[1])]
+        hashes = [each for each in re.findall(r"sha256:\w+", pin[3]) if not wanted or each in wanted]
+        if not hashes:
+            raise SettingsError(
+                f"{pin[1]}{pin[2]} has no file with the hash that is given for it: correct or drop --hash"
+            )
+        return " \\\n".join([pin[1] + pin[2], *(f"    --hash={each}" for each in hashes)]) + "\n"
+
+    return _PIN.sub(narrow, pins)

@@ -2,16 +2,17 @@
 
 import os
 import re
-import subprocess
 import sys
+from pathlib import Path
 
 import uv
 
 from ...errors import PackagingError
+from ..masking import masked
+from ..programs import output_of, started
 from .target import Target
 
 _DRAWN = re.compile(r"[×╰─▶│├]|\x1b\[[0-9;]*m")
-_PASSWORD = re.compile(r"(://)[^/@\s]+@")
 _NETWORK = re.compile("Failed to fetch|error sending request|Request failed")
 _CPU_INDEX = "download.pytorch.org"
 _STEPS, _LONGEST = 8, 300
@@ -26,7 +27,7 @@ def run_uv(*arguments: str, target: Target) -> None:
     Raises:
         PackagingError: it failed; its reason in a sentence, and below it the steps that led uv there.
     """
-    command = [uv.find_uv_bin(), *arguments, "--python-platform", target.uv_platform, "--python-version", target.python]
+    command = [*_uv(), *arguments, "--python-platform", target.uv_platform, "--python-version", target.python]
     chosen = target.variant == "gpu" or "UV_TORCH_BACKEND" in os.environ
     failed = _run(command if chosen else [*command, "--torch-backend", "cpu"])
     if failed and _CPU_INDEX in failed and not chosen and _NETWORK.search(failed):
@@ -39,27 +40,35 @@ def run_uv(*arguments: str, target: Target) -> None:
 
 def python_here(version: str) -> str:
     """Give the path of a Python of this version on this machine; empty without one."""
-    command = [uv.find_uv_bin(), "python", "find", "--no-project", "--offline", "--no-python-downloads", version]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return found.stdout.strip() if found.returncode == 0 else ""
+    command = [*_uv(), "python", "find", "--no-project", "--offline", "--no-python-downloads", version]
+    code, out, _ = output_of(command)
+    return "" if code else out.strip()
+
+
+def _uv() -> list[str]:
+    """Give uv with its user's configuration, or the machine's: never that of the folder that build is called in."""
+    if "UV_CONFIG_FILE" in os.environ:
+        return [uv.find_uv_bin()]
+    own = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "uv", "uv.toml")
+    found = next((str(each) for each in (own, Path("/etc/uv/uv.toml")) if each.is_file()), "")
+    return [uv.find_uv_bin(), *(["--config-file", found] if found else ["--no-config"])]
 
 
 def _run(command: list[str]) -> str:
     """Run it and say what it loads; gives what it said if it failed."""
-    pipe = subprocess.PIPE
     said = []
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True, errors="replace") as process:  # noqa: S603
+    with started(command, reads_output=False) as process:
         for line in process.stderr or ():
             if re.match(r"\s*(?:Downloading|Building) ", line):
-                print(f"{line.strip()} …", file=sys.stderr, flush=True)
+                print(f"{masked(line.strip())} …", file=sys.stderr, flush=True)
             else:
                 said.append(line)
     return "".join(said) or "uv gave no reason" if process.returncode else ""
 
 
 def reason_of(said: str) -> str:
-    """Give why uv failed, short: what it could not meet, or fetch, or build; without passwords of index addresses."""
-    said = _PASSWORD.sub(r"\1…@", _DRAWN.sub(" ", said))
+    """Give why uv failed, short: what it could not meet, or fetch, or build; without passwords."""
+    said = masked(_DRAWN.sub(" ", said))
     lines = [re.sub(r"^\s*(?:error|cause|Caused by|hint): ?", "", line).strip() for line in said.splitlines()]
     lines = [
         line[:_LONGEST] for line in lines if line and not line.startswith(("Using CPython", "Resolved", "Prepared"))

@@ -112,9 +112,10 @@ def provenance(
 
 def _files(contents: Contents) -> Iterator[dict[str, Any]]:
     if model := contents.registered:
-        said = {"version": str(model.version)} if model.version else {}
-        said |= {**model.tags, **({"description": model.description} if model.description else {})}
-        yield {"name": f"model {model.name}", **_sha(model.sha256), **({"annotations": said} if said else {})}
+        version = str(model.version) if model.version else ""
+        said = {"version": version, "tags": model.tags, "description": model.description}
+        annotations = {"annotations": {key: value for key, value in said.items() if value}}
+        yield {"name": f"model {model.name}", **_sha(model.sha256), **(annotations if any(said.values()) else {})}
     for entry in sorted(contents.script, key=lambda entry: entry.path):
         if isinstance(entry.source, Path):
             yield {"name": entry.path.removeprefix(f"{APP}/"), **_sha(entry.sha256)}

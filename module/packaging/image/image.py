@@ -27,13 +27,12 @@ from . import documents
 from .base import Base, open_base
 from .contents import APP, JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
-from .packed_check import check_packed
+from .packed_check import PATH, check_packed
 from .script_check import check_for, check_needs, check_script, notes_on_versions
 from .wheels import PLACE, Installed, install
 
 _BASE = "docker.io/library/python:{python}-slim-bookworm"
 _PYTHON = "3.12"
-_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what engines take for a base without one
 _EPOCH = "1970-01-01T00:00:00Z"
 _LABEL = "scoring"
 
@@ -211,7 +210,7 @@ def _config(
 ) -> dict[str, object]:
     """Give the image configuration: the base's, with our user, entry point, environment and layers."""
     theirs = base.config.config or Container()
-    variables = dict(line.partition("=")[::2] for line in theirs.env or [_PATH])
+    variables = dict(line.partition("=")[::2] for line in theirs.env or [f"PATH={PATH}"])
     variables |= _environment(contents, variant)
     history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
     diff_ids = [*base.config.rootfs.diff_ids, *(layer.diff_id for layer in layers)]

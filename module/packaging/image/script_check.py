@@ -3,7 +3,6 @@
 import ast
 import dis
 import re
-import subprocess
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
@@ -18,6 +17,8 @@ from packaging.utils import canonicalize_name
 
 from ...errors import SettingsError
 from ..environment.uv_command import python_here
+from ..masking import masked
+from ..programs import output_of
 from .imports import DISTRIBUTIONS, Import, missing, own_modules
 
 _WANTED = {
@@ -89,9 +90,9 @@ def check_for(files: Mapping[str, Path], python: str) -> str:
         except (SyntaxError, ValueError, RecursionError) as error:  # by the grammar of this Python, not of that
             own.add(str(getattr(error, "filename", None) or files["score.py"]))
         command = [found, "-I", "-S", "-c", _COMPILE, *sorted(own)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            raise SettingsError(f"for Python {python}, which the base image has, {done.stderr.strip()}")
+        code, _, err = output_of(command)
+        if code:
+            raise SettingsError(f"for Python {python}, which the base image has, {err.strip()}")
         return ""
     minor = int(python.partition(".")[2])
     try:
@@ -147,7 +148,8 @@ def notes_on_versions(files: Mapping[str, Path], versions: Mapping[str, str]) ->
                 wanted = Requirement(line.partition("#")[0].strip())
                 version = have.get(canonicalize_name(wanted.name), "")
                 if version and not wanted.specifier.contains(version, prereleases=True):
-                    yield f"the MLmodel was saved with {wanted}, and the image has {version}: lock that version"
+                    saved = masked(str(wanted))
+                    yield f"the MLmodel was saved with {saved}, and the image has {version}: lock that version"
 
 
 def _needed_by_models(files: Mapping[str, Path], modules: Collection[str]) -> Iterator[Import]:

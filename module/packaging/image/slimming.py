@@ -5,7 +5,6 @@ Nothing is stripped: ``strip`` breaks ``numpy.libs/*.so``.
 
 import os
 import re
-import subprocess
 import sys
 from fnmatch import translate
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from ...errors import PackagingError
 from ..environment.target import Target, why_not_here
 from ..models.trees import walk
+from ..programs import output_of
 
 LEFT_OUT = {
     "onnxruntime/capi/libonnxruntime.so.*": "a second copy of ONNX Runtime, which Python does not load",
@@ -84,13 +84,7 @@ def smoke_test(packages: Path, target: Target) -> None:
     if why_not_here(target):
         return
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(packages), "ORT_DISABLE_TELEMETRY": "1"}
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-S", "-P", "-s", "-B", "-c", _SMOKE, *_NEEDED],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}"
+    code, _, err = output_of([sys.executable, "-S", "-P", "-s", "-B", "-c", _SMOKE, *_NEEDED], env=environment)
+    if code:
+        reason = err.strip().rpartition("\n")[2] or f"it ended with {code}"
         raise PackagingError(f"the slimmed packages do not work, build with --no-slim and report this: {reason}")

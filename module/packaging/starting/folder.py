@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import SettingsError
 from ...written import cannot_write
+from ..environment.environment import text_of
 from ..models.trees import copy_tree, draft_folder
 from .pickled import read_pickle
 
@@ -190,7 +191,7 @@ def _around_mlflow(draft: Path, model: Path) -> list[str]:
     elif folder.fields:
         _sample(draft, zeros(folder.fields))
     saved = folder.path / "requirements.txt"
-    lines = saved.read_text(encoding="utf-8").split() if saved.is_file() else []
+    lines = text_of(saved).split() if saved.is_file() else []
     own = {"mlflow", "pytest", "pyyaml"} if folder.flavors.keys() & _WITHOUT_MLFLOW else {"pyyaml"}
     wanted = [line for line in lines if (name := re.match(r"[\w.-]+", line)) and name[0].lower() not in own]
     _environment(draft, ["pyyaml"] if "onnx" in folder.flavors else [*wanted, "pyyaml"])

@@ -1,5 +1,7 @@
 """myenv.yml and requirements.txt → pip requirements: every line that is dropped, changed or impossible is named."""
 
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,65 @@ def test_what_pip_cannot_say_is_refused_by_name(tmp_path: Path, line: str, words
         conda(tmp_path, line)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "--extra-index-url https://u:s3cret@h/s"),
+        ("requirements.txt", "git+https://u:s3cret@h/x"),
+        ("requirements.txt", "--index-url https://s3crettoken@h/s"),
+        ("requirements.txt", "foo @ https://u:p/w@s3cret@h/x.whl"),
+        ("requirements.txt", "foo @ https://h/x.whl?sv=1&sig=s3cret"),
+        ("requirements.txt", "foo == ghp_s3cret0123456789abcdef"),
+        ("myenv.yml", "dependencies:\n- https://u:s3cret@h/s::scipy=1|2"),
+        ("myenv.yml", "dependencies:\n- https://conda.anaconda.org/t/s3cret/c::cudnn"),
+        ("myenv.yml", 'dependencies:\n- pip:\n  - "foo @ git+https://u:s3cret@h/x"'),
+        ("myenv.yml", "dependencies:\n- pip: https://u:s3cret@h/x"),
+        ("myenv.yml", "dependencies:\n- conda: {a: https://u:s3cret@h/x}"),
+        ("myenv.yml", "https://u:s3cret@h/x: 1\nhttps://u:s3cret@h/x: 2"),
+        ("myenv.yml", "dependencies: []\nhttps://u:s3cret@h/x: []"),
+    ],
+)
+def test_no_password_is_quoted(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        environment.read(tmp_path / name)
+    assert "s3cret" not in str(refused.value)
+    assert "…" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "myenv.yml"])
+def test_what_is_no_utf_8_is_called_so(tmp_path: Path, name: str) -> None:
+    """As PowerShell writes it, or an old editor."""
+    for content in ("numpy\n".encode("utf-16"), b"numpy\n# caf\xe9"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SettingsError, match=f"{name} is no UTF-8 \\(line [12]\\): save it as UTF-8"):
+            environment.read(tmp_path / name)
+
+
+def test_a_file_that_grows_as_it_is_read_is_a_short_sentence(tmp_path: Path) -> None:
+    """YAML's aliases make gigabytes of some lines; a line may be long, and a file."""
+    file = tmp_path / "myenv.yml"
+    bomb = "".join(f"{name}: &{name} [{', '.join([f'*{above}'] * 9)}]\n" for above, name in pairwise("abcdefghijkl"))
+    for text in (
+        f"a: &a x\n{bomb}dependencies: [*l]\n",
+        f"name: &a x\ndependencies:\n{''.join(f'- {{{line}}}' + chr(10) for line in bomb.splitlines())}",
+        f"dependencies:\n- pip:\n  - '{'://u@' * 100_000} x'",
+        f"dependencies:\n- pip:\n  - '{'://u' * 100_000} x'",
+        "x" * 2_000_000,
+    ):
+        file.write_text(text)
+        with pytest.raises(SettingsError) as refused:
+            environment.read(file)
+        assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("hash_", ["md5:00", "sha256:00", "sha512:" + "0" * 128])
+def test_a_hash_that_cannot_be_kept_is_refused(tmp_path: Path, hash_: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"six==1.16.0 --hash={hash_}\n")
+    with pytest.raises(SettingsError, match=f"a lock cannot keep, {hash_}: name those with sha256:"):
+        environment.read(tmp_path / "requirements.txt")
+
+
 @pytest.mark.parametrize("text", ["a: b", "[", "dependencies: x", "dependencies: [{conda: []}]"])
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "myenv.yml").write_text(text)
@@ -106,9 +167,10 @@ def test_a_pip_section_is_read_however_far_it_is_indented(tmp_path: Path, blanks
 
 def test_requirements_txt(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
-    file.write_text("# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  --hash=sha256:00\nonnxruntime\n\n")
+    kept = f"--hash=sha256:{'0' * 64}"
+    file.write_text(f"\ufeff# why\nnumpy>=1.26  # fast\nscipy==1.10 \\\n  {kept}\nonnxruntime\n\n")
     assert environment.find(tmp_path) == file
-    assert environment.read(file).requirements == ["numpy>=1.26", "scipy==1.10", "onnxruntime"]
+    assert environment.read(file).requirements == ["numpy>=1.26", f"scipy==1.10 {kept}", "onnxruntime"]
     assert environment.read(file, gpu=True).requirements[-1] == "onnxruntime-gpu"
 
 
@@ -121,6 +183,14 @@ def test_the_python_of_an_environment_has_to_be_the_base_images() -> None:
     assert "3.6" in check_python("3.6", "3.11", "base", any_python=True)
     with pytest.raises(SettingsError, match=r"has Python 3\.9"):
         check_python("", "3.9", "base", any_python=True)
+
+
+def test_a_python_that_nobody_has_is_a_sentence(tmp_path: Path) -> None:
+    """Python reads no number of more than 4,300 digits."""
+    for version in ("9" * 5000, "3." + "9" * 5000):
+        asked = conda(tmp_path, f"python={version}").python
+        with suppress(SettingsError):
+            check_python(asked, "3.12", "base", any_python=False)
 
 
 def test_wheels_are_chosen_by_the_base_images_glibc() -> None:

@@ -1,5 +1,10 @@
 """uv's own words become a few true ones; PyTorch's index without CUDA is taken where it is to be reached."""
 
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,3 +102,48 @@ def test_the_index_without_cuda(
     assert "Downloading torch (9MiB) …\n" in err
     assert out == ""
     assert ("is not to be reached" in err) == (len(asked) == 2)
+
+
+def test_the_folder_that_build_is_called_in_configures_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its user's file does: an index of a company is often named there."""
+    here, home = tmp_path / "here", tmp_path / "home"
+    (home / "uv").mkdir(parents=True)
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    monkeypatch.delenv("UV_CONFIG_FILE", raising=False)
+    for name in ("uv.toml", "pyproject.toml"):
+        Path(name).write_text("is [no TOML")
+    Path("none.in").write_text("")
+    asked = ("pip", "compile", "--offline", "none.in", "--output-file", "none.out")
+    run_uv(*asked, target=CPU)
+    (home / "uv" / "uv.toml").write_text("is [no TOML")
+    with pytest.raises(PackagingError, match=r"home/uv/uv\.toml"):
+        run_uv(*asked, target=CPU)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_what_a_build_has_started(tmp_path: Path, number: int, code: int) -> None:
+    """Also what that has started in turn; to the build alone, as a pipeline sends it."""
+    (tmp_path / "sh").write_text(
+        f"#!/bin/sh\nsleep 60 &\necho $! > {tmp_path}/pid.new\nmv {tmp_path}/pid.new {tmp_path}/pid\nwait\n"
+    )
+    (tmp_path / "sh").chmod(0o755)
+    program = f"""
+import signal, sys
+from module.packaging.programs import output_of
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+try:
+    output_of(["{tmp_path}/sh"])
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    with subprocess.Popen([sys.executable, "-c", program]) as build:
+        until = time.monotonic() + 20
+        while not (tmp_path / "pid").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        child = int((tmp_path / "pid").read_text())
+        build.send_signal(number)
+        assert build.wait(10) == code
+    with suppress(FileNotFoundError):  # ended, though nobody may have waited for it yet
+        assert Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tarfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
-from module.packaging.image.documents import bill_of_materials
+from module.packaging.image.documents import bill_of_materials, provenance
 from module.packaging.image.layers import pack
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
@@ -311,6 +312,20 @@ def test_the_bill_of_materials_names_everything_and_is_the_same_twice(directory:
     assert components["model.onnx"]["hashes"][0]["alg"] == "SHA-256"
 
 
+def test_a_tag_of_a_model_overrides_nothing_that_is_known_of_it(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.onnx").write_text("m")
+    tags = {"version": "999", "description": "x", "sha256": "0"}
+    store = FolderModels(tmp_path / "store")
+    model = store.register("m", tmp_path / "other.onnx", tags, "true")
+    contents = gather(directory, model, store.path(model))
+    base = Base("docker.io/library/python:3.12", "sha256:00", {}, [], BaseImageInfo(), remote=True)
+    lock = Lock(directory / "requirements.lock")
+    statement = json.loads(provenance("r.io/m", "sha256:00", {}, base=base, lock=lock, contents=contents))
+    found = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    said = next(each["annotations"] for each in found if each["name"] == "model m")
+    assert said == {"version": "1", "description": "true", "tags": tags}
+
+
 def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
     names = (
         "numpy/linalg/tests/test_x.py",
@@ -336,7 +351,7 @@ def test_slimming_is_a_list_that_can_be_switched_off(tmp_path: Path) -> None:
 def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "requirements.lock"
     assert read(file) == Lock(file)
-    pins = "numpy==2.1 \\\n    --hash=sha256:00\n"
+    pins = f"numpy==2.1 \\\n    --hash=sha256:{'0' * 64}\n"
     monkeypatch.setattr(
         "module.packaging.environment.lock.run_uv", lambda *said, target: Path(said[-1]).write_text(pins)
     )
@@ -346,6 +361,44 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Mo
     assert read(file) == lock
     file.write_text("numpy==2.1\n")
     assert read(file) == Lock(file)
+
+
+@pytest.mark.parametrize(
+    ("more", "quoted"),
+    [
+        ("--index-url http://u:s3cret@h/s\n", "--index-url http://…@h/s"),
+        ("-r other.txt\n", "-r other.txt"),
+        ("six==1.16.0\n", "six==1.16.0"),
+        ("six==1.16.0 --index-url http://h \\\n    --hash=sha256:" + "0" * 64 + "\n", "six==1.16.0 --index-url"),
+        ("<<<<<<< HEAD\n", "<<<<<<< HEAD"),
+    ],
+)
+def test_a_lock_names_packages_and_their_hashes_and_nothing_else(tmp_path: Path, more: str, quoted: str) -> None:
+    pins = f"numpy==2.1 ; python_version < '4' \\\n    --hash=sha256:{'0' * 64}\n"
+    file = tmp_path / "requirements.lock"
+    file.write_text(f"# inputs: 1\n{pins}")
+    assert read(file).pins == pins
+    file.write_text(f"# inputs: 1\n{pins}{more}")
+    with pytest.raises(SettingsError, match=re.escape(quoted)) as refused:
+        read(file)
+    assert "s3cret" not in str(refused.value)
+    file.write_bytes(b"# inputs: \xff\n")
+    with pytest.raises(SettingsError, match="is no UTF-8"):
+        read(file)
+
+
+def test_a_hash_that_somebody_names_is_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, other = ("sha256:" + digit * 64 for digit in "01")
+    pins = f"numpy==2.1 \\\n    --hash={good}\n    --hash={other}\n".replace(f"{good}\n", f"{good} \\\n")
+    monkeypatch.setattr(
+        "module.packaging.environment.lock.run_uv", lambda *said, target: Path(said[-1]).write_text(pins)
+    )
+    target = Target("linux/amd64", "cpu", "3.11", "2.36")
+    lock = Lock(tmp_path / "requirements.lock")
+    kept = bring_up_to_date(lock, ["six", f"Numpy==2.1 --hash={good}"], target, "", upgrade=False)
+    assert kept.pins == f"numpy==2.1 \\\n    --hash={good}\n"
+    with pytest.raises(SettingsError, match=r"numpy==2\.1 has no file with the hash that is given for it"):
+        bring_up_to_date(lock, [f"numpy==2.1 --hash=sha256:{'2' * 64}"], target, "", upgrade=False)
 
 
 def test_the_runtime_says_what_it_needs() -> None:
