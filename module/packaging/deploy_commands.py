@@ -160,7 +160,7 @@ def _deploy(arguments: argparse.Namespace) -> int:
         rollout = DeviceRollout(hub, arguments.device, file)
     else:
         condition, priority = arguments.target_condition, arguments.priority or 0
-        rollout = FleetRollout(hub, arguments.id or file.name, file, condition=condition, priority=priority)
+        rollout = FleetRollout(hub, arguments.id, file, condition=condition, priority=priority)
     if arguments.print_commands:
         print("\n".join(rollout.az_commands(roll_back=arguments.rollback)))
         return 0
