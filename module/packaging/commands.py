@@ -268,7 +268,7 @@ def _access(arguments: argparse.Namespace, host: str) -> Any:
     if arguments.username or arguments.password_stdin:
         if not (arguments.username and arguments.password_stdin):
             raise SettingsError("--username and --password-stdin go together: a password is never an argument")
-        given = Credentials(arguments.username, sys.stdin.readline().rstrip("\r\n"))
+        given = Credentials(arguments.username, sys.stdin.readline().rstrip("\r\n"), source="--username")
     if arguments.ca_file and not Path(arguments.ca_file).is_file():
         raise SettingsError(f"there is no --ca-file {arguments.ca_file}")
     return Access(given, host, arguments.ca_file)

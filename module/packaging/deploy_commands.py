@@ -47,7 +47,9 @@ def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
     option("--env", type=Path, metavar="FILE", help="values of the placeholders (default: .env beside the template)")
     option("--no-env", action="store_true", help="values from the environment alone")
     option("-o", "--output", type=Path, metavar="FILE", default=Path("deployment.json"), help="%(default)s, mode 0600")
-    option("--layout", type=Path, metavar="DIR", help="where build left the image, if the registry does not answer")
+    option(
+        "--layout", type=Path, metavar="DIR", help="where build left what push sent, if the registry does not answer"
+    )
     option("--ca-file", type=Path, metavar="FILE", help="certificates to trust beside the system's, for the registry")
     option("--module", metavar="NAME", help="the scoring module, if routes lead to several")
     option("--platform", metavar="ARCH", default="amd64", help="what ${MODULES.name} means (default: %(default)s)")
@@ -130,7 +132,8 @@ def _ask_registry(entries: list[dict[str, str]], ca_file: str, name: Any) -> str
     access = Access(ca_file=ca_file)
     for entry in entries:
         if entry["address"] == name.host and entry["password"]:
-            access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
+            given = Credentials(entry["username"], entry["password"], source="registryCredentials in the template")
+            access = access._replace(given=given, host=name.host)
     return Registry(name.host, name.repository, access).find(name.tag)[0]
 
 

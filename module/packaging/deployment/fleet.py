@@ -93,8 +93,8 @@ class FleetRollout:
             raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
         if there["targetCondition"] != self._condition:
             raise PackagingError(
-                f"deployment {name} is for devices where {there['targetCondition']}: give that as --target-condition to "
-                "take it back, or name another with --id"
+                f"deployment {name} is for devices where {there['targetCondition']}: give that as --target-condition "
+                "to take it back, or name another with --id"
             )
         others = [other for other in hub.request("GET", "configurations") if other["id"] != name and _is_base(other)]
         if _is_base(there) and not others:

@@ -26,6 +26,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
+PUSHED = "pushed {}"  # the key of what is remembered of an image, by digest, that its registry has shown us
 BASE_NAME = "org.opencontainers.image.base.name"
 _SUBJECT = "scoring.subject"  # on an entry of our index.json: the image that it is attached to
 _UNUSED_S = 30 * 86_400.0
