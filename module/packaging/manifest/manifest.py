@@ -16,6 +16,7 @@ from ..registry.reference import ImageReference
 from . import checks, create_options, edge_manifest, layered, module_twin
 from .placeholders import Expansion
 
+_GENERATIONS = ("1", "2", "3", "4")  # of iotedgedev's templates
 _DESIRED = "properties.desired"
 
 
@@ -122,6 +123,9 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     content = document["modulesContent"]
     create_options.join_all(content)
     notes = _raise_schema_versions(path, content)
+    generation = str(document.get("$schema-template", _GENERATIONS[0]))
+    if generation.partition(".")[0] not in _GENERATIONS:
+        notes.append(f"$schema-template of {path} is {generation}: known are 1.0 to 4.0, what others add is not read")
     filled, kept = Expansion(values), Expansion(values, "public")
     whole, public = filled(content), kept(content)
     if filled.missing:
