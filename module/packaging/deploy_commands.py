@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackagingError, SettingsError
+from .arguments import refuse_empty
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -198,9 +199,7 @@ def until_done(look: Callable[[], tuple[bool, str]], *, timeout: float, every: f
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name in ("device", "target_condition", "id", "module", "hub"):
-        if (given := getattr(arguments, name)) is not None and not given.strip():
-            raise SettingsError(f"--{name.replace('_', '-')} is empty: a variable of the shell may not be set")
+    refuse_empty(arguments, "device", "target_condition", "id", "module", "hub")
     if arguments.target_condition is not None and not arguments.rollback and arguments.priority is None:
         raise SettingsError("--target-condition needs --priority N: the highest priority wins on each device")
     if arguments.device and (arguments.priority is not None or arguments.id):
