@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -220,8 +221,9 @@ class Layout:
         """
         tags, _ = self.entries()
         if name not in tags:
-            known = ", ".join(tags) or "none"
-            raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
+            near = ", ".join(get_close_matches(name, tags, n=3, cutoff=0.0)) or "none"
+            few = f"the nearest of {len(tags)}: {near}" if len(tags) > 3 else f"there: {near}"
+            raise PackagingError(f"{self.folder} has no image {name}, build it first ({few})")
         beside = {key: value for key, value in tags[name].annotations.items() if key != REF_NAME}
         return structs.replace(tags[name], annotations=beside)
 
