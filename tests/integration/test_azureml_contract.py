@@ -39,7 +39,7 @@ _OURS_ONLY = "a decorator or a parameter name of ours"
 _RETIRED = "imports a module that the current server no longer has"
 
 NOT_LOADED_THERE = {
-    **dict.fromkeys(("batched", "async_batched", "answers", "batch_of_wrong_length"), _OURS_ONLY),
+    **dict.fromkeys(("batched", "async_batched", "answers", "batch_of_wrong_length", "mini_batch_renamed"), _OURS_ONLY),
     **dict.fromkeys(("model_path_by_name", "model_path_by_name_and_version", "model_path_by_keywords"), _RETIRED),
     **dict.fromkeys(("model_path_local", "model_path_folder", "workspace_is_imported", "run_context"), _RETIRED),
     **dict.fromkeys(("collects_data", "collects_data_early", "collects_with_collector"), _RETIRED),

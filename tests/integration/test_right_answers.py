@@ -312,7 +312,7 @@ def test_a_message_that_always_raises_what_is_called_transient_blocks_nobody(
 
 
 def test_an_outage_blames_nobody(tmp_path: Path) -> None:
-    """While everything fails, everything waits, in order."""
+    """While everything fails, everything waits, in order: for as many tries as `replay` has."""
     script = """
 import time
 from scoring import batched
@@ -324,7 +324,7 @@ def run(requests):
     if time.monotonic() < until: raise ConnectionRefusedError
     return requests
 """
-    left = [told(line) for line in replayed(tmp_path, script, list(range(200)), SCORING_TRANSIENT_TRIES="2")]
+    left = [told(line) for line in replayed(tmp_path, script, list(range(200)), SCORING_TRANSIENT_TRIES="20")]
     assert left == [(f"m{n}", "amlOutput", n) for n in range(200)]
 
 

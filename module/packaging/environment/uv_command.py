@@ -67,7 +67,10 @@ def reason_of(said: str) -> str:
     steps = [line for line in lines if re.match(r"(?:And b|B)ecause ", line)]
     wanted = re.search(r"you require (.+?),? we can conclude that your requirements are unsat", " ".join(steps[-1:]))
     if steps and len(steps) == 1:
-        return re.sub(r"^Because |(?:,? and| because)? ?you require .*|,? we can conclude that .*", "", steps[0])
+        cause = re.sub(r"^Because |,? we can conclude that .*", "", steps[0])
+        alone = re.sub(r"(?:,? and| because)? ?you require .*", "", cause)
+        together = f"{cause.removeprefix('you require ')} do not fit together: one of them is the module's own"
+        return alone or f"{together} (docs/compatibility.md)"
     if steps:
         names = wanted[1] if wanted else "what is asked for"
         shown = [re.sub(",? we can conclude that", ", so", step) for step in steps[-_STEPS:-1]]

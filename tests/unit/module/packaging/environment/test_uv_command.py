@@ -20,6 +20,9 @@ requirements are unsatisfiable.
 unsatisfiable.
 """: "there is no version of numpy==99",
     """error: No solution found when resolving dependencies
+  cause: Because you require numpy>=1.26 and numpy==1.16.2, we can conclude that your requirements are unsatisfiable.
+""": "numpy>=1.26 and numpy==1.16.2 do not fit together: one of them is the module's own (docs/compatibility.md)",
+    """error: No solution found when resolving dependencies
   cause: Because scipy>=1.15 depends on numpy>=1.23 and scipy>=1.16 depends on numpy>=1.25, we can conclude that \
 scipy>=1.15 depends on numpy>=1.23.
          And because you require numpy<1.20 and scipy>=1.15, we can conclude that your requirements are unsatisfiable.
