@@ -20,6 +20,7 @@ from scoring.errors import ModelError, ScoringError, ScriptError
 
 from .commands import Command, Commands, check, completion, quarantine, replay, run, workshop
 from .errors import ModuleError
+from .logs import visible
 from .parser import Parser, Version
 from .streams import finish, flush, stderr
 from .written import refusal
@@ -77,10 +78,13 @@ def _say(error: Exception) -> int:
         said = f"{trace}\nscoring-module: {error}" if trace else f"scoring-module: {error}"
     elif isinstance(error, OSError) and (refused := refusal(error)):
         said, code = f"scoring-module: {refused}", refused.exit_code
+    elif "surrogates not allowed" in str(error):  # whichever library meets a name that the locale cannot read
+        name = f"{getattr(error, 'object', 'an argument')!a}"
+        said, code = f"scoring-module: {name} is no text in UTF-8: rename it, or set PYTHONUTF8=1 if it is", 2
     else:
         said = "".join(traceback.format_exception(error)).rstrip()
     with suppress(Exception):  # nobody can be told: the code says it
-        print(said, file=stderr())
+        print(visible(said), file=stderr())
     return code
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, TextIO
 
 _SYSLOG = {logging.DEBUG: (7, "DBG"), logging.INFO: (6, "INF"), logging.WARNING: (4, "WRN"), logging.ERROR: (3, "ERR")}
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What would begin a line, move the cursor or have no form in UTF-8; all but the newline and the tab."""
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What would begin a line, move the cursor, turn a line round or have no form in UTF-8; no newline and no tab."""
 
 Form = Literal["edge", "json", "text"]
 
@@ -22,6 +22,12 @@ Form = Literal["edge", "json", "text"]
 def visible(text: str) -> str:
     """Give a text whose control characters, Unicode line ends and lone surrogates are escaped; newlines are kept."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(*lines: object, to: TextIO | None = None) -> None:
+    """Print lines to people that may quote others, such as the name of a file: a terminal obeys nothing in them."""
+    for line in lines:
+        print(visible(str(line)).replace("\n", "\\n"), file=to, flush=True)
 
 
 def pattern(form: Form, sentence: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackagingError, SettingsError
+from ..logs import say
 from .arguments import refuse_empty
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
@@ -130,9 +131,9 @@ def _init(arguments: argparse.Namespace) -> int:
     from .starting.folder import start_folder
 
     names, notes = start_folder(arguments.directory, arguments.model)
-    print("\n".join(f"wrote {arguments.directory / name}" for name in names))
-    print("\n".join(notes), file=sys.stderr)
-    print(f"next: scoring-module check --scoring-dir {arguments.directory}")
+    say(*(f"wrote {arguments.directory / name}" for name in names))
+    say(*notes, to=sys.stderr)
+    say(f"next: scoring-module check --scoring-dir {arguments.directory}")
     return 0
 
 
@@ -144,7 +145,7 @@ def _models(arguments: argparse.Namespace) -> int:
     models = open_models(arguments.store, arguments.workspace)
     damaged: list[str] = []
     if arguments.verb == "download":
-        print(models.download(arguments.model, arguments.to))
+        say(models.download(arguments.model, arguments.to))
         return 0
     if arguments.verb == "register":
         found = [models.register(arguments.name, arguments.path, _tags(arguments.tag), arguments.description)]
@@ -152,17 +153,17 @@ def _models(arguments: argparse.Namespace) -> int:
         found = (
             models.registered(arguments.name, damaged) if arguments.verb == "list" else [models.show(arguments.model)]
         )
-        print("".join(f"scoring-module: {sentence}\n" for sentence in damaged), end="", file=sys.stderr)
+        say(*(f"scoring-module: {sentence}" for sentence in damaged), to=sys.stderr)
     if arguments.json:
         shown = found if arguments.verb == "list" else found[0]
         print(msgspec.json.format(msgspec.json.encode(shown)).decode())
         return 0
     if not (found or damaged):
-        print("no model is registered here: scoring-module models register", file=sys.stderr)
+        say("no model is registered here: scoring-module models register", to=sys.stderr)
     for model in found:
         tags = " ".join(f"{name}={value}" for name, value in model.tags.items())
         about = "  ".join(part for part in (tags, model.description) if part)
-        print(f"{model}  sha256:{model.sha256[:12]}  {model.size:,} bytes  {model.created}  {about}".rstrip())
+        say(f"{model}  sha256:{model.sha256[:12]}  {model.size:,} bytes  {model.created}  {about}".rstrip())
     return 0
 
 
@@ -187,16 +188,16 @@ def _build(arguments: argparse.Namespace) -> int:
     built = image.build(layout, options, access)
     idle = [each for each in arguments.allow if not any(f"{file}/".startswith(f"{each}/") for file in built.files)]
     for note in (*built.notes, *(f"--allow {each} allows nothing: no packed file has this name" for each in idle)):
-        print(note, file=sys.stderr)
+        say(*note.splitlines(), to=sys.stderr)
     for file, size in built.files.items() if arguments.list else ():
-        print(f"{size:>13,} bytes  {file}")
+        say(f"{size:>13,} bytes  {file}")
     largest = ", ".join(f"{file} ({size:,})" for file, size in [*built.files.items()][:3])
-    print(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
+    say(f"packed {len(built.files)} files, {sum(built.files.values()):,} bytes; the largest: {largest}")
     for layer in built.layers:
-        print(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
+        say(f"{layer.blob.size / 1e6:9.3f} MB  {layer.purpose}")
     for what, document in zip(("SBOM", "provenance"), built.documents, strict=True):
-        print(f"{what} {layout.path(document.digest)}")
-    print(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
+        say(f"{what} {layout.path(document.digest)}")
+    say(f"built {name}@{built.manifest.digest} in {time.monotonic() - started:.2f} s")
     return _pushed(layout, name, access, *ahead) if arguments.push else 0
 
 
@@ -224,8 +225,8 @@ def _pushed(layout: Any, name: Any, access: Any, *ahead: Callable[[], Any]) -> i
     pushed = push(layout, name, access, *ahead)
     mounted = f", {pushed.mounted:,} bytes mounted" if pushed.mounted else ""
     if pushed.note:
-        print(pushed.note, file=sys.stderr)
-    print(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
+        say(pushed.note, to=sys.stderr)
+    say(f"pushed {name}@{pushed.digest}: {pushed.sent:,} bytes sent{mounted} in {time.monotonic() - started:.2f} s")
     return 0
 
 
@@ -237,8 +238,10 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
     access = partial(_access, arguments)
     found = inspect(Layout(arguments.layout), arguments.image, access, ask_registry=arguments.registry)
-    document = msgspec.json.format(msgspec.json.encode(found._asdict())).decode() if arguments.json else ""
-    print(document or "\n".join(lines(found)))
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(found._asdict())).decode())
+    else:
+        say(*lines(found))
     if missing := [what for what, there in (("SBOM", found.sbom), ("provenance", found.provenance)) if not there]:
         raise PackagingError(f"{arguments.image} has no {' and no '.join(missing)} attached to it")
     return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PackagingError, SettingsError
+from ..logs import say
 from .arguments import refuse_empty
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
@@ -112,16 +113,16 @@ def _manifest(arguments: argparse.Namespace) -> int:
     image, note = manifest.pin(image, ask, arguments.layout)
     deployment = manifest.build(replace(options, image=str(image)), values)
     manifest.write(deployment, arguments.output)
-    print(f"{arguments.output}: module {deployment.module} is {image}, routes {', '.join(deployment.routes)}")
+    say(f"{arguments.output}: module {deployment.module} is {image}, routes {', '.join(deployment.routes)}")
     if deployment.secrets and not arguments.with_secrets:
-        print(f"secrets are left as references, which deploy fills in: {', '.join(deployment.secrets)}")
+        say(f"secrets are left as references, which deploy fills in: {', '.join(deployment.secrets)}")
     notes = [*filter(None, [note]), *deployment.notes]
     if deployment.secrets and arguments.with_secrets:
         notes.append(f"{arguments.output} has secrets in it, mode 0600: keep it out of git and of what is built")
     if image.host not in deployment.registries:
         notes.append(f"no credentials for {image.host} in it: devices can pull only if it is public")
     for each in notes:
-        print(each, file=sys.stderr)
+        say(*each.splitlines(), to=sys.stderr)
     return 0
 
 
@@ -168,7 +169,7 @@ def _deploy(arguments: argparse.Namespace) -> int:
     if arguments.print_commands:
         print("\n".join(rollout.az_commands(roll_back=arguments.rollback)))
         return 0
-    print(rollout.roll_back() if arguments.rollback else rollout.start(), flush=True)
+    say(*(rollout.roll_back() if arguments.rollback else rollout.start()).splitlines())
     if arguments.watch:
         until_done(rollout.look, timeout=arguments.timeout, every=arguments.every)
     return 0
@@ -189,7 +190,7 @@ def until_done(look: Callable[[], tuple[bool, str]], *, timeout: float, every: f
     while True:
         done, said = look()
         if said != last:
-            print(said, flush=True)
+            say(*said.splitlines())
             last = said
         if done:
             return

@@ -69,13 +69,17 @@ class BusyError(PackagingError):
 
     Attributes:
         wait: seconds for which the other side wants to be left alone.
+        is_last: it has been tried again already.
     """
+
+    is_last = False
 
     def __init__(self, sentence: str, answer: Answer | None = None) -> None:
         super().__init__(sentence)
         said = answer.headers.get("Retry-After", "") if answer is not None else ""
-        date = parsedate_tz(said)
-        self.wait = mktime_tz(date) - time.time() if date else float(said) if said.isdecimal() else 0.0
+        self.wait = float(said) if said.isdecimal() else 0.0
+        with contextlib.suppress(ValueError, OverflowError):  # a date that there is not
+            self.wait = mktime_tz(date) - time.time() if (date := parsedate_tz(said)) else self.wait
 
 
 class NotTlsError(BusyError):
@@ -97,11 +101,22 @@ def tried(attempt: Callable[[], T], pauses: Sequence[float], sleep: Callable[[fl
         try:
             return attempt()
         except BusyError as error:
+            if error.is_last:
+                raise
             sleep(min(LONGEST_WAIT, max(error.wait, pause)))
     try:
         return attempt()
     except BusyError as error:
-        raise BusyError(f"{error}, {len(pauses) + 1} times: try again later") from error
+        if error.is_last or not pauses:
+            raise
+        last = BusyError(f"{error}, {len(pauses) + 1} times: try again later")
+        last.is_last = True
+        raise last from error
+
+
+def number(text: str) -> int | None:
+    """Read a number of a header; None if it is none, or longer than any that means something."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 def side_by_side(do: Callable[[U], T], each: Iterable[U], at_once: int) -> list[T]:
@@ -215,7 +230,9 @@ class HttpClient:
         origin_of(location)
         address = urljoin(url, location)
         scheme, host, port = origin_of(address)
-        if scheme not in {"http", "https"} or (scheme == "http" and url.startswith("https:")):
+        if scheme not in {"http", "https"}:
+            raise PackagingError(f"{self._host} sends us to {address[:200]}: that is no address in a network")
+        if scheme == "http" and url.startswith("https:"):
             where = f"{self._host} sends us from https to {scheme}://{host}:{port}"
             raise PackagingError(f"{where}: its proxy has to tell it of https (X-Forwarded-Proto)")
         return address

@@ -22,7 +22,8 @@ from module.packaging.image.base import open_base
 from module.packaging.image.image import BuildOptions, Built, build
 from module.packaging.registry import reference
 from module.packaging.registry.credentials import Access
-from module.packaging.registry.oci import MANIFEST, Descriptor, Layout
+from module.packaging.registry.oci import MANIFEST, Layout
+from module.packaging.registry.oci_documents import Descriptor
 from scoring.errors import ScriptError
 
 TURBOFAN = Path(__file__).parents[2] / "examples" / "turbofan"
@@ -228,3 +229,21 @@ def test_check_runs_on_what_is_packed(layout: Layout, directory: Path, base: str
     assert "score.py" in found.value.user_traceback
     assert layout.find("r.azurecr.io/scoring:7") == before
     assert built(layout, directory, base).manifest != before
+
+
+def test_a_script_saved_during_the_build_changes_nothing_of_it(layout: Layout, directory: Path, base: str) -> None:
+    """What check ran, what label and provenance say and what is packed are one content; the folder's is another."""
+    script = directory / "score.py"
+    saved = f"\nopen({str(script)!r}, 'w').write('B')\n"
+    script.write_text(content := script.read_text() + saved)
+    made = built(layout, directory, base, check=True)
+    assert script.read_text() == "B"
+    assert (
+        read(layout, made)[1]["config"]["Labels"]["scoring.script.sha256"]
+        == hashlib.sha256(content.encode()).hexdigest()
+    )
+    with tarfile.open(layout.path(made.layers[-1].blob.digest)) as archive:
+        packed = archive.extractfile("var/azureml-app/score.py")
+        assert packed is not None
+        assert packed.read().decode() == content
+    assert not list(layout.folder.glob(".new-*"))

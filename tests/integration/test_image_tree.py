@@ -126,7 +126,7 @@ def test_the_dockerfile_takes_what_build_packs(tmp_path: Path) -> None:
     contents = gather(scoring, None, None)
     for folder, entries in (("runtime", runtime(os.path.realpath(sys.executable))), ("model", contents.model)):
         made = {path.relative_to(out / folder).as_posix(): path for path in (out / folder).rglob("*")}
-        for path, source, mode, _ in entries:
+        for path, source, mode, *_ in entries:
             expected = source.read_bytes() if isinstance(source, Path) else source
             assert (made[path].stat().st_mode & 0o777, made[path].stat().st_mtime) == (mode, 0)
             assert expected == (made[path].read_bytes() if made[path].is_file() else None)

@@ -1,15 +1,15 @@
 """The base image: from a registry, an OCI layout, or a tar (``docker save``, or a root file system)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from msgspec import structs
 
 from ...errors import PackagingError, SettingsError
 from ..environment.target import ELF_MACHINE
 from ..registry import reference
 from ..registry.credentials import Access
-from ..registry.oci import LAYER, Descriptor, Layout
+from ..registry.oci import LAYER, Layout
+from ..registry.oci_documents import Descriptor, Document, ImageConfig
 from ..registry.pull import pull
 from .base_files import from_file
 from .base_info import BaseImageInfo, look
@@ -31,7 +31,7 @@ class Base(NamedTuple):
 
     name: str
     digest: str
-    config: dict[str, Any]
+    config: ImageConfig
     layers: list[Descriptor]
     info: BaseImageInfo
     remote: bool
@@ -64,15 +64,16 @@ def open_base(layout: Layout, name: str, pinned: str, platform: str, access: Acc
             raise PackagingError(
                 f"no base image {name}: {error}; --base or SCORING_BASE_IMAGE names another"
             ) from error
-    document = layout.read(manifest.digest)
-    config = layout.read(document["config"]["digest"])
-    have = f"{config.get('os', 'linux')}/{config.get('architecture', '')}"
+    whose = f"the base image {name}"
+    config_blob, *layers = layout.read(manifest.digest, Document, whose).parts()
+    config = layout.read(config_blob.digest, ImageConfig, whose)
+    have = f"{config.os}/{config.architecture}"
     if have != platform:
         raise SettingsError(f"the base image {name} is for {have}: give one for {platform} with --base")
-    layers = [msgspec.convert(layer, Descriptor) for layer in document["layers"]]
     layers = [structs.replace(each, media_type=_OCI.get(each.media_type, each.media_type)) for each in layers]
     info = look(layout, manifest.digest, layers)
     for good, what in (
+        (len(config.rootfs.diff_ids) == len(layers), "says of another number of layers what is in them (rootfs)"),
         (info.machine in {0, ELF_MACHINE[platform]}, f"is not for {platform}"),
         (info.python, "has no Python"),
         (info.glibc, "has no glibc (Alpine?), which ONNX Runtime's wheels need"),

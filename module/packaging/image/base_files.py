@@ -1,26 +1,39 @@
 """A base image that lies in a file or folder: an OCI layout, what ``docker save`` wrote, a root file system's tar."""
 
+import hashlib
 import shutil
 import tarfile
+import time
 import zlib
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
+import msgspec
 
 from ...errors import SettingsError
-from ..registry.oci import CONFIG, LAYER, REF_NAME, Descriptor, Layer, Layout
+from ..models.trees import hash_file
+from ..registry.oci import CONFIG, LAYER, REF_NAME, Layer, Layout
+from ..registry.oci_documents import Descriptor, Document, decoded, read_document
 from ..registry.pull import choose_platform
+from .base_info import Member
 from .layers import compressed
 
 _CHUNK = 1 << 20
 _PREFIXES = ("oci:", "docker-archive:")
+_SETTLED_S = 10.0  # of a file that changed before that, another change has another time on every file system
 _TARS = (".tar", ".tar.gz", ".tgz")
 
 
+class _Saved(msgspec.Struct, rename="pascal"):
+    """An image in the ``manifest.json`` of what ``docker save`` wrote."""
+
+    config: str
+    layers: list[str]
+
+
 def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
-    """Import a local base image, once for each state of it, and give its manifest; None if it is one in a registry.
+    """Import a local base image, once for each content of it, and give its manifest; None if it is one in a registry.
 
     Raises:
         SettingsError: it cannot be read, or is none.
@@ -30,10 +43,19 @@ def from_file(layout: Layout, name: str, platform: str) -> Descriptor | None:
         return None
     path, tag = place
     try:
-        state = (path / "index.json" if path.is_dir() else path).stat()
-        key = f"base 3 {path.absolute()} {tag} {state.st_size} {state.st_mtime_ns} {platform}"
-        read = partial(_from_layout, layout, path, tag) if path.is_dir() else partial(_from_tar, layout, path)
-        return layout.once(key, Descriptor, lambda: read(platform), layout.parts)
+        if path.is_dir():
+            index = read_document((path / "index.json").open("rb"))
+            digest, read = hashlib.sha256(index).hexdigest(), partial(_from_layout, layout, path, index, tag, platform)
+        else:
+            digest, read = _digest(layout, path), partial(_from_tar, layout, path, platform)
+
+        def make() -> Descriptor:
+            made = read()
+            if path.is_file() and hash_file(path) != digest:
+                raise SettingsError(f"the base image {name} changed while it was read: build again")
+            return made
+
+        return layout.once(f"base 4 {digest} {tag} {platform}", Descriptor, make, layout.parts)
     except OSError as error:
         raise SettingsError(f"cannot read the base image {name}: {error.strerror or error}") from error
     except tarfile.ReadError as error:  # which tells of each compression that it is not
@@ -52,36 +74,49 @@ def place_of(name: str) -> tuple[Path, str] | None:
     return Path(file).expanduser(), tag
 
 
-def _from_layout(layout: Layout, folder: Path, tag: str, platform: str) -> Descriptor:
-    def blob(digest: str) -> Path:
-        return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+def _digest(layout: Layout, path: Path) -> str:
+    """Give a file's SHA-256; one that has lain there untouched is not read again."""
+    state = path.stat()
+    stamp = f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+    if time.time() - max(state.st_mtime, state.st_ctime) < _SETTLED_S:
+        return hash_file(path)
+    return layout.once(f"file 1 {path.absolute()} {stamp}", str, partial(hash_file, path), lambda _: [])
 
-    entries = orjson.loads((folder / "index.json").read_bytes())["manifests"]
-    tagged = [each for each in entries if not tag or each.get("annotations", {}).get(REF_NAME) == tag]
+
+def _from_layout(layout: Layout, folder: Path, index: bytes, tag: str, platform: str) -> Descriptor:
+    def blob(each: Descriptor) -> Path:
+        return folder / "blobs" / "sha256" / each.digest.removeprefix("sha256:")
+
+    def document(file: Path) -> Document:
+        return decoded(read_document(file.open("rb")), Document, folder)
+
+    entries = decoded(index, Document, folder).manifests or []
+    tagged = [each for each in entries if tag in {"", each.annotations.get(REF_NAME)}]
     if not tagged:
         raise ValueError(f"its index.json names no image {tag}".rstrip())
     chosen = tagged[0]
-    document = orjson.loads(blob(chosen["digest"]).read_bytes())
-    if "manifests" in document:
-        chosen = choose_platform(document["manifests"], platform, str(folder))
-        document = orjson.loads(blob(chosen["digest"]).read_bytes())
-    for part in (document["config"], *document["layers"], chosen):
-        with blob(part["digest"]).open("rb") as file:
-            _copy(layout, file, str(part["digest"]))
-    return Descriptor(chosen["mediaType"], chosen["digest"], blob(chosen["digest"]).stat().st_size)
+    if (manifests := document(blob(chosen)).manifests) is not None:
+        chosen = choose_platform(manifests, platform, str(folder))
+    parts = document(blob(chosen)).parts()
+    if not parts:
+        raise ValueError(f"{chosen.digest} is no image manifest")
+    for part in (*parts, chosen):
+        with blob(part).open("rb") as file:
+            _copy(layout, file, part)
+    return Descriptor(chosen.media_type, chosen.digest, chosen.size)
 
 
 def _from_tar(layout: Layout, path: Path, platform: str) -> Descriptor:
     """Import what ``docker save`` wrote, or a root file system as an image of one layer."""
-    with tarfile.open(path) as archive:
-        names = {member.name.removeprefix("./") for member in archive.getmembers()}
+    with tarfile.open(path, tarinfo=Member) as archive:
+        names = {each.name.removeprefix("./") for each in archive.getmembers()}
         if "manifest.json" not in names:
             return _root_file_system(layout, archive, platform)
-        listed = orjson.loads(_member(archive, "manifest.json").read())[0]
-        config = layout.put(_member(archive, listed["Config"]).read(), CONFIG)
+        listed = decoded(read_document(member(archive, "manifest.json")), list[_Saved], path)[0]
+        config = layout.put(read_document(member(archive, listed.config)), CONFIG)
         layers = []
-        for each in listed["Layers"]:
-            with _member(archive, each) as file:
+        for each in listed.layers:
+            with member(archive, each) as file:
                 compressed = file.read(2) == b"\x1f\x8b"  # and stays as it is
                 file.seek(0)
                 layers.append(_copy(layout, file) if compressed else _gzip(layout, file).blob)
@@ -103,14 +138,19 @@ def _root_file_system(layout: Layout, archive: tarfile.TarFile, platform: str) -
     return layout.put_manifest(layout.put_json(config, CONFIG), [layer.blob])
 
 
-def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
-    file = archive.extractfile(name)
+def member(archive: tarfile.TarFile, of: str | tarfile.TarInfo) -> IO[bytes]:
+    """Open a file within a tar.
+
+    Raises:
+        KeyError: it is not there, or is none.
+    """
+    file = archive.extractfile(of)
     if file is None:
-        raise KeyError(name)
+        raise KeyError(of)
     return file
 
 
-def _copy(layout: Layout, file: IO[bytes], expected: str = "") -> Descriptor:
+def _copy(layout: Layout, file: IO[bytes], expected: Descriptor | None = None) -> Descriptor:
     with layout.writing(expected) as new:
         shutil.copyfileobj(file, new, _CHUNK)
     return Descriptor(LAYER, new.digest, new.size)

@@ -1,5 +1,6 @@
 """What of a scoring directory and of a registered model goes into an image, and in which of its last two layers."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -9,11 +10,11 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from ...errors import SettingsError
+from ...errors import PackagingError, SettingsError
 from ..models.model import Model, hash_of
 from ..models.trees import hash_file, walk
 from .ignore import IgnoreRules
-from .secrets_found import secret_in
+from .secrets_found import LOOKED_AT, secret_in
 
 APP = "var/azureml-app"
 RUNTIME = "opt/scoring/runtime"
@@ -34,12 +35,15 @@ class Entry(NamedTuple):
         source: the file, its bytes, or None for a folder.
         mode: such as 0o644.
         owner: user and group id.
+        sha256, size: of the file as it was read, and as it has to be when it is packed; empty of what has no key.
     """
 
     path: str
     source: Path | bytes | None
     mode: int = 0o644
     owner: int = 0
+    sha256: str = ""
+    size: int = 0
 
 
 class Contents(NamedTuple):
@@ -65,39 +69,63 @@ class Contents(NamedTuple):
         sources = {each.path.removeprefix(f"{APP}/"): each.source for each in (*self.script, *self.model)}
         return {name: source for name, source in sources.items() if isinstance(source, Path)}
 
+    def confirm(self) -> None:
+        """Raise PackagingError if a file is no longer what it was; small ones lie in a place of our own."""
+        for entry in (*self.script, *self.model):
+            if isinstance(entry.source, Path) and not (
+                entry.source.is_file() and hash_file(entry.source) == entry.sha256
+            ):
+                raise changed(entry)
 
-def gather(directory: Path, model: Model | None, model_path: Path | None, allowed: Collection[str] = ()) -> Contents:
-    """Find what goes into the image.
+
+def gather(
+    directory: Path,
+    model: Model | None,
+    model_path: Path | None,
+    allowed: Collection[str] = (),
+    snapshot: Path | None = None,
+) -> Contents:
+    """Find what goes into the image, each file read once: what is looked at for secrets is what its hash says.
 
     Args:
         directory: the scoring directory.
         model: the registered model; None if it lies in the directory.
         model_path: where the store keeps its file or folder.
         allowed: names of what is packed though it looks like a secret or is a link that leads out.
+        snapshot: a folder for copies of small files, which stand for them from then on, whatever their author saves.
 
     Raises:
         SettingsError: the directory is not there, cannot be read, holds neither a score.py nor a model, or something
             that is not for an image; the sentence names it.
+        PackagingError: the model is not what was registered.
     """
     if not directory.is_dir():
         raise SettingsError(f"there is no scoring directory {directory}: give the folder with score.py")
     files = _files(directory, model.entry if model else "", allowed)
-    beside = {name: file for name, file in files.items() if file.suffix not in _TEXTS or file.stat().st_size > _SMALL}
-    if not ("score.py" in files or beside or model):
-        raise SettingsError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
-    of_model, place = dict(beside), ""
+    registered, place = {}, ""
     if model and model_path:
         place = f"azureml-models/{model.name}/{model.version}"
-        inside = walk(model_path, allowed={name.removeprefix(f"{place}/{model.entry}/") for name in allowed})
-        of_model |= {f"{place}/{model.entry}" + ("" if name == "." else f"/{name}"): file for name, file in inside}
-    _refuse_secrets(directory, files | of_model, allowed)
-    script = [Entry(f"{APP}/{name}", file) for name, file in files.items() if name not in beside]
-    models = [Entry(f"{APP}/{name}", file) for name, file in of_model.items()]
+        inside = dict(walk(model_path, allowed={name.removeprefix(f"{place}/{model.entry}/") for name in allowed}))
+        registered = {f"{place}/{model.entry}/{name}".removesuffix("/."): name for name in inside}
+        files |= {path: inside[name] for path, name in registered.items()}
+    read = _read(directory, files, allowed, snapshot)
+    hashes = {name: read[path].sha256 for path, name in registered.items()}
+    if model and model.sha256 and hashes and hash_of(hashes) != model.sha256:
+        raise PackagingError(f"{model} at {model_path} is damaged: its files are not those that were registered")
+    beside = {
+        name: entry
+        for name, entry in read.items()
+        if name not in registered and (Path(name).suffix not in _TEXTS or entry.size > _SMALL)
+    }
+    if not ("score.py" in read or beside or model):
+        raise SettingsError(f"{directory} has neither a score.py nor a model: give one, or a model with --model")
+    models = [entry for name, entry in read.items() if name in beside or name in registered]
+    script = [entry for name, entry in read.items() if name not in beside and name not in registered]
     return Contents(
         [*script, *folders_of(script, APP), Entry(JOURNAL, None, 0o750, USER)],
         [*models, *folders_of(models, APP)] if models else [],
         model or _beside(beside),
-        hash_file(files["score.py"]) if "score.py" in files else "",
+        read["score.py"].sha256 if "score.py" in read else "",
         f"/{APP}/{place}" if place else "",
     )
 
@@ -114,10 +142,20 @@ def _files(directory: Path, registered: str, allowed: Collection[str]) -> dict[s
     return dict(walk(directory, skip, allowed=allowed, or_else=either))
 
 
-def _refuse_secrets(directory: Path, files: Mapping[str, Path], allowed: Collection[str]) -> None:
-    """Refuse files that look like secrets: an image is read by everybody who may pull it, a deleted layer too."""
+def _read(
+    directory: Path, files: Mapping[str, Path], allowed: Collection[str], snapshot: Path | None
+) -> dict[str, Entry]:
+    """Read files and refuse those that look like secrets: an image is read by all who may pull it, a deleted layer too.
+
+    Raises:
+        SettingsError: one cannot be read, or looks like a secret.
+    """
+    read, looks = {}, {}
     try:
-        looks = {name: what for name, file in files.items() if name not in allowed and (what := secret_in(file))}
+        for name, file in files.items():
+            read[name], head = _entry(f"{APP}/{name}", file, snapshot and snapshot / name)
+            if name not in allowed and (what := secret_in(name, head)):
+                looks[name] = what
     except OSError as error:
         raise SettingsError(f"cannot read {error.filename}: {error.strerror}") from error
     if looks:
@@ -126,15 +164,42 @@ def _refuse_secrets(directory: Path, files: Mapping[str, Path], allowed: Collect
         raise SettingsError(
             f"{directory}: {said}{more}: take it away, name it in .dockerignore, or pack it with --allow {min(looks)}"
         )
+    return read
 
 
-def _beside(files: dict[str, Path]) -> Model | None:
+def _entry(path: str, file: Path, copy: Path | None = None) -> tuple[Entry, bytes]:
+    """Read a file, once: gives its entry and its beginning; of a small one the entry has the copy."""
+    sha256 = hashlib.sha256()
+    with file.open("rb") as opened:
+        head = opened.read(LOOKED_AT)
+        sha256.update(head)
+        size = len(head)
+        while size >= LOOKED_AT and (block := opened.read(1 << 20)):
+            sha256.update(block)
+            size += len(block)
+    if copy and size <= _SMALL:
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(head)
+        except OSError as error:
+            where = f"{copy}: {error.strerror}"
+            raise PackagingError(f"cannot write {where}; make room or give another --layout") from error
+        file = copy
+    return Entry(path, file, sha256=sha256.hexdigest(), size=size), head
+
+
+def changed(entry: Entry) -> PackagingError:
+    """Give the sentence for a file that is not what it was when its hash was taken."""
+    return PackagingError(f"{entry.path.removeprefix(f'{APP}/')} changed while the image was built: build again")
+
+
+def _beside(files: dict[str, Entry]) -> Model | None:
     """Describe the model that lies beside score.py: the .onnx file, else whatever is no text."""
     chosen = {name: file for name, file in files.items() if name.endswith(".onnx")} or files
     if not chosen:
         return None
-    hashes = {"." if len(chosen) == 1 else name: hash_file(file) for name, file in chosen.items()}
-    size = sum(file.stat().st_size for file in chosen.values())
+    hashes = {"." if len(chosen) == 1 else name: entry.sha256 for name, entry in chosen.items()}
+    size = sum(entry.size for entry in chosen.values())
     return Model(", ".join(sorted(chosen)), 0, "", hash_of(hashes), size)
 
 
@@ -144,7 +209,7 @@ def runtime(python: str = "/usr/bin/env python3") -> list[Entry]:
     The command ``scoring-module`` is among them, on the PATH, run by this Python.
     """
     entries = [
-        Entry(f"{RUNTIME}/{package}/{name}", file)
+        _entry(f"{RUNTIME}/{package}/{name}", file)[0]
         for package in ("module", "scoring")
         for name, file in walk(Path(str(resources.files(package))))
         if "__pycache__" not in name and not f"{package}/{name}".startswith(_WORKSHOP)
@@ -170,8 +235,8 @@ def file_entry(path: str, source: Path) -> Entry:
 def key_of(entries: Sequence[Entry]) -> str:
     """Give a text that is the same for the same layer: paths, modes, owners and contents."""
     return "\n".join(
-        f"{path} {mode:o} {owner} {hash_file(source) if isinstance(source, Path) else repr(source)}"
-        for path, source, mode, owner in sorted(entries)
+        f"{each.path} {each.mode:o} {each.owner} {each.sha256 or repr(each.source)}"
+        for each in sorted(entries, key=lambda each: each.path)
     )
 
 
@@ -191,7 +256,7 @@ def unpack(directory: str, out: str, *allowed: str) -> None:
 
 def _write(root: Path, entries: Sequence[Entry]) -> None:
     root.mkdir(parents=True)
-    for path, source, mode, _ in sorted(entries, key=lambda each: each.path):
+    for path, source, mode, *_ in sorted(entries, key=lambda each: each.path):
         file = root / path
         (file if source is None else file.parent).mkdir(parents=True, exist_ok=True)
         if isinstance(source, bytes):

@@ -17,7 +17,6 @@ import orjson
 
 from ... import __version__
 from ..environment.lock import Lock
-from ..models.trees import hash_file
 from ..registry import reference
 from .base import Base
 from .contents import APP, Contents
@@ -116,9 +115,9 @@ def _files(contents: Contents) -> Iterator[dict[str, Any]]:
         said = {"version": str(model.version)} if model.version else {}
         said |= {**model.tags, **({"description": model.description} if model.description else {})}
         yield {"name": f"model {model.name}", **_sha(model.sha256), **({"annotations": said} if said else {})}
-    for path, source, _, _ in sorted(contents.script, key=lambda entry: entry.path):
-        if isinstance(source, Path):
-            yield {"name": path.removeprefix(f"{APP}/"), **_sha(hash_file(source))}
+    for entry in sorted(contents.script, key=lambda entry: entry.path):
+        if isinstance(entry.source, Path):
+            yield {"name": entry.path.removeprefix(f"{APP}/"), **_sha(entry.sha256)}
 
 
 def _sha(digest: str) -> dict[str, Any]:

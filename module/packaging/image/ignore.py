@@ -5,6 +5,7 @@
 
 import posixpath
 import re
+import stat
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from ...errors import SettingsError
 NEVER_MEANT = (
     *("**/.*", "**/__pycache__", "**/*.pyc"),
     *("**/*.lock", "**/*.jsonl", "**/*.jsonl.gz"),
-    *("deployment.json", "deployment.*.json"),
+    *("**/deployment.json", "**/deployment.*.json"),
 )
 """The first lines of every .dockerignore: what is hidden or compiled, locks, recorded telemetry, what `manifest` makes.
 
@@ -77,6 +78,8 @@ class IgnoreRules:
 
 def _lines(file: Path) -> list[str]:
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise SettingsError(f"{file} is no file: a list of patterns has to be one")
         with file.open("rb") as opened:
             text = opened.read(_MAX_SIZE + 1).decode("utf-8-sig")
     except FileNotFoundError:

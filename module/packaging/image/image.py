@@ -13,16 +13,19 @@ from typing import NamedTuple
 from msgspec import structs
 
 from ... import __version__
+from ...errors import SettingsError
 from ..environment import environment, lock
 from ..environment.target import OLDEST_PYTHON, Target, check_platform, check_python, why_not_here
 from ..models.model import Model
+from ..models.trees import draft_folder
 from ..registry.attached import attach
 from ..registry.credentials import Access
-from ..registry.oci import BASE_NAME, CONFIG, Descriptor, Layer, Layout
+from ..registry.oci import BASE_NAME, CONFIG, Layer, Layout
+from ..registry.oci_documents import Container, Descriptor
 from ..registry.reference import ImageReference
 from . import documents
 from .base import Base, open_base
-from .contents import JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
+from .contents import APP, JOURNAL, RUNTIME, USER, Contents, gather, key_of, runtime
 from .layers import pack
 from .packed_check import check_packed
 from .script_check import check_for, check_needs, check_script, notes_on_versions
@@ -96,9 +99,18 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
         ScriptError: check finds that the script or its model does not work.
     """
     check_platform(options.platform)
-    contents = gather(options.directory, options.model, options.model_path, options.allow)
+    with draft_folder(layout.folder) as snapshot:
+        try:
+            return _build(layout, options, access, snapshot)
+        except SettingsError as error:
+            raise SettingsError(str(error).replace(str(snapshot), str(options.directory))) from error
+
+
+def _build(layout: Layout, options: BuildOptions, access: Access, snapshot: Path) -> Built:
+    contents = gather(options.directory, options.model, options.model_path, options.allow, snapshot)
     file = environment.find(options.directory)
-    asked = environment.read(file, gpu=options.variant == "gpu") if file else environment.Environment()
+    as_packed = contents.files.get(file.name, file) if file else None
+    asked = environment.read(as_packed, gpu=options.variant == "gpu") if as_packed else environment.Environment()
     check_script(contents.files, asked.python or _PYTHON)
     before = lock.read(options.directory / Target(options.platform, options.variant, "", "").lock_name)
     base_name = options.base or _default_base(asked.python)
@@ -106,7 +118,7 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     target = Target(options.platform, options.variant, base.info.python, base.info.glibc)
     note = check_python(asked.python, target.python, base.name, any_python=options.any_python)
     keys = key_of(contents.model), key_of(contents.script)
-    compiled = f"compiled 1 {sys.version} {target.python}\n{keys[1]}"
+    compiled = f"compiled 2 {sys.version} {target.python}\n{keys[1]}"
     grammar = layout.once(compiled, str, partial(check_for, contents.files, target.python), lambda _: [])
     requirements = [*lock.runtime_requirements(options.variant), *asked.requirements]
     pin = f"{base.name}@{base.digest}" if base.remote else ""
@@ -123,11 +135,12 @@ def build(layout: Layout, options: BuildOptions, access: Access) -> Built:
     labels = _labels(contents, base, installed, locked=locked.digest)
     config = layout.put_json(_config(base, layers, contents, labels, options.variant), CONFIG)
     manifest = layout.put_manifest(config, [*base.layers, *(layer.blob for layer in layers)])
+    notes = [*asked.notes, *(each for each in (note, grammar, *tried) if each), *installed.notes]
+    files = [each for each in (*contents.script, *contents.model) if each.sha256]
+    files.sort(key=lambda each: (-each.size, each.path))
+    largest = {each.path.removeprefix(f"{APP}/"): each.size for each in files}
     made = _attach(layout, options, manifest, installed, base=base, locked=locked, contents=contents)
     layout.sweep()
-    notes = [*asked.notes, *(each for each in (note, grammar, *tried) if each), *installed.notes]
-    sizes = {name: file.stat().st_size for name, file in contents.files.items()}
-    largest = dict(sorted(sizes.items(), key=lambda each: (-each[1], each[0])))
     return Built(manifest, layers, made, notes, largest)
 
 
@@ -169,7 +182,7 @@ def _own_layers(layout: Layout, contents: Contents, keys: tuple[str, str], pytho
     ):
         if entries:
             make = partial(pack, layout, entries, purpose)
-            yield layout.once(f"layer 1 {purpose}\n{key}", Layer, make, lambda layer: [layer.blob])
+            yield layout.once(f"layer 2 {purpose}\n{key}", Layer, make, lambda layer: [layer.blob])
 
 
 def _labels(contents: Contents, base: Base, installed: Installed, *, locked: str) -> dict[str, str]:
@@ -197,14 +210,14 @@ def _config(
     base: Base, layers: Sequence[Layer], contents: Contents, labels: Mapping[str, str], variant: str
 ) -> dict[str, object]:
     """Give the image configuration: the base's, with our user, entry point, environment and layers."""
-    theirs = base.config.get("config") or {}
-    variables = dict(line.partition("=")[::2] for line in theirs.get("Env") or [_PATH])
+    theirs = base.config.config or Container()
+    variables = dict(line.partition("=")[::2] for line in theirs.env or [_PATH])
     variables |= _environment(contents, variant)
     history = [{"created": _EPOCH, "created_by": f"scoring-module build: {layer.purpose}"} for layer in layers]
-    rootfs = base.config["rootfs"]
+    diff_ids = [*base.config.rootfs.diff_ids, *(layer.diff_id for layer in layers)]
     return {
-        "architecture": base.config["architecture"],
-        "os": base.config.get("os", "linux"),
+        "architecture": base.config.architecture,
+        "os": base.config.os,
         "created": _EPOCH,
         "config": {
             "User": f"{USER}:{USER}",
@@ -214,10 +227,10 @@ def _config(
             "WorkingDir": "/var/azureml-app",
             "ExposedPorts": {"9600/tcp": {}},
             "StopSignal": "SIGTERM",
-            "Labels": {**(theirs.get("Labels") or {}), **labels},
+            "Labels": {**(theirs.labels or {}), **labels},
         },
-        "rootfs": {"type": "layers", "diff_ids": [*rootfs["diff_ids"], *(layer.diff_id for layer in layers)]},
-        "history": [*(base.config.get("history") or []), *history],
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": [*(base.config.history or []), *history],
     }
 
 

@@ -5,19 +5,18 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
-import orjson
+from typing import Any, NamedTuple, TypeVar
 
 from ...errors import PackagingError, SettingsError
 from ..registry import reference
 from ..registry.credentials import Access
-from ..registry.oci import MANIFEST, REF_NAME, Descriptor, Layout
-from ..registry.pull import LONGEST_DOCUMENT, pull_attached
-from .base_files import place_of
+from ..registry.oci import MANIFEST, REF_NAME, Layout
+from ..registry.oci_documents import Descriptor, Document, ImageConfig, decoded, read_document
+from ..registry.pull import pull_attached
+from .base_files import member, place_of
 from .documents import PROVENANCE, SBOM
 
+T = TypeVar("T")
 Read = Callable[[str], bytes]
 
 
@@ -112,28 +111,20 @@ def _explained(image: str) -> Iterator[None]:
 def _opened(path: Path) -> Iterator[Read]:
     """Give what reads a file of a layout, a folder or a tar, of at most the size of a document."""
     if path.is_dir():
-        yield lambda name: _read((path / name).open("rb"))
+        yield lambda name: read_document((path / name).open("rb"))
         return
     with tarfile.open(path) as archive:
-        members = {member.name.removeprefix("./"): member for member in archive}
+        members = {each.name.removeprefix("./"): each for each in archive}
         if "index.json" not in members:
             raise SettingsError(f"{path} is no tar of an OCI layout: it has no index.json")
-        yield lambda name: _read(archive.extractfile(members[name]))
-
-
-def _read(file: Any) -> bytes:
-    with file:
-        content: bytes = file.read(LONGEST_DOCUMENT + 1)
-    if len(content) > LONGEST_DOCUMENT:
-        raise ValueError(f"a document has more than {LONGEST_DOCUMENT:,} bytes")
-    return content
+        yield lambda name: read_document(member(archive, members[name]))
 
 
 def _entries(image: str, tag: str, read: Read) -> tuple[Descriptor, list[Descriptor]]:
     """Give the image that is meant, and what has it as its subject."""
-    entries = msgspec.json.decode(read("index.json"), type=dict[str, Any])["manifests"]
-    listed = msgspec.convert([each for each in entries if each["mediaType"] == MANIFEST], list[Descriptor])
-    subjects = {each.digest: _document(each.digest, read).get("subject", {}).get("digest") for each in listed}
+    entries = decoded(read("index.json"), Document, image).manifests or []
+    listed = [each for each in entries if each.media_type == MANIFEST]
+    subjects = {each.digest: _document(each.digest, read, Document).subject for each in listed}
     images = {
         each.annotations.get(REF_NAME, each.digest): each
         for each in listed
@@ -143,25 +134,26 @@ def _entries(image: str, tag: str, read: Read) -> tuple[Descriptor, list[Descrip
         names = ", ".join(each.annotations[REF_NAME] for each in listed if REF_NAME in each.annotations) or "none"
         raise SettingsError(f"{image} means no image or several: add :TAG (there: {names})")
     chosen = next(iter(images.values()))
-    return chosen, [each for each in listed if subjects[each.digest] == chosen.digest]
+    return chosen, [each for each in listed if (of := subjects[each.digest]) and of.digest == chosen.digest]
 
 
-def _document(digest: str, read: Read) -> dict[str, Any]:
+def _document(digest: str, read: Read, kind: type[T]) -> T:
     content = read(f"blobs/sha256/{digest.removeprefix('sha256:')}")
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
         raise ValueError(f"the blob {digest} is damaged")
-    return msgspec.convert(orjson.loads(content), dict[str, Any])
+    return decoded(content, kind, digest)
 
 
 def _inspected(where: str, image: Descriptor, attached: list[Descriptor], read: Read) -> Inspected:
-    config = _document(_document(image.digest, read)["config"]["digest"], read)
-    found = Inspected(image.digest, where, config.get("config", {}).get("Labels") or {}, [], [], [])
+    config = _document(_document(image.digest, read, Document).parts()[0].digest, read, ImageConfig).config
+    found = Inspected(image.digest, where, (config and config.labels) or {}, [], [], [])
     kinds = {SBOM: found.sbom, PROVENANCE: found.provenance}
     for each in attached:
-        manifest = _document(each.digest, read)
-        kind = manifest.get("artifactType") or manifest["config"]["mediaType"]
+        manifest = _document(each.digest, read, Document)
+        config_blob, *layers = manifest.parts()
+        kind = manifest.artifact_type or config_blob.media_type
         if kind in kinds:
-            kinds[kind].append(_document(manifest["layers"][0]["digest"], read))
+            kinds[kind].append(_document(layers[0].digest, read, dict[str, Any]))
         else:
             found.others.append(f"{kind} {each.digest}")
     for statement in found.provenance:

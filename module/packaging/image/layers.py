@@ -6,14 +6,16 @@ carries its own copy, so that the bytes do not depend on the machine's zlib).
 
 import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import IO, Any
 
 from isal import isal_zlib
 
-from ..registry.oci import LAYER, Descriptor, Layer, Layout, NewBlob
-from .contents import Entry
+from ..registry.oci import LAYER, Layer, Layout, NewBlob
+from ..registry.oci_documents import Descriptor
+from .contents import Entry, changed
 
 _LEVEL = 1
 _GZIP = 31  # zlib's wbits for a gzip header, which has no time in it
@@ -63,6 +65,27 @@ def _add(archive: tarfile.TarFile, entry: Entry) -> None:
         info.size = len(entry.source)
         archive.addfile(info, io.BytesIO(entry.source))
     else:
-        with entry.source.open("rb") as file:
-            info.size = entry.source.stat().st_size
-            archive.addfile(info, file)
+        try:
+            file = entry.source.open("rb")
+        except OSError as error:
+            raise changed(entry) from error
+        with file:
+            info.size = entry.size if entry.sha256 else os.fstat(file.fileno()).st_size
+            reading = _Reading(file, entry)
+            archive.addfile(info, reading)  # type: ignore[arg-type]
+            if entry.sha256 not in {"", reading.digest.hexdigest()}:
+                raise changed(entry)
+
+
+class _Reading:
+    """A file that is packed: keeps the digest of what is read of it, and is never shorter than it was."""
+
+    def __init__(self, file: IO[bytes], entry: Entry) -> None:
+        self.file, self.entry, self.digest = file, entry, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self.file.read(size)
+        if len(data) < size:
+            raise changed(self.entry)
+        self.digest.update(data)
+        return data

@@ -69,6 +69,7 @@ def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_sl
         command = [sys.executable, "-S", "-P", "-s", "-m", "module.cli", "check", "--once", "--json"]
         done = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
         said = f"{done.stderr.strip()}\n".replace(f"{root}/{APP}/", "")
+    contents.confirm()
     try:
         tried = msgspec.json.decode(done.stdout, type=_Tried)
     except msgspec.DecodeError:

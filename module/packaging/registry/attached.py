@@ -9,15 +9,12 @@ from typing import Any
 import msgspec
 
 from ...errors import PackagingError
-from .oci import INDEX, Descriptor, Layout
+from .oci import Layout
+from .oci_documents import INDEX, Descriptor, Document, decoded
 from .registry import Registry
 
 _EMPTY = (b"{}", "application/vnd.oci.empty.v1+json")
 _NO_API = {400, 404, 405, 501}
-
-
-class _Index(msgspec.Struct):
-    manifests: list[dict[str, Any]]
 
 
 def attach(layout: Layout, subject: Descriptor, document: Descriptor) -> Descriptor:
@@ -29,7 +26,7 @@ def attach(layout: Layout, subject: Descriptor, document: Descriptor) -> Descrip
 
 
 def attached_to(registry: Registry, digest: str) -> list[dict[str, Any]]:
-    """Give the registry's list of what is attached to a manifest, each a descriptor's plain values.
+    """Give the registry's list of what is attached to a manifest: descriptors, with all that others say in them.
 
     Raises:
         PackagingError: the registry does not let us look, or gives something else.
@@ -42,10 +39,10 @@ def attached_to(registry: Registry, digest: str) -> list[dict[str, Any]]:
         answer = registry.manifest(tag_of(digest), expected=(200, 404), doing="look for")
     if answer.status == 404:
         return []
-    try:
-        return msgspec.json.decode(answer.content, type=_Index).manifests
-    except msgspec.MsgspecError as error:
-        raise PackagingError(f"{registry.host} does not let us {doing}: it gives no list ({error})") from error
+    if decoded(answer.content, Document, f"{registry.host} as the list of what is attached").manifests is None:
+        raise PackagingError(f"{registry.host} does not let us {doing}: it gives no list")
+    listed: list[dict[str, Any]] = msgspec.json.decode(answer.content)["manifests"]
+    return listed
 
 
 def tag_of(digest: str) -> str:

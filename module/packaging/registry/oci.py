@@ -6,6 +6,7 @@ Everything is written under another name and renamed: a full disk or a killed pr
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,35 +19,19 @@ import orjson
 from msgspec import structs
 
 from ...errors import PackagingError, SettingsError
-from ..models.trees import draft_folder, unfinished, write_whole
+from ..models.trees import draft_folder, try_lock, unfinished, write_whole
+from .oci_documents import DIGEST, Descriptor, Document, decoded, index_of, read_document
 
 T = TypeVar("T")
 DEFAULT_LAYOUT = Path("~/.cache/scoring-module/images")
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
 PUSHED = "pushed {}"  # the key of what is remembered of an image, by digest, that its registry has shown us
 BASE_NAME = "org.opencontainers.image.base.name"
 _SUBJECT = "scoring.subject"  # on an entry of our index.json: the image that it is attached to
-_UNUSED_S = 30 * 86_400.0
-
-
-class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a manifest or an index says of a blob.
-
-    Attributes:
-        media_type, digest, size: ``sha256:…`` and bytes.
-        artifact_type: what it is, if it is attached to an image.
-        annotations: of this entry, not of the blob.
-    """
-
-    media_type: str
-    digest: str
-    size: int
-    artifact_type: str = ""
-    annotations: dict[str, str] = {}
+_UNUSED_S, _DRAFT_S = 30 * 86_400.0, 86_400.0
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -64,12 +49,14 @@ class NewBlob:
         size: bytes so far.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.size = 0
+    def __init__(self, file: IO[bytes], expected: Descriptor | None = None) -> None:
+        self.size, self._expected = 0, expected
         self._file, self._sha256 = file, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
-        """Take bytes."""
+        """Take bytes; no more than it is said to have."""
+        if self._expected is not None and self.size + len(data) > self._expected.size:
+            raise PackagingError(f"the blob {self._expected.digest} has more than its {self._expected.size:,} bytes")
         self._sha256.update(data)
         self.size += len(data)
         return self._file.write(data)
@@ -101,7 +88,13 @@ class Layout:
                 write_whole(self.folder / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
 
     def path(self, digest: str) -> Path:
-        """Give where a blob is, or would be."""
+        """Give where a blob is, or would be.
+
+        Raises:
+            PackagingError: that is no digest: as a path it may lead anywhere.
+        """
+        if not re.fullmatch(DIGEST, digest):
+            raise PackagingError(f"{digest[:80]!r} is no digest: sha256: and 64 digits are one")
         return self._blobs / digest.removeprefix("sha256:")
 
     def has(self, blob: Descriptor) -> bool:
@@ -112,19 +105,27 @@ class Layout:
         os.utime(path)
         return True
 
-    def read(self, digest: str) -> Any:
+    def read(self, digest: str, kind: Any = Any, whose: object = "") -> Any:
         """Give a JSON blob, decoded.
 
+        Args:
+            digest: of the blob.
+            kind: what it has to be.
+            whose: where it came from, for the sentence; by default this layout.
+
         Raises:
-            PackagingError: it is not there, or not what its digest says.
+            PackagingError: it is not there, not what its digest says, or nothing of this kind.
         """
+        path = self.path(digest)
         try:
-            content = self.path(digest).read_bytes()
+            content = read_document(path.open("rb"))
         except OSError as error:
             raise PackagingError(f"{self.folder} has no blob {digest}: build the image again") from error
+        except ValueError as error:
+            raise PackagingError(f"{whose or self.folder} has no document {digest}: {error}") from error
         if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-            raise PackagingError(f"{self.path(digest)} is damaged: delete it and build the image again")
-        return orjson.loads(content)
+            raise PackagingError(f"{path} is damaged: delete it and build the image again")
+        return decoded(content, kind, whose or self.folder)
 
     def parts(self, manifest: Descriptor) -> Iterator[Descriptor]:
         """Give a manifest, then the configuration and the layers that it names; of an index its manifests and theirs.
@@ -133,11 +134,10 @@ class Layout:
             PackagingError: it is not there, or damaged.
         """
         yield manifest
-        document = self.read(manifest.digest)
-        for each in document.get("manifests", ()):
-            yield from self.parts(msgspec.convert(each, Descriptor))
-        if "layers" in document:
-            yield from (msgspec.convert(each, Descriptor) for each in (document["config"], *document["layers"]))
+        document = self.read(manifest.digest, Document)
+        for each in document.manifests or ():
+            yield from self.parts(each)
+        yield from document.parts()
 
     def put(self, content: bytes, media_type: str) -> Descriptor:
         """Store bytes as a blob."""
@@ -155,18 +155,19 @@ class Layout:
         return self.put_json(msgspec.to_builtins(document), MANIFEST)
 
     @contextlib.contextmanager
-    def writing(self, expected: str = "") -> Iterator[NewBlob]:
+    def writing(self, expected: Descriptor | None = None) -> Iterator[NewBlob]:
         """Store what is written within the block as a blob; nothing if the block raises.
 
         Raises:
             PackagingError: the disk is full or the like, or it is not what ``expected`` says.
         """
         with self._explained(), unfinished(self._blobs) as file:
-            new = NewBlob(file)
+            new = NewBlob(file, expected)
             yield new
             file.close()  # Windows renames no open file
-            if expected not in {"", new.digest}:
-                raise PackagingError(f"the blob {expected} arrived damaged, try again: it is {new.digest}")
+            if expected is not None and (expected.digest, expected.size) != (new.digest, new.size):
+                is_now = f"it is {new.digest} of {new.size:,} bytes and not of {expected.size:,}"
+                raise PackagingError(f"the blob {expected.digest} arrived damaged, try again: {is_now}")
             os.replace(file.name, self.path(new.digest))
 
     def once(self, key: str, kind: type[T], make: Callable[[], T], blobs: Callable[[T], Iterable[Descriptor]]) -> T:
@@ -235,17 +236,17 @@ class Layout:
         ]
 
     def sweep(self) -> None:
-        """Delete notes, blobs and folders that no image uses and that nothing has needed for 30 days."""
+        """Delete what no image uses and nothing has needed for 30 days; drafts, which a kill leaves, after a day."""
         used: set[str] = set()
         tags, others = self.entries()
         for manifest in (*tags.values(), *others):
             with contextlib.suppress(PackagingError):
                 used.update(blob.digest for blob in self.parts(manifest))
-        before = time.time() - _UNUSED_S
-        for path in (*self._blobs.iterdir(), *self._notes.iterdir(), *self._folders.iterdir()):
+        kept = (path for folder in (self._blobs, self._notes, self._folders) for path in folder.iterdir())
+        for path in (*kept, *self.folder.glob(".*-*")):
             if f"sha256:{path.name}" not in used:
                 with contextlib.suppress(OSError):
-                    if path.stat().st_mtime < before:
+                    if path.stat().st_mtime < time.time() - (_DRAFT_S if path.name.startswith(".") else _UNUSED_S):
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def entries(self) -> tuple[dict[str, Descriptor], list[Descriptor]]:
@@ -255,34 +256,27 @@ class Layout:
             PackagingError: the index is damaged.
         """
         try:
-            document = orjson.loads((self.folder / "index.json").read_bytes())
-            entries = msgspec.convert(document["manifests"], list[Descriptor])
+            document = msgspec.json.decode((self.folder / "index.json").read_bytes(), type=Document)
+            entries = document.manifests or []
             return (
                 {each.annotations[REF_NAME]: each for each in entries if REF_NAME in each.annotations},
                 [each for each in entries if _SUBJECT in each.annotations],
             )
         except FileNotFoundError:
             return {}, []
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise PackagingError(f"{self.folder / 'index.json'} is damaged: delete it and build again") from error
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold index.json for a moment, by a folder that only one can make; what is in the way for 10 s is named."""
-        lock = self.folder / ".lock"
+        """Hold index.json for a moment; the system lets go of it for a process that dies."""
         until = time.monotonic() + 10
-        while True:
-            try:
-                lock.mkdir()
-                break
-            except FileExistsError:
+        with (self.folder / "index.lock").open("ab") as file:
+            while not try_lock(file):
                 if time.monotonic() > until:
-                    raise PackagingError(f"another build has {lock} for 10 s: delete it if none is running") from None
+                    raise PackagingError(f"another build has {file.name} for 10 s: wait for it, or end it")
                 time.sleep(0.01)
-        try:
             yield
-        finally:
-            lock.rmdir()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -293,8 +287,3 @@ class Layout:
             # A file where a folder should be is what --layout says, anything else is the disk's trouble.
             kind = SettingsError if isinstance(error, FileExistsError | NotADirectoryError) else PackagingError
             raise kind(f"cannot write {place}: {error.strerror}; make room or give another --layout") from error
-
-
-def index_of(entries: Sequence[Descriptor]) -> dict[str, Any]:
-    """Give an image index, as plain values."""
-    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": msgspec.to_builtins(entries)}

@@ -1,20 +1,18 @@
 """Brings an image of a registry into the layout: its manifest for one platform, its configuration, its layers."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
-
-import msgspec
 
 from ...errors import PackagingError
 from ..http_client import Answer, side_by_side, tried
 from .attached import attached_to
 from .credentials import Access
-from .oci import Descriptor, Layout
+from .oci import Layout
+from .oci_documents import LONGEST_DOCUMENT, Descriptor, Document, decoded
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
 
-LONGEST_DOCUMENT = 64_000_000
 _AT_ONCE = 4
 _MOST_ATTACHED = 100  # the newest: a list may grow with every build
 
@@ -59,28 +57,24 @@ def pull_attached(layout: Layout, image: ImageReference, access: Access) -> tupl
 
     def manifest_of(reference: str) -> Descriptor:
         answer, document = _checked(registry, reference)
-        if "layers" not in document:
+        if not document.parts():
             raise PackagingError(f"{image} is none of one platform: give the digest of one")
-        for each in (document["config"], *(document["layers"] if "subject" in document else ())):
-            bring(msgspec.convert(each, Descriptor))
-        return layout.put(answer.content, str(document.get("mediaType")))
+        for each in document.parts()[: None if document.subject else 1]:
+            bring(each)
+        return layout.put(answer.content, document.media_type)
 
     manifest = manifest_of(image.digest or image.tag)
     attached = attached_to(registry, manifest.digest)
-    return manifest, [manifest_of(str(each["digest"])) for each in attached[-_MOST_ATTACHED:]]
+    return manifest, [manifest_of(each["digest"]) for each in attached[-_MOST_ATTACHED:]]
 
 
-def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -> dict[str, Any]:
+def choose_platform(manifests: Sequence[Descriptor], platform: str, name: str) -> Descriptor:
     """Give the entry of a platform in an image index.
 
     Raises:
         PackagingError: there is none.
     """
-    have: dict[str, dict[str, Any]] = {
-        f"{each['platform']['os']}/{each['platform']['architecture']}": each
-        for each in reversed(manifests)
-        if "platform" in each
-    }
+    have = {f"{each.platform.os}/{each.platform.architecture}": each for each in reversed(manifests) if each.platform}
     if platform not in have:
         raise PackagingError(f"the base image {name} has no {platform} (it has {', '.join(sorted(have))}): see --base")
     return have[platform]
@@ -88,23 +82,20 @@ def choose_platform(manifests: list[dict[str, Any]], platform: str, name: str) -
 
 def _manifest(layout: Layout, registry: Registry, image: ImageReference, platform: str) -> Descriptor:
     answer, document = _checked(registry, image.digest or image.tag)
-    if "manifests" in document:
-        chosen = choose_platform(document["manifests"], platform, str(image))
-        answer, document = _checked(registry, str(chosen["digest"]))
-    if "layers" not in document:
+    if document.manifests is not None:
+        chosen = choose_platform(document.manifests, platform, str(image))
+        answer, document = _checked(registry, chosen.digest)
+    if not document.parts():
         raise PackagingError(f"{image} has a manifest of a form that no engine writes any more: choose another --base")
-    return layout.put(answer.content, str(document.get("mediaType") or answer.headers["Content-Type"]))
+    return layout.put(answer.content, document.media_type or answer.headers.get("Content-Type", ""))
 
 
-def _checked(registry: Registry, reference: str) -> tuple[Answer, dict[str, Any]]:
+def _checked(registry: Registry, reference: str) -> tuple[Answer, Document]:
     answer = registry.manifest(reference)
     digest = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     if reference.startswith("sha256:") and digest != reference:
         raise PackagingError(f"{registry.host} gave another manifest than {reference}: do not use this registry")
-    document = answer.json()
-    if not isinstance(document, dict):
-        raise PackagingError(f"what answers at {registry.host} is no registry: {reference} is no manifest there")
-    return answer, document
+    return answer, decoded(answer.content, Document, registry.host)
 
 
 def _fetch(layout: Layout, registry: Registry, blob: Descriptor) -> None:
@@ -117,6 +108,6 @@ def _fetch(layout: Layout, registry: Registry, blob: Descriptor) -> None:
         again=False,
         doing=f"pull the blob {blob.digest}",
     )
-    with layout.writing(blob.digest) as new:
+    with layout.writing(blob) as new:
         for chunk in registry.client.chunks(answer):
             new.write(chunk)

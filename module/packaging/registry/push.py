@@ -18,7 +18,8 @@ from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
 from .attached import attached_to, tag_of
 from .credentials import Access
-from .oci import BASE_NAME, INDEX, PUSHED, Descriptor, Layout, index_of
+from .oci import BASE_NAME, PUSHED, Layout
+from .oci_documents import INDEX, Descriptor, Document, decoded, index_of
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
 from .upload import Upload
@@ -159,7 +160,7 @@ def _attach(layout: Layout, registry: Registry, subject: Descriptor, *, blobs_to
     """Have the registry list what is attached to an image, by itself or in an index under a tag; gives bytes sent."""
     ours = layout.attached(subject)
     listed = attached_to(registry, subject.digest) if ours else []
-    missing = [each for each in ours if each.digest not in {each.get("digest") for each in listed}]
+    missing = [each for each in ours if each.digest not in {each["digest"] for each in listed}]
     if not missing:
         return 0
     sent = _push_blobs(layout, registry, missing).sent if blobs_too else 0
@@ -188,11 +189,9 @@ def _push_blob(layout: Layout, registry: Registry, blob: Descriptor, mounts: str
 
 def _named(document: bytes) -> Set[str]:
     """Give the digests that a registry's manifest names: they are in its repository, or it would not have taken it."""
-    try:
-        said = orjson.loads(document or b"{}")
-        return {str(each["digest"]) for each in (said["config"], *said["layers"])}
-    except (orjson.JSONDecodeError, KeyError, TypeError):  # an index, or nothing
-        return frozenset()
+    with suppress(PackagingError):
+        return {each.digest for each in decoded(document, Document, "it").parts()}
+    return frozenset()
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class Authorization:
     def _bearer(self, url: str, realm: str, service: str) -> str:
         # As safe as the registry itself: over https, or in the clear on this machine from one that is so too.
         in_clear = realm.startswith("http://") and url.startswith("http://") and is_loopback(realm)
-        if not (realm.startswith("https://") or in_clear):
+        if not (origin_of(realm)[0] == "https" or in_clear):
             raise PackagingError(f"{self._host} asks for a password at {realm or 'no address'}: not over https")
         known = self._known or Credentials()
         if known.entra_token and not known.refresh_token:
@@ -96,7 +96,7 @@ class Authorization:
             address = f"{realm}{'&' if '?' in realm else '?'}{query}"
             said = self._json(self._ask("GET", address, login=login), bool(any(known)))
         token = said.get("access_token") or said.get("token")
-        if not token:
+        if not re.fullmatch("[!-~]+", str(token or "")):  # what else there is has no place in a header
             raise PackagingError(f"{self._host} answered a request for a token with none")
         return f"Bearer {token}"
 

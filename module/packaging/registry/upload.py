@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from ...errors import PackagingError
 from ..connections import BLOCK
-from ..http_client import Answer, BusyError, tried
+from ..http_client import Answer, BusyError, number, tried
 from ..models.trees import hash_file
-from .oci import Descriptor
+from .oci_documents import Descriptor
 from .registry import PAUSES_S, Registry
 
 _CHUNK = 32 << 20
@@ -21,6 +21,7 @@ _SMALLEST = 1 << 18
 _NO_MOUNT = {400, 401, 403, 404, 405, 501}
 _TOO_MUCH = {405, 411, 413, 416, 501}
 """Refusals of one PUT after which chunks may pass: no such way, too long for a proxy; 416 is another place too."""
+_FORGOTTEN = 404  # the upload: by another machine of the registry, or since it took too long
 
 
 class Upload:
@@ -80,9 +81,8 @@ class Upload:
         )
         if answer.status == 202:
             self.at, self._place = 0, self._registry.next_location(answer)
-            least = answer.headers.get("OCI-Chunk-Min-Length", "")
-            if least.isdecimal():
-                self._least = int(least)
+            if (least := number(answer.headers.get("OCI-Chunk-Min-Length", ""))) is not None:
+                self._least = least
                 self._chunk = min(self._chunk, max(self._least, _CHUNK))
         return answer.status == 201
 
@@ -102,12 +102,14 @@ class Upload:
         answer = self._registry.request(
             "PUT" if is_last else "PATCH",
             self._place + (digest if is_last else ""),
-            expected=({201} if is_last else {202}) | _TOO_MUCH,
+            expected=({201} if is_last else {202}) | {_FORGOTTEN} | _TOO_MUCH,
             headers=headers,
             body=partial(self._read, start, end),
             again=False,
             doing=f"push the blob {self._blob.digest}",
         )
+        if answer.status == _FORGOTTEN:
+            raise BusyError(self._registry.refusal(answer, f"push the blob {self._blob.digest}"), answer)
         if answer.status in _TOO_MUCH:
             self._take_less(answer, end - start)
         if is_last:
@@ -159,4 +161,4 @@ class Upload:
 def _arrived(answer: Answer) -> int:
     """Give how many bytes the registry has, by its ``Range: 0-LAST``; distribution says 0-0 where it has none."""
     _, _, last = answer.headers.get("Range", "").rpartition("-")
-    return int(last) + 1 if last.isdecimal() and last != "0" else 0
+    return at + 1 if (at := number(last)) else 0

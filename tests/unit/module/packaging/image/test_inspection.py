@@ -17,7 +17,8 @@ from module.packaging.image.inspection import Inspected, inspect, lines
 from module.packaging.registry import reference
 from module.packaging.registry.attached import attach
 from module.packaging.registry.credentials import Access
-from module.packaging.registry.oci import CONFIG, INDEX, LAYER, Descriptor, Layout
+from module.packaging.registry.oci import CONFIG, LAYER, Layout
+from module.packaging.registry.oci_documents import INDEX, Descriptor
 from module.packaging.registry.push import Pushed, push
 
 

@@ -1,20 +1,25 @@
 """What goes into an image's last layers and its bill of materials, and what never does."""
 
+import hashlib
 import json
+import os
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from module.errors import SettingsError
+from module.errors import PackagingError, SettingsError
 from module.packaging.environment.lock import Lock, bring_up_to_date, read, runtime_requirements
 from module.packaging.environment.target import Target
 from module.packaging.image.base import Base
 from module.packaging.image.base_info import BaseImageInfo
 from module.packaging.image.contents import JOURNAL, gather, key_of, runtime
 from module.packaging.image.documents import bill_of_materials
+from module.packaging.image.layers import pack
 from module.packaging.image.slimming import slim
 from module.packaging.image.wheels import Package
 from module.packaging.models.folder import FolderModels
+from module.packaging.registry.oci import Layout
 
 
 @pytest.fixture
@@ -47,6 +52,33 @@ def test_scripts_above_models_and_no_secret_in_either(directory: Path) -> None:
     assert (contents.registered.name, contents.registered.version) == ("model.onnx", 0)
 
 
+def test_what_is_packed_is_what_was_hashed(directory: Path, tmp_path: Path) -> None:
+    """A file saved, cut short or deleted after its hash was taken: small ones are copies, others are refused."""
+    layout, large = Layout(tmp_path / "layout"), b"m" * 300_000
+    for then in (b"n" * 300_000, large[:-1], b"", None):
+        (directory / "score.py").write_text("A")
+        (directory / "model.onnx").write_bytes(large)
+        contents = gather(directory, None, None, (), tmp_path / "snapshot")
+        (directory / "score.py").write_text("B")
+        if then is None:
+            (directory / "model.onnx").unlink()
+        else:
+            (directory / "model.onnx").write_bytes(then)
+        with tarfile.open(layout.path(pack(layout, contents.script, "").blob.digest)) as archive:
+            script = archive.extractfile("var/azureml-app/score.py")
+            assert script is not None
+            assert script.read() == b"A"
+        assert contents.script_sha256 == hashlib.sha256(b"A").hexdigest()
+        with pytest.raises(PackagingError, match=r"model\.onnx changed while the image was built: build again"):
+            pack(layout, contents.model, "")
+        with pytest.raises(PackagingError, match=r"model\.onnx changed"):
+            contents.confirm()
+    (directory / "model.onnx").write_bytes(large)
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(PackagingError, match=r"cannot write .*; make room or give another --layout"):
+        gather(directory, None, None, (), tmp_path / "full")
+
+
 def packed(directory: Path, *allowed: str) -> set[str]:
     return set(gather(directory, None, None, allowed).files)
 
@@ -73,6 +105,20 @@ SECRETS = {
     "pkcs8": bytes.fromhex("308204bd020100300d06092a864886f70d0101010500"),
     "pkcs12": bytes.fromhex("3082097b02010330820941"),
     "java": bytes.fromhex("feedfeed00000002"),
+    **dict.fromkeys(("env.txt", "prod.env.txt", "server.key.txt", "id_rsa.bak", "secrets.txt", "credentials~"), b"x"),
+    "azure.txt": b"AZURE_CLIENT_SECRET=abc8Q~c2VjcmV0c2VjcmV0c2VjcmV0c2Vj",
+    "device.json": json.dumps(
+        {"symmetricKey": {"primaryKey": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0MTIzNDU2Nzg5MDE="}}
+    ).encode(),
+    "aws.py": b"boto3.client('s3', aws_access_key_id='AKIAIOSFODNN7EXAMPLE')",
+    "openai.py": b"key = 'sk-proj-abc123abc123abc123abc123abc123'",
+    "database.yaml": b"user: me\npassword: hunter2\n",
+    "login.py": b"connect(user='u', password='hunter2')",
+    "config.json": b'{"DB_PASSWORD":"hunter2"}',
+    "create.json": json.dumps({"createOptions": json.dumps({"Env": ["DB_PASSWORD=hunter2"]})}).encode(),
+    "rollout.json": b'{"modulesContent": {"$edgeAgent": {}}}',
+    "remote.txt": b"url = https://c2VjcmV0c2VjcmV0c2VjcmV01@dev.azure.com/x",
+    "middle.bin": b"bin\0" + b"x" * 300_000 + PEM.encode(),
     "late.csv": b"1,2\n" * 500_000 + PEM.encode(),
 }
 HARMLESS = {
@@ -85,6 +131,14 @@ HARMLESS = {
     "urls.txt": b"https://a.example:8080/x@y redis://user:$PASSWORD@h redis://user:<password>@h http://[::1]:80/",
     "certificate.crt": b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     "words.json": b'{"password": 17, "private": 3, "key": 4, "auths": 5}',
+    "vocab.json": b'{"password":128256,"passwd": 1281234567, "akia":1, "api_key": 12, "sk-": 3}',
+    "login_.py": b"def f(password: str, password2=None): ...\npassword = os.environ['PASSWORD_1']\npassword=read(f1)\n"
+    b"api_key = settings.get_api_key_from_vault_v2()\nclient_secret: Optional[SecretString12]\n"
+    b"self.password = password\n",
+    "schema.json": b'{"password": {"type": "string"}, "primaryKey": "device_id", "passwords": "required"}',
+    "readme.md": b"password: the one of the registry\n--password-stdin\nhttps://myorganisation-of-old@dev.azure.com/x\n",
+    "sample.env.example": b"DB_PASSWORD=${DB_PASSWORD}\nPASSWORD=<yours>\nPASSWORD=\n",
+    "names.txt": b"sk-learn-contrib-extensions-of-ours asiaakia1234567890123456x",
     "environment.yml": b"dependencies: [numpy]",
     "weights.bin": bytes(5_000_000) + PEM.encode(),
 }
@@ -111,11 +165,11 @@ def test_what_only_sounds_like_a_secret_is_packed(directory: Path) -> None:
 
 
 def test_a_registered_model_is_looked_at_too(directory: Path, tmp_path: Path) -> None:
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "id_rsa").write_text("x")
+    (tmp_path / "weights" / ".git").mkdir(parents=True)
+    (tmp_path / "weights" / ".git" / "config").write_text("url = https://tokenonly@host")
     store = FolderModels(tmp_path / "store")
     model = store.register("rul", tmp_path / "weights")
-    name = "azureml-models/rul/1/weights/id_rsa"
+    name = "azureml-models/rul/1/weights/.git/config"
     with pytest.raises(SettingsError, match=f"{name} looks like a secret"):
         gather(directory, model, store.path(model))
     assert name in gather(directory, model, store.path(model), [name]).files
@@ -149,6 +203,34 @@ def test_what_leads_out_of_the_folder_is_refused(directory: Path, tmp_path: Path
         FolderModels(tmp_path / "store").register("x", directory)
 
 
+def test_a_link_to_what_is_left_out_is_refused(directory: Path) -> None:
+    """Hidden, or named by an ignore file; a link's own name says nothing of what it brings in."""
+    (directory / ".secrets").mkdir()
+    (directory / ".secrets" / "p.yaml").write_text("x")
+    (directory / "id_rsa").write_text("x")
+    (directory / ".dockerignore").write_text("id_rsa")
+    for to in (".env", ".secrets", ".secrets/p.yaml", "id_rsa", "helpers/../.env"):
+        (directory / "helpers" / "conf").symlink_to(directory / to)
+        with pytest.raises(SettingsError, match=r"/conf is a link to what is left out.*--allow helpers/conf$"):
+            gather(directory, None, None)
+        assert [name for name in packed(directory, "helpers/conf") if name.startswith("helpers/conf")]
+        (directory / "helpers" / "conf").unlink()
+    (directory / "again").symlink_to("helpers")
+    (directory / ".dockerignore").write_text("id_rsa\nhelpers/units.py")
+    assert not [name for name in packed(directory) if name.endswith("units.py")]
+
+
+def test_a_name_that_is_no_text_and_a_list_that_is_no_file_are_refused(directory: Path) -> None:
+    Path(os.fsdecode(os.fsencode(directory) + b"/caf\xe9.csv")).write_text("x")
+    with pytest.raises(SettingsError, match=r"caf\\udce9\.csv' is no name in UTF-8: rename it"):
+        gather(directory, None, None)
+    for name in (".dockerignore", ".amlignore"):
+        os.mkfifo(directory / name)
+        with pytest.raises(SettingsError, match=rf"{name} is no file"):
+            gather(directory, None, None)
+        (directory / name).unlink()
+
+
 def test_an_exception_of_dockerignore_brings_back(directory: Path) -> None:
     """Also what is never meant for an image: then it is looked at for secrets as any other file."""
     (directory / ".cache").mkdir()
@@ -170,7 +252,7 @@ def test_an_exception_of_dockerignore_brings_back(directory: Path) -> None:
 
 def test_what_manifest_writes_changes_no_image(directory: Path) -> None:
     before = packed(directory)
-    for name in ("deployment.json", "deployment.edge-1.previous.json", "deployment.template.json"):
+    for name in ("deployment.json", "deployment.edge-1.previous.json", "helpers/deployment.template.json"):
         (directory / name).write_text(REGISTRY % "hunter2")
     assert packed(directory) == before
 

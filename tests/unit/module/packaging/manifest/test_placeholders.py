@@ -11,7 +11,8 @@ from module.errors import PackagingError, SettingsError
 from module.packaging import env_file
 from module.packaging.manifest import placeholders
 from module.packaging.manifest.manifest import pin
-from module.packaging.registry.oci import MANIFEST, PUSHED, Descriptor, Layout
+from module.packaging.registry.oci import MANIFEST, PUSHED, Layout
+from module.packaging.registry.oci_documents import Descriptor
 from module.packaging.registry.reference import ImageReference, parse
 
 

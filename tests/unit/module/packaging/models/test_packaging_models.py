@@ -1,6 +1,8 @@
 """The folder store of models: dense versions, several writers, damage found on every read."""
 
+import argparse
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +11,12 @@ from pathlib import Path
 import pytest
 from command import run
 
+from module import cli
 from module.errors import PackagingError, SettingsError
-from module.packaging import register
+from module.packaging import commands, register
 from module.packaging.models.folder import FolderModels
 from module.packaging.models.model import ModelReference
+from module.packaging.models.trees import write_whole
 
 
 @pytest.fixture
@@ -167,9 +171,42 @@ def test_the_command_line_registers_lists_shows_and_downloads(file: Path, tmp_pa
     wrong = models("show", "rul:2")
     assert (wrong.returncode, wrong.stderr.count(b"\n")) == (1, 1)
     assert models("register", "--name", "rul", "--path", str(file), "--tag", "ab").returncode == 2
+    file.with_name("caf\udce9").write_bytes(b"x")
+    odd = models("register", "--name", "odd", "--path", str(file.with_name("caf\udce9")))
+    assert (odd.returncode, odd.stderr.count(b"\n")) == (2, 1)
+    assert b"'caf\\udce9' is no text in UTF-8: rename it" in odd.stderr
     models("register", "--name", "zzz", "--path", str(file))
     (tmp_path / "store" / "rul" / "1" / "model.json").write_text("{")
     listed = models("list")
     assert (listed.returncode, listed.stdout[:5], listed.stdout.count(b"\n")) == (0, b"zzz:1", 1)
     assert listed.stderr.startswith(b"scoring-module: ")
     assert b"is damaged" in listed.stderr
+
+
+def test_a_file_is_written_where_its_link_leads_and_a_pipe_stays_one(tmp_path: Path) -> None:
+    """`manifest -o /dev/stdout`, or to a link: neither is replaced by a file."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a").write_text("old")
+    for name, target in (("link", "real/a"), ("new", "real/b")):
+        (tmp_path / name).symlink_to(target)
+        write_whole(tmp_path / name, b"content")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / target).read_bytes() == b"content"
+        assert (tmp_path / target).stat().st_mode & 0o777 == 0o600
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "pipe", b"content")
+    assert os.read(reader, 100) == b"content"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_what_others_wrote_moves_no_cursor(store: FolderModels, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tag, a file's name, a registry's message: a terminal obeys nothing in it."""
+    store.register("a", file, {"note": "\x1b[2J\u202e"}, "one\x9bJ")
+    list_ = argparse.Namespace(verb="list", store=store.folder, workspace=None, name=None, json=False)
+    assert commands._models(list_) == 0
+    shown = capsys.readouterr().out
+    assert "note=\\x1b[2J\\u202e  one\\x9bJ" in shown
+    assert cli._say(PackagingError("a registry says \x1b[2Jpushed\rok")) == 1
+    assert capsys.readouterr().err == "scoring-module: a registry says \\x1b[2Jpushed\\rok\n"

@@ -1,6 +1,9 @@
 """Layers that are the same bytes for the same files, and the layout that they lie in."""
 
+import hashlib
 import os
+import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -11,7 +14,8 @@ import pytest
 from module.errors import PackagingError
 from module.packaging.image.contents import Entry, file_entry, folders_of
 from module.packaging.image.layers import pack
-from module.packaging.registry.oci import Descriptor, Layout
+from module.packaging.registry.oci import Layout
+from module.packaging.registry.oci_documents import Descriptor
 
 
 @pytest.fixture
@@ -56,9 +60,24 @@ def test_a_blob_is_there_whole_or_not_at_all(layout: Layout) -> None:
 
     with pytest.raises(PackagingError, match="No space left on device; make room or give another --layout"):
         half()
-    with pytest.raises(PackagingError, match="arrived damaged"), layout.writing("sha256:00") as new:
+    with pytest.raises(PackagingError, match="arrived damaged"), layout.writing(Descriptor("l", "sha256:00", 1)) as new:
         new.write(b"x")
     assert list((layout.folder / "blobs" / "sha256").iterdir()) == []
+
+
+def test_no_more_is_written_than_a_blob_is_said_to_have(layout: Layout) -> None:
+    """A registry may send without an end: the disk is not filled by it."""
+    with layout.writing(Descriptor("l", f"sha256:{hashlib.sha256(bytes(8)).hexdigest()}", 8)) as new:
+        new.write(bytes(8))
+        with pytest.raises(PackagingError, match="has more than its 8 bytes"):
+            new.write(b"x")
+    assert layout.path(new.digest).read_bytes() == bytes(8)
+
+
+@pytest.mark.parametrize("digest", ["sha256:../../x", "../x", "", f"sha256:{'0' * 64}\n", f"sha256:{'A' * 64}"])
+def test_what_is_no_digest_is_no_path(layout: Layout, digest: str) -> None:
+    with pytest.raises(PackagingError, match="is no digest: sha256: and 64 digits are one"):
+        layout.path(digest)
 
 
 def test_a_blob_cut_short_is_not_there_and_a_changed_one_is_damaged(layout: Layout) -> None:
@@ -106,6 +125,28 @@ def test_an_index_of_several_writers_keeps_every_tag(layout: Layout) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: Layout(layout.folder).tag(f"a/b:{number}", blob), range(24)))
     assert all(layout.find(f"a/b:{number}") == Descriptor("m", blob.digest, 1) for number in range(24))
+
+
+def test_what_a_killed_build_left_is_in_nobodys_way(layout: Layout) -> None:
+    """Its lock ends with it, also one of an older version; its drafts are deleted after a day."""
+    (layout.folder / ".lock").mkdir()
+    places = [layout.folder, layout.folder / "folders", layout.path(f"sha256:{'0' * 64}").parent]
+    drafts = [folder / name for folder in places for name in (".new-a", ".packages-b")]
+    now = time.time()
+    for draft in drafts:
+        (draft / "x").mkdir(parents=True)
+    layout.sweep()
+    assert all(draft.exists() for draft in drafts)
+    for draft in drafts:
+        os.utime(draft, (now - 90_000, now - 90_000))
+    layout.sweep()
+    assert not any(draft.exists() for draft in drafts)
+    script = "import os, sys; from pathlib import Path; from module.packaging.registry.oci import Layout\n"
+    script += "with Layout(Path(sys.argv[1]))._locked(): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", script, layout.folder], check=False, timeout=60)
+    started = time.monotonic()
+    layout.tag("a/b:1", layout.put(b"x", "m"))
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b'"x"', b"[]"])

@@ -12,7 +12,8 @@ from module.errors import PackagingError, SettingsError
 from module.packaging.registry import pull as pulling
 from module.packaging.registry import registry
 from module.packaging.registry.credentials import Access
-from module.packaging.registry.oci import CONFIG, LAYER, MANIFEST, Descriptor, Layout
+from module.packaging.registry.oci import CONFIG, LAYER, MANIFEST, Layout
+from module.packaging.registry.oci_documents import Descriptor
 from module.packaging.registry.pull import pull
 from module.packaging.registry.reference import parse
 
@@ -120,6 +121,45 @@ def test_what_cannot_be_pulled_is_told(stub: RegistryStub, layout: Layout) -> No
     stub.manifest({"schemaVersion": 1, "mediaType": "application/vnd.docker.distribution.manifest.v1+json"}, "old")
     with pytest.raises(PackagingError, match="a form that no engine writes any more"):
         pulled(stub, layout, ":old")
+
+
+_GOOD = {"mediaType": "m", "digest": digest_of(b"x"), "size": 1}
+_DEEP = b'{"a":' * 100_000
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"layers": None},
+        {"config": _GOOD, "layers": [{}]},
+        {"manifests": None},
+        {"manifests": [{"platform": None}]},
+        {"manifests": [{**_GOOD, "platform": {"os": "linux"}}]},
+        {"config": _GOOD, "layers": [{**_GOOD, "digest": 5}]},
+        {"config": _GOOD, "layers": [{**_GOOD, "digest": "sha256:../../../../etc/passwd"}]},
+        {"config": {**_GOOD, "size": -1}, "layers": []},
+        {"config": {**_GOOD, "size": 1 << 70}, "layers": []},
+        [],
+        5,
+        _DEEP,
+        b"{",
+        b"\xff",
+    ],
+)
+def test_what_is_no_manifest_is_a_sentence(stub: RegistryStub, layout: Layout, said: object) -> None:
+    """A registry's word names files of this machine and lengths: it is read by its form or not at all."""
+    stub.manifests["1"] = (said if isinstance(said, bytes) else json.dumps(said).encode(), MANIFEST)
+    with pytest.raises(PackagingError, match=r"gives is no image manifest: |a form that no|it has linux/\)"):
+        pulled(stub, layout, ":1")
+    with pytest.raises(PackagingError, match=r"gives is no image manifest: |none of one platform"):
+        pulling.pull_attached(layout, parse(f"{stub.host}/a:1"), Access())
+
+
+def test_a_blob_is_no_longer_than_its_manifest_says(stub: RegistryStub, layout: Layout) -> None:
+    layer = {**stub.blob(_LAYER, LAYER), "size": 1000}
+    stub.manifest({"mediaType": MANIFEST, "config": stub.blob(b"{}", CONFIG), "layers": [layer]}, "1")
+    with pytest.raises(PackagingError, match="has more than its 1,000 bytes"):
+        pulled(stub, layout, ":1")
 
 
 def test_certificates_that_are_not_there_are_named(layout: Layout) -> None:

@@ -412,3 +412,53 @@ def test_an_answer_without_end_is_not_read(stub: Stub, pushed: Push) -> None:
     stub.instead = lambda _: Answer(200, bytes(17 << 20))
     with pytest.raises(PackagingError, match="answers with more than 16 MB"):
         pushed()
+
+
+@pytest.mark.parametrize(
+    "after", ["Fri, 31 Dec 99999 23:59:59 GMT", "9" * 5000, "x", "-1", "Fri, 31 Dec 2021 99:99:99 +99999999999"]
+)
+def test_what_a_registry_wants_of_time_has_an_end(after: str) -> None:
+    answer = http_client.Answer(429, "", {"Retry-After": after}, "", b"", None)  # type: ignore[arg-type]
+    attempt, slept = Mock(side_effect=[http_client.BusyError("busy", answer), 5]), Mock()
+    assert http_client.tried(attempt, (1.0,), slept) == 5
+    assert 1.0 <= slept.call_args.args[0] <= http_client.LONGEST_WAIT
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "x", "", "-1"])
+def test_a_number_of_a_header_has_an_end(stub: Stub, pushed: Push, digits: str) -> None:
+    stub.begins = {"OCI-Chunk-Min-Length": digits, "Range": f"0-{digits}"}
+    assert pushed().sent
+    assert http_client.number(digits) is None
+
+
+def test_what_was_tried_again_is_not_tried_again_around_it() -> None:
+    attempt = Mock(side_effect=http_client.BusyError("busy"))
+
+    def inner() -> None:
+        http_client.tried(lambda: http_client.tried(attempt, ()), (0, 0))
+
+    with pytest.raises(http_client.BusyError, match=r"^busy, 3 times: try again later$"):
+        http_client.tried(inner, (0, 0, 0))
+    assert attempt.call_count == 3
+
+
+def test_an_upload_that_the_registry_has_forgotten_begins_anew(stub: Stub, pushed: Push) -> None:
+    forgotten = [Answer(404, {"errors": [{"code": "BLOB_UPLOAD_UNKNOWN"}]})]
+    stub.forgets = True
+    stub.instead = lambda asked: forgotten.pop() if forgotten and asked.method == "PUT" else None
+    assert pushed().sent
+    assert LAYER_BYTES in stub.blobs.values()
+
+
+def test_a_list_of_what_is_attached_that_is_none_is_a_note_and_no_traceback(stub: Stub, layout: Layout) -> None:
+    from module.packaging.registry.attached import attached_to
+
+    stub.instead = lambda asked: Answer(200, b'{"a":' * 100_000) if "referrers" in asked.path else None
+    with pytest.raises(PackagingError, match="as the list of what is attached gives is no"):
+        attached_to(registry.Registry(stub.host, "a", pushing.Access()), f"sha256:{'0' * 64}")
+
+
+def test_where_a_registry_sends_us_is_said_as_it_is(stub: Stub) -> None:
+    client = registry.Registry(stub.host, "a", pushing.Access()).client
+    with pytest.raises(PackagingError, match="sends us to file:///etc/passwd: that is no address in a network"):
+        client.next_address("https://a/", "file:///etc/passwd")

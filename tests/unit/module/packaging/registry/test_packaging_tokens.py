@@ -89,9 +89,17 @@ def test_a_password_goes_nowhere_without_tls_but_to_this_machine(stub: RegistryS
         (b"{}", "answered a request for a token with none"),
         (b"[]", "answered a request for a token with none"),
         (b"<html>", "answered a request for a token with something else"),
+        (b'{"token": "a\\nb"}', "answered a request for a token with none"),
+        (b'{"token": "\xe2\x82\xac"}', "answered a request for a token with none"),
     ],
 )
 def test_an_answer_without_a_token_is_an_error(stub: RegistryStub, says: bytes, sentence: str) -> None:
     stub.says = says
     with pytest.raises(PackagingError, match=sentence):
         digest(stub, Credentials(USER, PASSWORD))
+
+
+def test_a_token_server_at_no_address_is_an_error(stub: RegistryStub) -> None:
+    stub.realm = "https://["
+    with pytest.raises(PackagingError, match="is no address"):
+        digest(stub, Credentials(entra_token=ENTRA))
