@@ -4,11 +4,12 @@ import argparse
 import platform
 import re
 import shutil
+import sys
 import textwrap
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scoring.errors import meant
 
@@ -27,6 +28,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     absent: Collection[str] = ()
+    _given: Sequence[str] = ()
 
     def __init__(self, **given: Any) -> None:
         super().__init__(formatter_class=_Formatter, **given)
@@ -37,11 +39,24 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
         """Parse, and end with exit code 2 at what is unknown here, with the usage of the command that it was given."""
+        self._given = sys.argv[1:] if args is None else list(args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            near = meant(unknown[0].partition("=")[0], re.findall(r"--[a-z-]+", self.format_usage()))
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._near(unknown[0])}")
         return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2; where an option is missing, the misspelt one that was meant for it is named too."""
+        if " required" in message:
+            for given in self._given[: [*self._given, "--"].index("--")]:
+                word = given.partition("=")[0]
+                is_known = any(each.startswith(word) for each in self._option_string_actions)
+                if word.startswith("--") and not is_known and (near := self._near(word)):
+                    message += f"; unrecognized: {word}{near}"
+        super().error(message)
+
+    def _near(self, word: str) -> str:
+        return meant(word.partition("=")[0], re.findall(r"--[a-z-]+", self.format_usage()))
 
     def print_help(self, file: Any = None) -> None:
         """Print it, or raise why that cannot be: argparse itself would say nothing."""

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -58,12 +59,12 @@ class Answer:
         return self.document if isinstance(self.document, bytes) else json.dumps(self.document).encode()
 
 
-def tls(authority_file: Path, *names: str) -> ssl.SSLContext:
-    """Give a server's side of TLS for these names, and write the certificate of who signed it."""
+def tls(authority_file: Path, *names: str, ends: datetime | None = None) -> ssl.SSLContext:
+    """Give a server's side of TLS for these names, until then, and write the certificate of who signed it."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(authority_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
+    authority.issue_cert(*names, not_after=ends).configure_cert(context)
     return context
 
 

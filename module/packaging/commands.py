@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import PackagingError, SettingsError
 from ..logs import say
+from .arguments import refuse_empty
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -171,6 +172,7 @@ def _build(arguments: argparse.Namespace) -> int:
     from .registry import reference
     from .registry.oci import Layout
 
+    refuse_empty(arguments, "base", "model")
     name = reference.parse(arguments.image)
     if name.digest:
         raise SettingsError(f"--image {arguments.image} names a digest: give a tag, the build makes the digest")
@@ -184,7 +186,8 @@ def _build(arguments: argparse.Namespace) -> int:
     said["tags"] = _tags(arguments.tag)
     options = image.BuildOptions(**{field: said[field] for field in image.BuildOptions._fields})
     built = image.build(layout, options, access)
-    for note in built.notes:
+    idle = [each for each in arguments.allow if not any(f"{file}/".startswith(f"{each}/") for file in built.files)]
+    for note in (*built.notes, *(f"--allow {each} allows nothing: no packed file has this name" for each in idle)):
         say(*note.splitlines(), to=sys.stderr)
     for file, size in built.files.items() if arguments.list else ():
         say(f"{size:>13,} bytes  {file}")
@@ -252,6 +255,8 @@ def _model(arguments: argparse.Namespace, cache: Path) -> tuple[Any, Path | None
     from .models.trees import hash_tree
 
     if not arguments.model:
+        if arguments.store or arguments.workspace:
+            raise SettingsError("--store and --workspace say where --model NAME is: give it too, or leave them out")
         return None, None
     models = open_models(arguments.store, arguments.workspace)
     model = models.show(arguments.model)
@@ -271,7 +276,7 @@ def _access(arguments: argparse.Namespace, host: str) -> Any:
     if arguments.username or arguments.password_stdin:
         if not (arguments.username and arguments.password_stdin):
             raise SettingsError("--username and --password-stdin go together: a password is never an argument")
-        given = Credentials(arguments.username, sys.stdin.readline().rstrip("\r\n"))
+        given = Credentials(arguments.username, sys.stdin.readline().rstrip("\r\n"), source="--username")
     if arguments.ca_file and not Path(arguments.ca_file).is_file():
         raise SettingsError(f"there is no --ca-file {arguments.ca_file}")
     return Access(given, host, arguments.ca_file)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import PackagingError, SettingsError
 from ..logs import say
+from .arguments import refuse_empty
 
 # What each command needs beyond this file is imported when it runs: `scoring-module run` starts without it.
 # ruff: noqa: PLC0415
@@ -48,7 +49,9 @@ def _manifest_arguments(parser: argparse.ArgumentParser) -> None:
     option("--env", type=Path, metavar="FILE", help="values of the placeholders (default: .env beside the template)")
     option("--no-env", action="store_true", help="values from the environment alone")
     option("-o", "--output", type=Path, metavar="FILE", default=Path("deployment.json"), help="%(default)s, mode 0600")
-    option("--layout", type=Path, metavar="DIR", help="where build left the image, if the registry does not answer")
+    option(
+        "--layout", type=Path, metavar="DIR", help="where build left what push sent, if the registry does not answer"
+    )
     option("--ca-file", type=Path, metavar="FILE", help="certificates to trust beside the system's, for the registry")
     option("--module", metavar="NAME", help="the scoring module, if routes lead to several")
     option("--platform", metavar="ARCH", default="amd64", help="what ${MODULES.name} means (default: %(default)s)")
@@ -131,7 +134,8 @@ def _ask_registry(entries: list[dict[str, str]], ca_file: str, name: Any) -> str
     access = Access(ca_file=ca_file)
     for entry in entries:
         if entry["address"] == name.host and entry["password"]:
-            access = access._replace(given=Credentials(entry["username"], entry["password"]), host=name.host)
+            given = Credentials(entry["username"], entry["password"], source="registryCredentials in the template")
+            access = access._replace(given=given, host=name.host)
     return Registry(name.host, name.repository, access).find(name.tag)[0]
 
 
@@ -161,7 +165,7 @@ def _deploy(arguments: argparse.Namespace) -> int:
         rollout = DeviceRollout(hub, arguments.device, file)
     else:
         condition, priority = arguments.target_condition, arguments.priority or 0
-        rollout = FleetRollout(hub, arguments.id or file.name, file, condition=condition, priority=priority)
+        rollout = FleetRollout(hub, arguments.id, file, condition=condition, priority=priority)
     if arguments.print_commands:
         print("\n".join(rollout.az_commands(roll_back=arguments.rollback)))
         return 0
@@ -196,9 +200,7 @@ def until_done(look: Callable[[], tuple[bool, str]], *, timeout: float, every: f
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name in ("device", "target_condition", "id", "module", "hub"):
-        if (given := getattr(arguments, name)) is not None and not given.strip():
-            raise SettingsError(f"--{name.replace('_', '-')} is empty: a variable of the shell may not be set")
+    refuse_empty(arguments, "device", "target_condition", "id", "module", "hub")
     if arguments.target_condition is not None and not arguments.rollback and arguments.priority is None:
         raise SettingsError("--target-condition needs --priority N: the highest priority wins on each device")
     if arguments.device and (arguments.priority is not None or arguments.id):

@@ -28,6 +28,11 @@ AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 60.0
 """Seconds between two tries at most, whatever Retry-After says."""
 
+_REMEDIES = {  # part of OpenSSL's reason → what helps; against every other one an authority that is trusted does
+    "expired": "have it renewed there, unless this machine's clock is wrong",
+    "not yet valid": "is this machine's clock wrong?",
+    "is not valid for": "use the name that it is for",
+}
 _MOST_TEXT = 16 << 20
 _MOST_REDIRECTS = 5
 
@@ -259,7 +264,8 @@ class HttpClient:
             if any(word in said for word in ("WRONG_VERSION_NUMBER", "wrong version number", "record layer")):
                 raise NotTlsError(f"{self._host} does not speak TLS: {cause}") from error
             if "CERTIFICATE_VERIFY_FAILED" in said:
-                sentence = f"the certificate of {self._host} is not trusted ({cause}): {self._trust_by}"
+                remedy = next((_REMEDIES[each] for each in _REMEDIES if each in str(cause)), self._trust_by)
+                sentence = f"the certificate of {self._host} is not trusted ({cause}): {remedy}"
                 raise PackagingError(sentence) from error
             if isinstance(error, exceptions.NameResolutionError):
                 where = f"there is no host {urlsplit(url).hostname}, or no name server is reached"

@@ -221,6 +221,17 @@ def test_check_gives_a_script_what_the_image_has(
     assert built(layout, directory, base, check=True).notes[-1].endswith("no sample.json to score")
 
 
+def test_a_name_that_allows_nothing_is_said(layout: Layout, directory: Path, base: str) -> None:
+    built(layout, directory, base)  # so that what it needs is there
+    options = ["--base", base, "--platform", PLATFORM, "--no-check", "--allow", "scroe.py", "--allow", "score.py"]
+    command = [sys.executable, "-P", "-m", "module.cli", "build", str(directory), "--image", "r.example/a:1", *options]
+    environment = {**os.environ, "SCORING_LAYOUT": str(layout.folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--allow scroe.py allows nothing: no packed file has this name\n" in done.stderr
+    assert "--allow score.py" not in done.stderr
+
+
 def test_check_runs_on_what_is_packed(layout: Layout, directory: Path, base: str) -> None:
     """In the image's packages, on the packed files: what only this installation or the folder has is not there."""
     shutil.copy(TURBOFAN / "sample.json", directory)

@@ -124,6 +124,26 @@ def test_rolling_back_names_what_the_devices_go_back_to(
     assert list(stub.configurations) == [old.name]
 
 
+def test_a_deployment_for_other_devices_is_not_taken_away(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
+    """Neither by a rollback, nor by a second line that gets the same file, unless its name is given."""
+    start(hub, ready)
+    before = stub.configurations[ready.name].copy()
+    other = FleetRollout(hub, None, ready, condition="tags.line='4'", priority=10)
+    with pytest.raises(PackagingError, match=r"is for devices where tags.line='3': give that as --target-condition"):
+        other.roll_back()
+    with pytest.raises(
+        PackagingError, match=r"for devices where tags.line='3': give a new --id to have both, or --id "
+    ):
+        other.start()
+    assert stub.configurations == {ready.name: before}
+    both = FleetRollout(hub, "line-4", ready, condition="tags.line='4'", priority=10)
+    assert both.start().startswith("created deployment line-4")
+    said = FleetRollout(hub, ready.name, ready, condition="tags.line='4'", priority=11).start()
+    assert said.endswith(
+        "priority 11, for devices where tags.line='4'; it had priority 10, for devices where " + CONDITION
+    )
+
+
 def test_the_only_deployment_is_not_taken_away(stub: HubStub, hub: IotHub, ready: DeploymentFile) -> None:
     start(hub, ready)
     with pytest.raises(PackagingError, match="is the only base deployment"):

@@ -97,5 +97,5 @@ def image(layout: Layout, host: str, ca_file: str = "") -> Callable[..., Pushed]
     """Make an image with a layer of a megabyte; gives what pushes it to that registry, with what was asked ahead."""
     layer, config = layout.put(LAYER_BYTES, LAYER), layout.put_json({"a": 1}, CONFIG)
     layout.tag(f"{host}/a:1", layout.put_manifest(config, [layer]))
-    access = Access(Credentials("user", "kept-secret"), host, ca_file)
+    access = Access(Credentials("user", "kept-secret", source="--username"), host, ca_file)
     return lambda *ahead: push(layout, reference.parse(f"{host}/a:1"), access, *ahead)

@@ -40,16 +40,19 @@ def arrived(counts: Mapping[str, int]) -> bool:
 class FleetRollout:
     """A deployment on its way to all devices that a condition selects."""
 
-    def __init__(self, hub: IotHub, name: str, file: DeploymentFile, *, condition: str, priority: int) -> None:
-        self._hub, self._name, self._file = hub, name, file
+    def __init__(self, hub: IotHub, name: str | None, file: DeploymentFile, *, condition: str, priority: int) -> None:
+        """Take what to roll out, and to where; without a name it has the file's own, which no other file has."""
+        self._hub, self._name, self._is_named, self._file = hub, name or file.name, bool(name), file
         self._condition, self._priority = condition, priority
         self._queries = {_READY: _SAYS_READY.format(file.module)}  # what IoT Hub counts for us beside its own
 
     def start(self) -> str:
         """Create the configuration, or give the one that is there this condition and priority; says what was done.
 
+        Only one that was named loses its condition: else the second line to get a file would take it from the first.
+
         Raises:
-            PackagingError: another content has this name, or the hub refuses.
+            PackagingError: another content has this name, or a file that is there for others, or the hub refuses.
         """
         name, goal = self._name, f"priority {self._priority}, for devices where {self._condition}"
         there = self._hub.find("configurations", name)
@@ -58,29 +61,41 @@ class FleetRollout:
                 self._hub.request("PUT", "configurations", name, body=self._configuration())
             except HubError as error:
                 # A lost answer to the first attempt, or somebody else: look what is there now.
-                if error.status not in {409, 412} or not self._same(self._hub.find("configurations", name)):
+                there = self._hub.find("configurations", name) if error.status in {409, 412} else None
+                if there is None or not self._same(there) or there["targetCondition"] != self._condition:
                     raise
             return f"created deployment {name}, {goal}"
         if not self._same(there):
             raise PackagingError(
                 f"{self._hub.host} has another deployment {name}, whose content cannot change: choose another --id"
             )
-        if (there["targetCondition"], there["priority"]) == (self._condition, self._priority):
+        had, priority = there["targetCondition"], there["priority"]
+        if (had, priority) == (self._condition, self._priority):
             return f"deployment {name} is there already, unchanged"
+        if had != self._condition and not self._is_named:
+            raise PackagingError(
+                f"{self._hub.host} has this file as deployment {name} for devices where {had}: give a new --id to have "
+                f"both, or --id {name} to take it from them"
+            )
         changed = {**there, "targetCondition": self._condition, "priority": self._priority}
         self._hub.request("PUT", "configurations", name, body=changed, etag=there["etag"])
-        return f"changed deployment {name}: {goal}"
+        return f"changed deployment {name}: {goal}; it had priority {priority}, for devices where {had}"
 
     def roll_back(self) -> str:
         """Delete the configuration, so that each device goes back to the next one that selects it; says to which.
 
         Raises:
-            PackagingError: it is not there, or there is none to go back to.
+            PackagingError: it is not there, is for other devices, or there is none to go back to.
         """
         hub, name = self._hub, self._name
         there = hub.find("configurations", name)
         if there is None:
             raise PackagingError(f"{hub.host} has no deployment {name}: name the one to take back with --id")
+        if there["targetCondition"] != self._condition:
+            raise PackagingError(
+                f"deployment {name} is for devices where {there['targetCondition']}: give that as --target-condition "
+                "to take it back, or name another with --id"
+            )
         others = [other for other in hub.request("GET", "configurations") if other["id"] != name and _is_base(other)]
         if _is_base(there) and not others:
             raise PackagingError(
@@ -139,8 +154,8 @@ class FleetRollout:
             "metrics": {"queries": self._queries},
         }
 
-    def _same(self, there: dict[str, Any] | None) -> bool:
-        content = (there or {}).get("content", {}).get("modulesContent")
+    def _same(self, there: dict[str, Any]) -> bool:
+        content = there.get("content", {}).get("modulesContent")
         return bool(without_credentials(content) == without_credentials(self._file.content))
 
 

@@ -11,8 +11,7 @@ from jsonschema.exceptions import best_match
 
 from ...errors import SettingsError
 from ...settings import Settings
-from ..route_language.grammar import RouteSyntaxError
-from ..route_language.route import ParsedRoute, parse
+from ..route_language.route import ParsedRoute
 from . import create_options, edge_manifest, module_twin
 from .edge_manifest import EdgeManifest
 from .twin_limits import check_limits
@@ -50,7 +49,7 @@ def check(path: Path, content: dict[str, Any], ours: str, *, whole: bool) -> Che
     registries = check_registries(manifest, content)
     if whole:
         check_schema(path, {"modulesContent": content})
-    routes = read_routes(manifest)
+    routes = {name: manifest.understood(name) for name in manifest.routes}
     if whole:
         check_routes(manifest, routes, ours, settings)
     return Checked(settings, routes, registries)
@@ -90,21 +89,6 @@ def check_registries(manifest: EdgeManifest, content: dict[str, Any]) -> tuple[s
             reason = "a placeholder has no value" if "$" in text else "that is no name of an image or a registry"
             raise SettingsError(f"{place} is {text or 'empty'}: {reason}")
     return tuple(dict.fromkeys(entry["address"] for entry in manifest.credentials.values()))
-
-
-def read_routes(manifest: EdgeManifest) -> dict[str, ParsedRoute]:
-    """Give every route, understood as edgeHub would.
-
-    Raises:
-        SettingsError: edgeHub would not take one.
-    """
-    routes = {}
-    for name, spec in manifest.routes.items():
-        try:
-            routes[name] = parse(spec.route)
-        except RouteSyntaxError as error:
-            raise SettingsError(f"route {name} in {manifest.path} is wrong: {error}") from error
-    return routes
 
 
 def check_routes(manifest: EdgeManifest, routes: Mapping[str, ParsedRoute], ours: str, settings: Settings) -> None:

@@ -10,6 +10,9 @@ import msgspec
 from scoring.options import misfit
 
 from ...errors import SettingsError
+from ..route_language.grammar import RouteSyntaxError
+from ..route_language.route import ParsedRoute
+from ..route_language.route import parse as parse_route
 from . import lenient_json
 
 DEFAULT_PRIORITY = 2_000_000_000
@@ -17,6 +20,7 @@ DEFAULT_PRIORITY = 2_000_000_000
 
 # Not the parser of routes: in a template there may be placeholders in them, which it would refuse.
 _TO_MODULE = re.compile(r"""BrokeredEndpoint\s*\(\s*["']\s*/?modules/([^/"']+)/inputs/[^/"']+""", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\$(?:[A-Z_{])")
 _HUB, _AGENT = "$edgeHub", "$edgeAgent"
 _DESIRED = "properties.desired"
 
@@ -100,9 +104,23 @@ class EdgeManifest:
         if len(routed) == 1:
             return routed[0]
         if not routed:
+            for route, spec in self.routes.items():  # a typo is the likeliest reason
+                if not _PLACEHOLDER.search(spec.route):
+                    self.understood(route)
             raise SettingsError(f"no route in {self.path} leads to a module: add one or choose with --module")
         several = ", ".join(routed)
         raise SettingsError(f"routes in {self.path} lead to several modules, choose with --module: {several}")
+
+    def understood(self, route: str) -> ParsedRoute:
+        """Give a route, understood as edgeHub would.
+
+        Raises:
+            SettingsError: edgeHub would not take it.
+        """
+        try:
+            return parse_route(self.routes[route].route)
+        except RouteSyntaxError as error:
+            raise SettingsError(f"route {route} in {self.path} is wrong: {error}") from error
 
 
 def read(path: Path) -> EdgeManifest:
@@ -139,10 +157,14 @@ def parse(path: Path, document: dict[str, Any]) -> EdgeManifest:
 def document(path: Path) -> dict[str, Any]:
     """Read the JSON document of a deployment or template as it is; its ``modulesContent`` is an object.
 
+    Older templates of iotedgedev call it ``moduleContent``.
+
     Raises:
         SettingsError: it cannot be read, is not JSON or not a deployment.
     """
     found = lenient_json.read(path)
+    if isinstance(found, dict) and "modulesContent" not in found and "moduleContent" in found:
+        found["modulesContent"] = found.pop("moduleContent")
     if not isinstance(found, dict) or "modulesContent" not in found:
         raise SettingsError(f"{path} is not an IoT Edge deployment: it has no modulesContent at the top")
     _object(path, "modulesContent", found["modulesContent"])

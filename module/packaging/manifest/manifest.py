@@ -11,11 +11,12 @@ import orjson
 from ...errors import PackagingError, SettingsError
 from ...settings import Settings
 from ..models.trees import write_whole
-from ..registry.oci import Layout
+from ..registry.oci import PUSHED, Layout
 from ..registry.reference import ImageReference
 from . import checks, create_options, edge_manifest, layered, module_twin
 from .placeholders import Expansion
 
+_GENERATIONS = ("1", "2", "3", "4")  # of iotedgedev's templates
 _DESIRED = "properties.desired"
 
 
@@ -70,9 +71,9 @@ class Deployment:
 def pin(
     name: ImageReference, ask: Callable[[ImageReference], str], layout: Path | None = None
 ) -> tuple[ImageReference, str]:
-    """Pin a tag by the registry's word, else by the image that ``build`` left in a layout on this machine.
+    """Pin a tag by the registry's word; if it does not answer, by the image that was pushed from this machine.
 
-    What the tag means when the deployment is written is what every device runs.
+    What the tag means when the deployment is written is what every device runs: never what no device could pull.
 
     Args:
         name: of the image; a digest in it stays and nothing is asked.
@@ -83,22 +84,29 @@ def pin(
         the image by digest, and why the registry has not confirmed it; empty if it has, or if it was given.
 
     Raises:
-        PackagingError: neither knows it; why the registry does not is in the sentence.
+        PackagingError: the registry has it not, or does not answer and nothing was pushed from here.
     """
     if name.digest:
         return name, ""
     try:
-        digest = ask(name)
-        trouble = f"{name.host} has no {name.repository}:{name.tag}, push it"
+        pinned = name._replace(digest=ask(name))
     except PackagingError as error:
-        digest, trouble = "", str(error)
-    if digest:
-        return name._replace(digest=digest), ""
+        trouble = str(error)
+    else:
+        if not pinned.digest:
+            raise PackagingError(f"{name.host} has no {name.repository}:{name.tag}: scoring-module push {name}")
+        return pinned, ""
+
+    def refuse() -> bool:
+        raise PackagingError(f"what build left here as {name} is not known to be pushed: scoring-module push {name}")
+
     try:
-        digest = Layout(layout).find(str(name)).digest
+        left = Layout(layout)
+        pinned = name._replace(digest=left.find(str(name)).digest)
+        left.once(PUSHED.format(pinned), bool, refuse, lambda _: ())
     except PackagingError as error:
         raise PackagingError(f"{trouble}; {error}") from error
-    return name._replace(digest=digest), f"pinned by what build left here: {trouble}"
+    return pinned, f"pinned by what was pushed from here: {trouble}"
 
 
 def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
@@ -115,6 +123,9 @@ def build(options: ManifestOptions, values: Mapping[str, str]) -> Deployment:
     content = document["modulesContent"]
     create_options.join_all(content)
     notes = _raise_schema_versions(path, content)
+    generation = str(document.get("$schema-template", _GENERATIONS[0]))
+    if generation.partition(".")[0] not in _GENERATIONS:
+        notes.append(f"$schema-template of {path} is {generation}: known are 1.0 to 4.0, what others add is not read")
     filled, kept = Expansion(values), Expansion(values, "public")
     whole, public = filled(content), kept(content)
     if filled.missing:

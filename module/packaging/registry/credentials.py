@@ -28,12 +28,14 @@ class Credentials(NamedTuple):
         username, password: for basic authentication, and to ask for a token.
         refresh_token: docker's "identity token", ACR's refresh token.
         entra_token: of Microsoft Entra, which ACR exchanges for a refresh token.
+        source: where they were found, for the sentence of a registry that refuses them.
     """
 
     username: str = ""
     password: str = ""
     refresh_token: str = ""
     entra_token: str = ""
+    source: str = ""
 
     def __repr__(self) -> str:
         return f"Credentials({self.username!r}, …)"
@@ -61,16 +63,16 @@ class Access(NamedTuple):
 
 def _from_environment(host: str) -> Credentials | None:
     """Read CONTAINER_REGISTRY_SERVER, …_USERNAME and …_PASSWORD or …_ENTRA_TOKEN, of the environment or .env."""
-    places: list[Callable[[], Mapping[str, str]]] = [lambda: os.environ]
+    places: dict[str, Callable[[], Mapping[str, str]]] = {"the environment": lambda: os.environ}
     if Path(".env").is_file():
-        places.append(_env_file)
-    for place in places:
+        places[".env in this folder"] = _env_file
+    for where, place in places.items():
         values = place()
         server, username, password, entra_token = (
             values.get(f"CONTAINER_REGISTRY_{name}", "") for name in ("SERVER", "USERNAME", "PASSWORD", "ENTRA_TOKEN")
         )
         if server == host and (password or entra_token):
-            return Credentials(username, password, "", entra_token)
+            return Credentials(username, password, "", entra_token, f"CONTAINER_REGISTRY_… in {where}")
     return None
 
 
@@ -93,7 +95,7 @@ def _from_stores(host: str) -> Credentials | None:
         except (OSError, orjson.JSONDecodeError) as error:
             raise PackagingError(f"cannot read {file}: {error}") from error
         if found := _from_store(store, key, file):
-            return found
+            return found._replace(source=str(file))
     return None
 
 
@@ -121,7 +123,7 @@ def _from_az(host: str) -> Credentials | None:
     if not host.endswith(".azurecr.io"):
         return None
     said = _output(["az", "acr", "login", "--name", host.partition(".")[0], "--expose-token", "-o", "json"], "")
-    return Credentials(refresh_token=said["accessToken"]) if said.get("accessToken") else None
+    return Credentials(refresh_token=said["accessToken"], source="az login") if said.get("accessToken") else None
 
 
 def _output(command: list[str], text: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -27,6 +28,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
+PUSHED = "pushed {}"  # the key of what is remembered of an image, by digest, that its registry has shown us
 BASE_NAME = "org.opencontainers.image.base.name"
 _SUBJECT = "scoring.subject"  # on an entry of our index.json: the image that it is attached to
 _UNUSED_S, _DRAFT_S = 30 * 86_400.0, 86_400.0
@@ -220,8 +222,9 @@ class Layout:
         """
         tags, _ = self.entries()
         if name not in tags:
-            known = ", ".join(tags) or "none"
-            raise PackagingError(f"{self.folder} has no image {name}, build it first (there: {known})")
+            near = ", ".join(get_close_matches(name, tags, n=3, cutoff=0.0)) or "none"
+            few = f"the nearest of {len(tags)}: {near}" if len(tags) > 3 else f"there: {near}"
+            raise PackagingError(f"{self.folder} has no image {name}, build it first ({few})")
         beside = {key: value for key, value in tags[name].annotations.items() if key != REF_NAME}
         return structs.replace(tags[name], annotations=beside)
 

@@ -18,7 +18,7 @@ from ..http_client import Answer, BusyError, side_by_side, tried
 from . import reference
 from .attached import attached_to, tag_of
 from .credentials import Access
-from .oci import BASE_NAME, Layout
+from .oci import BASE_NAME, PUSHED, Layout
 from .oci_documents import INDEX, Descriptor, Document, decoded, index_of
 from .reference import ImageReference
 from .registry import PAUSES_S, Registry
@@ -120,7 +120,9 @@ def push(
             return pushed._replace(note=f"{name} is pushed, its SBOM and provenance are not: {error}")
 
     last: list[Callable[[], Pushed]] = [*([partial(tried, see, PAUSES_S)] if is_new else []), attach]
-    return side_by_side(lambda do: do(), last, len(last))[-1]
+    done = side_by_side(lambda do: do(), last, len(last))[-1]
+    layout.once(PUSHED.format(name._replace(digest=manifest.digest)), bool, lambda: True, lambda _: ())
+    return done
 
 
 def _push_image(layout: Layout, looked: Looked, manifest: Descriptor, name: ImageReference) -> Pushed:

@@ -18,6 +18,7 @@ from .credentials import Credentials
 Ask = Callable[..., Answer]
 """``HttpClient.ask``."""
 
+_NO_LOGIN = "none is known for it by CONTAINER_REGISTRY_SERVER, in docker's or podman's store or by az login"
 _NOBODY = Login(("", "", 0), "")
 
 
@@ -58,17 +59,16 @@ class Authorization:
 
     def remedy(self) -> str:
         """Give what to do about a registry that goes on refusing us."""
-        if self.login.header.startswith("Bearer "):
-            return "whoever logged in may not do this there"
-        given = "--username and --password-stdin, CONTAINER_REGISTRY_USERNAME and CONTAINER_REGISTRY_PASSWORD"
-        return f"check user name and password ({given}, or docker login {self._host})"
+        known = self._known or Credentials()
+        if not known.source:
+            return f"{_NO_LOGIN}: docker login {self._host}"
+        may_not = self.login.header.startswith("Bearer ")
+        return f"the login of {known.source} {'may not do this there' if may_not else 'is wrong'}"
 
     def _basic(self) -> str:
         known = self._known or Credentials()
         if not known.username:
-            raise PackagingError(
-                f"{self._host} wants a password: give --username and --password-stdin, or docker login {self._host}"
-            )
+            raise PackagingError(f"{self._host} wants a password, {_NO_LOGIN}: docker login {self._host}")
         return "Basic " + base64.b64encode(f"{known.username}:{known.password}".encode()).decode()
 
     def _bearer(self, url: str, realm: str, service: str) -> str:
@@ -119,6 +119,13 @@ class Authorization:
         return said if isinstance(said, dict) else {}
 
 
+def _in_words(value: object) -> str:
+    """Give a JSON value as text: ``Type repository, Name scoring``."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    return "; ".join(map(_in_words, value)) if isinstance(value, list) else str(value)
+
+
 def reason_of(answer: Answer) -> str:
     """Give a registry's own reason: ``404 MANIFEST_UNKNOWN: manifest unknown``."""
     status = f"{answer.status} {answer.reason}".strip()
@@ -126,7 +133,7 @@ def reason_of(answer: Answer) -> str:
     try:
         errors = said.get("errors") or [{"code": said.get("error", ""), "message": said.get("error_description", "")}]
         parts = [": ".join(str(each[key]) for key in ("code", "message") if each.get(key)) for each in errors]
-        details = [str(each["detail"]) for each in errors if each.get("detail")]
+        details = [_in_words(each["detail"]) for each in errors if each.get("detail")]
     except (AttributeError, TypeError):
         return status
     text = "; ".join(part for part in parts if part)[:500] + (f" ({details[0][:200]})" if details else "")

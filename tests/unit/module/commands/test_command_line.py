@@ -95,6 +95,12 @@ def test_a_closed_stream_harms_nothing(echo: Path, line: str, closed: str) -> No
         (["check", "--smaple", "x"], "check: error: unrecognized arguments: --smaple x, did you mean --sample?"),
         (["check", "--smaple=x"], "--smaple=x, did you mean --sample?"),
         (["models", "list", "--jsn"], "models list: error: unrecognized arguments: --jsn, did you mean --json?"),
+        (["build", ".", "--imgae", "x"], "required: --image; unrecognized: --imgae, did you mean --image?"),
+        (["deploy", "--devcie=x"], "is required; unrecognized: --devcie, did you mean --device?"),
+        (
+            ["build", "--platfrom", "--", "--imgae"],
+            "required: --image; unrecognized: --platfrom, did you mean --platform?",
+        ),
         (["run", "--port", "1"], "run: error: unrecognized arguments: --port 1\n"),
     ],
 )

@@ -76,6 +76,9 @@ def test_our_module_may_be_chosen(written: Any) -> None:
     [
         ({"a": TO_A, "b": TO_B}, None, "lead to several modules, choose with --module: a, b"),
         ({"up": UP}, None, "leads to a module"),
+        ({"a": TO_A.replace("inputs", "input")}, None, "route a in .* is wrong: .*/input/"),
+        ({"up": UP, "a": TO_A.replace("Brokered", "Brokred")}, None, "route a in .* is wrong: .*BrokredEndpoint"),
+        ({"a": "FROM /messages/* INTO $NOT_FILLED_IN"}, None, "leads to a module"),
         ({"a": TO_A}, "z", "has no module z, only a, b"),
     ],
 )

@@ -11,7 +11,7 @@ from module.errors import PackagingError, SettingsError
 from module.packaging import env_file
 from module.packaging.manifest import placeholders
 from module.packaging.manifest.manifest import pin
-from module.packaging.registry.oci import MANIFEST, Layout
+from module.packaging.registry.oci import MANIFEST, PUSHED, Layout
 from module.packaging.registry.oci_documents import Descriptor
 from module.packaging.registry.reference import ImageReference, parse
 
@@ -82,18 +82,24 @@ def test_what_is_pinned_stays_and_nothing_is_asked(tmp_path: Path) -> None:
     assert (str(pinned), pinned.host, note) == (image, "localhost:5000", "")
 
 
-@pytest.mark.parametrize(
-    ("ask", "note"), [(knows(""), "r.azurecr.io has no scoring:7, push it"), (breaks, "cannot reach r.azurecr.io")]
-)
-def test_else_by_what_build_left_here_and_that_is_said(
-    tmp_path: Path, ask: Callable[[ImageReference], str], note: str
-) -> None:
-    Layout(tmp_path).tag("r.azurecr.io/scoring:7", Descriptor(MANIFEST, DIGEST, 1))
-    pinned, said = pin(parse("r.azurecr.io/scoring:7"), ask, tmp_path)
+def test_else_by_what_was_pushed_from_here_and_that_is_said(tmp_path: Path) -> None:
+    """What was only built, or built anew since, is no image that a device could pull."""
+    name, layout = parse("r.azurecr.io/scoring:7"), Layout(tmp_path)
+    layout.tag(str(name), Descriptor(MANIFEST, DIGEST, 1))
+    not_pushed = r"cannot reach r.azurecr.io; .* not known to be pushed: scoring-module push r.azurecr.io/scoring:7"
+    with pytest.raises(PackagingError, match=not_pushed):
+        pin(name, breaks, tmp_path)
+    layout.once(PUSHED.format(name._replace(digest=DIGEST)), bool, lambda: True, lambda _: ())
+    pinned, said = pin(name, breaks, tmp_path)
     assert str(pinned) == f"r.azurecr.io/scoring@{DIGEST}"
-    assert said == f"pinned by what build left here: {note}"
+    assert said == "pinned by what was pushed from here: cannot reach r.azurecr.io"
+    with pytest.raises(PackagingError, match=r"r.azurecr.io has no scoring:7: scoring-module push r.azurecr.io/scorin"):
+        pin(name, knows(""), tmp_path)
+    layout.tag(str(name), Descriptor(MANIFEST, f"sha256:{'0' * 64}", 1))
+    with pytest.raises(PackagingError, match=not_pushed):
+        pin(name, breaks, tmp_path)
     with pytest.raises(PackagingError, match=r"r.azurecr.io.*; .* has no image r.azurecr.io/scoring:8, build it first"):
-        pin(parse("r.azurecr.io/scoring:8"), ask, tmp_path)
+        pin(parse("r.azurecr.io/scoring:8"), breaks, tmp_path)
 
 
 @pytest.mark.parametrize("image", ["https://r.azurecr.io/scoring:7", "r.azurecr.io/scoring@sha256:abc", "r/s:a b"])

@@ -99,6 +99,18 @@ def test_each_generation_becomes_a_deployment(generation: str, tmp_path: Path) -
     assert options(agent(content)["systemModules"]["edgeHub"]) == PORTS
 
 
+@pytest.mark.parametrize(("generation", "is_said"), [("4.0.1", False), ("5.0.0", True), ("x", True)])
+def test_the_older_spelling_and_an_unknown_generation(generation: str, is_said: bool, tmp_path: Path) -> None:
+    document = template("1.0.0", tmp_path) | {"$schema-template": generation}
+    document["moduleContent"] = document.pop("modulesContent")
+    path = tmp_path / "deployment.template.json"
+    path.write_text(json.dumps(document))
+    made(path)
+    options = manifest.ManifestOptions(template=path, image=IMAGE)
+    notes = manifest.build(options, {**VALUES, **placeholders.module_images(path, "amd64")}).notes
+    assert any(f"$schema-template of {path} is {generation}: known are" in note for note in notes) is is_said
+
+
 def in_filter(**changes: Any) -> Edit:
     return lambda content: agent(content)["modules"]["filter"].update(changes)
 

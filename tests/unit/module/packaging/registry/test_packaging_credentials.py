@@ -45,7 +45,7 @@ def test_the_environments_are_for_the_registry_that_it_names(monkeypatch: pytest
     monkeypatch.setenv("CONTAINER_REGISTRY_SERVER", _HOST)
     monkeypatch.setenv("CONTAINER_REGISTRY_USERNAME", "me")
     monkeypatch.setenv("CONTAINER_REGISTRY_PASSWORD", "secret")
-    assert Access().credentials(_HOST) == Credentials("me", "secret")
+    assert Access().credentials(_HOST) == Credentials("me", "secret", source="CONTAINER_REGISTRY_… in the environment")
     assert Access().credentials("other.azurecr.io") == Credentials()
 
 
@@ -56,11 +56,13 @@ def test_an_env_file_here_is_for_the_registry_that_it_names(tmp_path: Path, monk
         f"CONTAINER_REGISTRY_SERVER={_HOST}\nCONTAINER_REGISTRY_USERNAME=me\nCONTAINER_REGISTRY_PASSWORD='se cret'\n"
     )
     (tmp_path / ".env").write_text(lines)
-    assert Access().credentials(_HOST) == Credentials("me", "se cret")
+    assert Access().credentials(_HOST) == Credentials(
+        "me", "se cret", source="CONTAINER_REGISTRY_… in .env in this folder"
+    )
     assert Access().credentials("other.azurecr.io") == Credentials()
     for name, value in (("SERVER", _HOST), ("USERNAME", "you"), ("PASSWORD", "other")):
         monkeypatch.setenv(f"CONTAINER_REGISTRY_{name}", value)
-    assert Access().credentials(_HOST) == Credentials("you", "other")
+    assert Access().credentials(_HOST) == Credentials("you", "other", source="CONTAINER_REGISTRY_… in the environment")
     monkeypatch.delenv("CONTAINER_REGISTRY_SERVER")
     (tmp_path / ".env").write_text("CONTAINER_REGISTRY_PASSWORD hidden\n")
     with pytest.raises(SettingsError, match=r"\.env line 1 is not NAME=value"):
@@ -71,23 +73,25 @@ def test_an_env_file_here_is_for_the_registry_that_it_names(tmp_path: Path, monk
 def test_dockers_and_podmans_stores(tmp_path: Path, name: str) -> None:
     auth = base64.b64encode(b"me:se:cret").decode()
     stored(tmp_path, {"auths": {_HOST: {"auth": auth}, "https://index.docker.io/v1/": {"auth": auth}}}, name)
-    assert Access().credentials(_HOST) == Credentials("me", "se:cret")
-    assert Access().credentials("docker.io") == Credentials("me", "se:cret")
+    source = str(tmp_path / name)
+    assert Access().credentials(_HOST) == Credentials("me", "se:cret", source=source)
+    assert Access().credentials("docker.io") == Credentials("me", "se:cret", source=source)
     stored(tmp_path, {"auths": {_HOST: {"identitytoken": "r"}}}, name)
-    assert Access().credentials(_HOST) == Credentials(refresh_token="r")
+    assert Access().credentials(_HOST) == Credentials(refresh_token="r", source=source)
 
 
 def test_credential_helpers(tmp_path: Path) -> None:
     program(tmp_path, "docker-credential-desk", {"Username": "me", "Secret": "s"})
     program(tmp_path, "docker-credential-acr", {"Username": "00000000-0000-0000-0000-000000000000", "Secret": "r"})
     stored(tmp_path, {"credsStore": "desk", "credHelpers": {_HOST: "acr"}})
-    assert Access().credentials(_HOST) == Credentials(refresh_token="r")
-    assert Access().credentials("other.io") == Credentials("me", "s")
+    source = str(tmp_path / "config.json")
+    assert Access().credentials(_HOST) == Credentials(refresh_token="r", source=source)
+    assert Access().credentials("other.io") == Credentials("me", "s", source=source)
 
 
 def test_az_is_asked_for_azures_registries_only(tmp_path: Path) -> None:
     program(tmp_path, "az", {"accessToken": "r", "loginServer": _HOST})
-    assert Access().credentials(_HOST) == Credentials(refresh_token="r")
+    assert Access().credentials(_HOST) == Credentials(refresh_token="r", source="az login")
     assert Access().credentials("docker.io") == Credentials()
 
 

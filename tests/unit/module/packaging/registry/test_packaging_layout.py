@@ -158,3 +158,11 @@ def test_a_note_of_another_version_is_made_anew(tmp_path: Path, note: bytes) -> 
     written.write_bytes(note)
     assert layout.once("key", int, lambda: 2, lambda _: []) == 2
     assert layout.once("key", int, lambda: 3, lambda _: []) == 2
+
+
+def test_of_many_images_the_nearest_are_named(layout: Layout) -> None:
+    blob = layout.put_json({}, "m")
+    for name in ("r.example/scoring:7", "r.example/scoring:8", *(f"elsewhere/other:{number}" for number in range(23))):
+        layout.tag(name, blob)
+    with pytest.raises(PackagingError, match=r"the nearest of 25: (r.example/scoring:\d, ){2}[^,]*\)$"):
+        layout.find("r.example/scorin:7")

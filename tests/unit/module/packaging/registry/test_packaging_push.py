@@ -8,9 +8,11 @@ from http_stub import serving
 from push_stub import LAYER_BYTES, Stub, image
 
 from module.errors import PackagingError
+from module.packaging.manifest.manifest import pin
 from module.packaging.registry import push as pushing
 from module.packaging.registry import registry, upload
 from module.packaging.registry.oci import Layout
+from module.packaging.registry.reference import ImageReference, parse
 
 
 @pytest.fixture
@@ -35,6 +37,22 @@ def test_one_put_a_blob_and_the_tag_last(stub: Stub, pushed: Callable[[], pushin
     assert done.sent == sum(map(len, stub.blobs.values()))
     assert pushed().sent == 0
     assert len(stub.puts) == 2
+
+
+def test_manifest_may_pin_what_was_pushed_and_nothing_that_was_not(
+    stub: Stub, pushed: Callable[[], pushing.Pushed], tmp_path: Path
+) -> None:
+    def away(_: ImageReference) -> str:
+        raise PackagingError("the registry is away")
+
+    name = parse(f"{stub.host}/a:1")
+    stub.answers = [(403, {})]
+    with pytest.raises(PackagingError, match="403"):
+        pushed()
+    with pytest.raises(PackagingError, match=r"the registry is away; .* is not known to be pushed"):
+        pin(name, away, tmp_path / "layout")
+    digest = pushed().digest
+    assert pin(name, away, tmp_path / "layout")[0].digest == digest
 
 
 @pytest.mark.parametrize("forgets", [False, True])
@@ -62,10 +80,18 @@ def test_a_busy_registry_is_asked_again_and_a_limit_ends_it(stub: Stub, pushed: 
 
 
 def test_a_refusal_is_told_in_the_registrys_words(stub: Stub, pushed: Callable[[], pushing.Pushed]) -> None:
-    denied = {"errors": [{"code": "DENIED", "message": "the repository is locked", "detail": {"why": "policy"}}]}
+    denied = {
+        "errors": [
+            {
+                "code": "DENIED",
+                "message": "the repository is locked",
+                "detail": {"why": "policy", "on": [{"Type": "tag", "Name": 1}]},
+            }
+        ]
+    }
     stub.answers = [(404, {}), (403, denied), (403, denied)]
     with pytest.raises(
-        PackagingError, match=r"push to a: 403 DENIED: the repository is locked \(\{'why': 'policy'\}\)"
+        PackagingError, match=r"push to a: 403 DENIED: the repository is locked \(why policy, on Type tag, Name 1\)"
     ):
         pushed()
     assert stub.tags == {}

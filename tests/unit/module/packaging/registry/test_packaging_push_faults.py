@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from unittest.mock import Mock
@@ -126,6 +127,19 @@ def test_a_certificate_file_is_trusted_beside_the_systems(
     (tmp_path / "empty").write_text("no certificate")
     with pytest.raises(SettingsError, match=r"certificate file .*/empty: it holds no certificate"):
         image(layout, f"127.0.0.1:{port}", str(tmp_path / "empty"))()
+
+
+@pytest.mark.parametrize(
+    ("name", "ends", "said"),
+    [
+        ("127.0.0.1", datetime(2020, 1, 1, tzinfo=UTC), r"\(certificate has expired\): have it renewed there, unless "),
+        ("elsewhere", None, r"certificate is not valid for '127.0.0.1'.*\): use the name that it is for"),
+    ],
+)
+def test_a_certificate_that_no_authority_can_mend(tmp_path: Path, name: str, ends: datetime | None, said: str) -> None:
+    context = tls(tmp_path / "ca.pem", name, ends=ends)
+    with serving(Stub().answer, context) as port, pytest.raises(PackagingError, match=said):
+        image(Layout(tmp_path / "layout"), f"127.0.0.1:{port}", str(tmp_path / "ca.pem"))()
 
 
 def test_a_registry_that_has_spoken_tls_is_not_asked_without(stub: Stub) -> None:
@@ -388,9 +402,7 @@ def test_what_was_asked_ahead_of_a_build_is_asked_again_if_it_is_old_or_failed(
 
 def test_a_wrong_password_is_a_sentence(stub: Stub, pushed: Push) -> None:
     stub.instead = lambda _: Answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}, _BASIC)
-    with pytest.raises(
-        PackagingError, match=r"401 UNAUTHORIZED: no: check user name and password \(--username"
-    ) as seen:
+    with pytest.raises(PackagingError, match=r"401 UNAUTHORIZED: no: the login of --username is wrong$") as seen:
         pushed()
     assert "kept-secret" not in str(seen.value)
     assert len(stub.asked) == 2
