@@ -58,6 +58,15 @@ class Parser(argparse.ArgumentParser):
     def _near(self, word: str) -> str:
         return meant(word.partition("=")[0], re.findall(r"--[a-z-]+", self.format_usage()))
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End, unless what was printed cannot be written: then raise why."""
+        sys.stdout.flush()
+        super().exit(status, message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        with suppress(OSError):  # nobody can be told: the code says it
+            super()._print_message(message, file)
+
     def print_help(self, file: Any = None) -> None:
         """Print it, or raise why that cannot be: argparse itself would say nothing."""
         print(self.format_help(), end="", file=file)

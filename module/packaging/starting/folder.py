@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ...errors import SettingsError
 from ...written import cannot_write
-from ..environment.environment import text_of
 from ..models.trees import copy_tree, draft_folder
 from .pickled import read_pickle
 
@@ -180,6 +179,8 @@ def _around_mlflow(draft: Path, model: Path) -> list[str]:
     from scoring.errors import ModelError  # noqa: PLC0415 - for such a model only
     from scoring.scripts.mlflow_folder import read_mlflow  # noqa: PLC0415
     from scoring.scripts.mlflow_rows import zeros  # noqa: PLC0415
+
+    from ..environment.environment import text_of  # noqa: PLC0415
 
     try:
         folder = read_mlflow(model.resolve())

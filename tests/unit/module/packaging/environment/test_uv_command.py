@@ -145,5 +145,7 @@ except KeyboardInterrupt:
         child = int((tmp_path / "pid").read_text())
         build.send_signal(number)
         assert build.wait(10) == code
-    with suppress(FileNotFoundError):  # ended, though nobody may have waited for it yet
-        assert Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    with suppress(FileNotFoundError, ProcessLookupError):  # ended, though nobody may have waited for it yet
+        while Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < until
+            time.sleep(0.02)
