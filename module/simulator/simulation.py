@@ -276,10 +276,9 @@ class Simulation:
 
     def _output(self, message: RoutedMessage) -> None:
         system = message.system
-        ids = system.get("message_id", ""), system.get("correlation_id", "")
-        name = system.get("output_name", "")
+        name, own, answered = (system.get(each, "") for each in ("output_name", "message_id", "correlation_id"))
         take = self._ledger.answered_with_nothing if name == self._nothing_output else self._ledger.output
-        take(name, *ids, monotonic())
+        take(name, own, answered, monotonic())
         if message.properties.get("AzureMLResponse") == "ERROR":
             kind = _kind_of_error(message.body)
             self._errors[kind if kind in self._errors or len(self._errors) < _MOST_KINDS else "others"] += 1

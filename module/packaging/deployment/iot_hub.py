@@ -91,7 +91,7 @@ class IotHub:
 def _refusal(host: str, answer: Answer) -> str:
     """Say why, with the hub's own words, ``{"Message": "ErrorCode:…;…"}``, cut to a line."""
     said = ""
-    with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
+    with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError, RecursionError):
         reason = " ".join(str(orjson.loads(answer.content)["Message"]).split())[:300]
         said = f" ({reason})" if reason else ""
     match answer.status:

@@ -54,7 +54,8 @@ def check_packed(layout: Layout, lock: Lock, target: Target, contents: Contents,
 
 
 def _check(layout: Layout, lock: Lock, target: Target, contents: Contents, no_slim: bool) -> str:
-    filled = layout.filled(f"packages {lock.digest} {target} {no_slim}", partial(_fill, lock, target, no_slim))
+    key = f"packages {__version__} {lock.digest} {target} {no_slim}"
+    filled = layout.filled(key, partial(_fill, lock, target, no_slim))
     with tempfile.TemporaryDirectory(dir=layout.folder, prefix=".packed-") as folder:
         runtime, app, home = Path(folder, "runtime"), Path(folder, "root", APP), Path(folder, "home")
         for new in (runtime, app, home):

@@ -134,7 +134,7 @@ def reason_of(answer: Answer) -> str:
         errors = said.get("errors") or [{"code": said.get("error", ""), "message": said.get("error_description", "")}]
         parts = [": ".join(str(each[key]) for key in ("code", "message") if each.get(key)) for each in errors]
         details = [_in_words(each["detail"]) for each in errors if each.get("detail")]
-    except (AttributeError, TypeError):
+    except (AttributeError, TypeError, RecursionError):  # of a form of its own, or nested as deep as JSON may be
         return status
     text = "; ".join(part for part in parts if part)[:500] + (f" ({details[0][:200]})" if details else "")
     return f"{answer.status} {' '.join(text.split())}" if text.strip() else status

@@ -8,11 +8,13 @@ from http_stub import serving
 from push_stub import LAYER_BYTES, Stub, image
 
 from module.errors import PackagingError
+from module.packaging.http_client import Answer
 from module.packaging.manifest.manifest import pin
 from module.packaging.registry import push as pushing
 from module.packaging.registry import registry, upload
 from module.packaging.registry.oci import Layout
 from module.packaging.registry.reference import ImageReference, parse
+from module.packaging.registry.registry_auth import reason_of
 
 
 @pytest.fixture
@@ -77,6 +79,13 @@ def test_a_busy_registry_is_asked_again_and_a_limit_ends_it(stub: Stub, pushed: 
     with pytest.raises(PackagingError, match="429 TOOMANYREQUESTS: slow down"):
         pushed()
     assert stub.tags == {}
+
+
+@pytest.mark.parametrize("deep", ["[" * 1000 + "]" * 1000, '{"a":' * 1000 + "1" + "}" * 1000])
+@pytest.mark.parametrize("name", ["message", "detail"])
+def test_a_refusal_however_deep_is_a_sentence(name: str, deep: str) -> None:
+    body = f'{{"errors": [{{"code": "X", "{name}": {deep}}}]}}'.encode()
+    assert reason_of(Answer(400, "Bad Request", {}, "", body, None)) == "400 Bad Request"  # type: ignore[arg-type]
 
 
 def test_a_refusal_is_told_in_the_registrys_words(stub: Stub, pushed: Callable[[], pushing.Pushed]) -> None:
